@@ -1,0 +1,24 @@
+"""recurrax: recurrent cells as pure functions, and what gradients do in them."""
+
+from recurrax import gradflow, initializers
+from recurrax.cells.cell import Cell
+from recurrax.cells.gru import GRU
+from recurrax.cells.lstm import LSTM
+from recurrax.cells.rnn import RNN
+from recurrax.from_step import from_step
+from recurrax.unroll import explain, length_mask, unroll
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "explain",
+    "from_step",
+    "gradflow",
+    "initializers",
+    "length_mask",
+    "unroll",
+]

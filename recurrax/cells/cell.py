@@ -1,0 +1,121 @@
+"""The contract that every recurrent cell keeps: pure functions over an explicit parameter pytree.
+
+Letters for shapes, here and everywhere: T time steps, B batch axes (any number, none included), D input features,
+H hidden units, K distance in time. Time comes first, features last: `xs` is `[T, *B, D]`.
+
+A cell is written once. Executors, masks, Flax modules and measurements are derived from the methods below, and know
+no cell by name.
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+Params = Any
+"""What `init` draws and an optimiser changes: a NamedTuple of arrays."""
+Weights = Any
+"""What a run works with: `prepare(params)`, by default the parameters themselves."""
+Carry = Any
+"""The state s_t: all that the next step needs of the past, a NamedTuple of arrays `[*B, ...]`."""
+Projected = Any
+"""What a step needs of x_t alone: a NamedTuple of arrays `[*B, ...]`, one per gate."""
+Gates = Any
+"""Information about a step: a NamedTuple of activated gates `[*B, H]`; no part of the state."""
+Dot = Callable[..., jax.Array]
+"""A bilinear product `dot(operand, weight, op=jnp.dot)`."""
+
+
+def dot(operand: jax.Array, weight: jax.Array, op: Callable[[jax.Array, jax.Array], jax.Array] = jnp.dot) -> jax.Array:
+    """Multiplies what depends on the carry by a weight; an executor may pass its own in this one's place.
+
+    Args:
+      operand: `[*B, N]`, depends on the carry.
+      weight: `[N, M]` for the default `op`; depends on neither carry nor input.
+      op: any bilinear function of the two, e.g. a convolution.
+
+    Returns:
+      `op(operand, weight)`, `[*B, M]`.
+    """
+    return op(operand, weight)
+
+
+class Cell(abc.ABC):
+    """A recurrent cell: frozen hyper-parameters, and pure functions of parameters, state and input.
+
+    A subclass is a frozen dataclass of hyper-parameters that compare and hash by value. It gives `init`,
+    `initial_carry`, `project` and `step`, and overrides the other methods where their default does not fit.
+    Every method takes any leading batch axes, none included, and keeps the dtype of the weights.
+    """
+
+    layers: ClassVar[tuple["Cell", ...]] = ()
+    """The cells of a composition in depth, which executors unroll layer by layer."""
+    linear: ClassVar[bool] = False
+    """True for a cell that is affine and diagonal in the carry."""
+    input_ndim: ClassVar[int] = 1
+    """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
+    signed_gates: ClassVar[tuple[str, ...]] = ()
+    """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        jax.tree_util.register_static(cls)
+
+    @abc.abstractmethod
+    def init(self, key: jax.Array, input_size: int) -> Params:
+        """Draws the parameters for inputs of `input_size` features, in JAX's default float dtype."""
+
+    @abc.abstractmethod
+    def initial_carry(self, weights: Weights, batch_shape: tuple[int, ...] = ()) -> Carry:
+        """Returns s_0, with arrays of shape `[*batch_shape, ...]` in the dtype of the weights."""
+
+    @abc.abstractmethod
+    def project(self, weights: Weights, x: Any, key: jax.Array | None = None) -> Projected:
+        """Computes all that the step needs of x_t alone, so that an executor may do it for many steps at once.
+
+        Args:
+          weights: what `prepare` returned.
+          x: the input, `[*B, D]`.
+          key: randomness of this step; None where the cell is to behave deterministically.
+        """
+
+    @abc.abstractmethod
+    def step(self, weights: Weights, carry: Carry, z: Projected, dot: Dot = dot) -> Carry:
+        """Returns s_t from s_{t-1} and the projected input, and nothing else.
+
+        Products of something carry-dependent with a weight go through `dot`, at the top level of the function: an
+        executor passes its own in order to defer the weight's gradient.
+        """
+
+    def prepare(self, params: Params, *, key: jax.Array | None = None, batch_shape: tuple[int, ...] = ()) -> Weights:
+        """Computes once per run what all its steps share, e.g. the matrix exponential of an orthogonal cell."""
+        del key, batch_shape
+        return params
+
+    def output(self, weights: Weights, carry: Carry, z: Projected) -> Any:
+        """Returns y_t from the new carry, `[*B, ...]`; nothing of it may bypass the state. Default: `carry.h`."""
+        del weights, z
+        return carry.h
+
+    def gates(self, weights: Weights, carry: Carry, z: Projected, dot: Dot = dot) -> Gates | None:
+        """Returns the activated gates of the step that leaves `carry`; None for a cell without gates."""
+        del weights, carry, z, dot
+        return None
+
+    def retention(self, gates: Gates) -> jax.Array | None:
+        """Returns the share of the old state that the step keeps, `[*B, H]` in (0, 1): f of an LSTM, 1 - z of a GRU.
+
+        None where the cell has no such gate.
+        """
+        del gates
+        return None
+
+    def input_size(self, params: Params) -> int | None:
+        """Returns D as the parameters fix it, so that a wrong input is named; None where they do not.
+
+        Default: the rows of the field `w_x`, if there is one.
+        """
+        w_x = getattr(params, "w_x", None)
+        return None if w_x is None else w_x.shape[0]

@@ -1,0 +1,77 @@
+"""Checks of what users pass in; every message names the argument, what came and what was expected."""
+
+import math
+import numbers
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def positive_int(name: str, value: Any) -> None:
+    """Raises unless `value` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}.")
+
+
+def finite(name: str, value: Any) -> None:
+    """Raises unless `value` is a finite real number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}.")
+
+
+def positive(name: str, value: Any) -> None:
+    """Raises unless `value` is a finite number above zero."""
+    finite(name, value)
+    if value <= 0:
+        raise ValueError(f"{name} must be above 0, got {value}.")
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raises unless `value` is one of the names in `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+
+
+def arrays(name: str, tree: Any) -> None:
+    """Raises unless every leaf of `tree` is an array (lists of numbers are a frequent slip)."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+            raise TypeError(
+                f"{name}{jax.tree_util.keystr(path)} must be an array, got {leaf!r} of type {type(leaf).__name__}; "
+                "convert it with jnp.asarray."
+            )
+
+
+def flags(name: str, value: Any, shape: tuple[int, ...], meaning: str) -> None:
+    """Raises unless `value` is a boolean array of exactly `shape`."""
+    if jnp.result_type(value) != jnp.bool_:
+        raise TypeError(f"{name} must be boolean, got dtype {jnp.result_type(value)}; compare first, e.g. `{name} > 0`.")
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} ({meaning}), got {value.shape}.")
+
+
+def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
+    """Raises unless both pytrees have one structure and every leaf one shape.
+
+    Args:
+      name: the argument's name, with which every message begins.
+      got: the pytree that came.
+      expected: the pytree of arrays or `ShapeDtypeStruct`s that it must look like.
+      owner: what expects it, for the message, e.g. the cell's `repr`.
+    """
+    if jax.tree.structure(got) != jax.tree.structure(expected):
+        raise TypeError(
+            f"{name} has another structure than {owner} expects: got {jax.tree.structure(got)}, "
+            f"expected {jax.tree.structure(expected)}."
+        )
+    pairs = zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(expected), strict=True)
+    for (path, leaf), wanted in pairs:
+        if jnp.shape(leaf) != wanted.shape:
+            raise ValueError(
+                f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, {owner} expects {wanted.shape}."
+            )

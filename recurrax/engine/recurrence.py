@@ -1,0 +1,163 @@
+"""What one run of a cell is: its arguments checked and made uniform, and the meaning of a single step.
+
+Masks, resets and randomness are defined here and nowhere else; executors and measurements only decide in which order
+to call these functions.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from recurrax import checks
+from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot
+
+_PREPARE = 2**32 - 1
+"""Folded into the key for `prepare`: an index that no time step has."""
+
+
+class Inputs(NamedTuple):
+    """What a step is given, for all steps (time first) or for one (no time axis); None where it is absent."""
+
+    x: Any
+    mask: Bool[Array, "T *B"] | None
+    reset: Bool[Array, "T *B"] | None
+    key: jax.Array | None
+
+
+class Recurrence(NamedTuple):
+    """A run of a cell, ready to be executed."""
+
+    weights: Weights
+    initial: Carry
+    """What a reset restores: the cell's own initial carry."""
+    carry: Carry
+    """Where the run starts."""
+    inputs: Inputs
+
+
+def recurrence(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry | None,
+    mask: jax.Array | None,
+    resets: jax.Array | None,
+    key: jax.Array | None,
+) -> Recurrence:
+    """Checks the arguments of a run and brings them into the one form that executors take.
+
+    Raises:
+      TypeError, ValueError: an argument has a wrong structure, shape or dtype; the message names it.
+    """
+    length, batch_shape = _check_inputs(cell, params, xs)
+    steps = (length, *batch_shape)
+    if mask is not None:
+        checks.flags("mask", mask, steps, "[T, *B]")
+        xs = jax.tree.map(lambda x: select(mask, x, jnp.zeros_like(x)), xs)
+    if resets is not None:
+        checks.flags("resets", resets, steps, "[T, *B]")
+        resets = resets if mask is None else resets & mask
+    weights = cell.prepare(
+        params, key=None if key is None else jax.random.fold_in(key, _PREPARE), batch_shape=batch_shape
+    )
+    initial = cell.initial_carry(weights, batch_shape)
+    if carry is None:
+        carry = initial
+    else:
+        checks.same_shapes("carry", carry, initial, repr(cell))
+    keys = None if key is None else jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(length))
+    run = Recurrence(weights, initial, carry, Inputs(xs, mask, resets, keys))
+    _check_dtypes(cell, run)
+    return run
+
+
+def select(condition: jax.Array, yes: jax.Array, no: jax.Array) -> jax.Array:
+    """`jnp.where` for a condition over the leading axes; NaN of the side not taken does not pass."""
+    return jnp.where(condition.reshape(condition.shape + (1,) * (yes.ndim - condition.ndim)), yes, no)
+
+
+def project(cell: Cell, weights: Weights, inputs: Inputs) -> Projected:
+    """Projects one step's input."""
+    return cell.project(weights, inputs.x, inputs.key)
+
+
+def transition(
+    cell: Cell, weights: Weights, initial: Carry, carry: Carry, z: Projected, inputs: Inputs, dot: Dot = dot
+) -> Carry:
+    """Returns s_t from s_{t-1}: the reset, the cell's step, and the state held where the mask is False."""
+    start = restored(initial, carry, inputs)
+    new = cell.step(weights, start, z, dot)
+    if inputs.mask is None:
+        return new
+    return jax.tree.map(functools.partial(select, inputs.mask), new, carry)
+
+
+def restored(initial: Carry, carry: Carry, inputs: Inputs) -> Carry:
+    """Returns the state that the step starts from: `carry`, or the initial one where a reset is due."""
+    if inputs.reset is None:
+        return carry
+    return jax.tree.map(functools.partial(select, inputs.reset), initial, carry)
+
+
+def emit(cell: Cell, weights: Weights, carry: Carry, z: Projected, inputs: Inputs) -> Any:
+    """Returns y_t from s_t, zero where the mask is False."""
+    y = cell.output(weights, carry, z)
+    if inputs.mask is None:
+        return y
+    return jax.tree.map(lambda a: select(inputs.mask, a, jnp.zeros_like(a)), y)
+
+
+def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, ...]]:
+    """Returns T and the batch shape after checking `xs` and `params`."""
+    leaves = jax.tree.leaves(xs)
+    if not leaves:
+        raise ValueError("xs has no array; give inputs of shape [T, *B, D].")
+    if leaves[0].ndim < 1 + cell.input_ndim:
+        raise ValueError(
+            f"xs must have at least {1 + cell.input_ndim} axes, [T, *B, D], for {cell!r}; got shape {leaves[0].shape}."
+        )
+    length, *batch_shape = leaves[0].shape[: leaves[0].ndim - cell.input_ndim]
+    for path, leaf in jax.tree_util.tree_leaves_with_path(xs):
+        if leaf.shape[: 1 + len(batch_shape)] != (length, *batch_shape):
+            raise ValueError(
+                f"xs{jax.tree_util.keystr(path)} has shape {leaf.shape}; every leaf must begin with the time and batch "
+                f"axes of the first, {(length, *batch_shape)}."
+            )
+    size = cell.input_size(params)
+    if size is not None:
+        if leaves[0].shape[-1] != size:
+            raise ValueError(
+                f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
+                "time comes first and features last."
+            )
+        checks.same_shapes("params", params, _parameter_shapes(cell, size), repr(cell))
+    return length, tuple(batch_shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameter_shapes(cell: Cell, input_size: int) -> Params:
+    return jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
+
+
+def _check_dtypes(cell: Cell, run: Recurrence) -> None:
+    """Raises unless the carry leaves a step with the dtypes that it came with."""
+    inputs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), run.inputs)
+
+    def step(run: Recurrence) -> Carry:
+        z = project(cell, run.weights, run.inputs)
+        return transition(cell, run.weights, run.initial, run.carry, z, run.inputs)
+
+    after = jax.eval_shape(step, run._replace(inputs=inputs))
+    checks.same_shapes("the carry after a step", after, run.carry, "the carry before it")
+    for (path, before), new in zip(
+        jax.tree_util.tree_leaves_with_path(run.carry), jax.tree.leaves(after), strict=True
+    ):
+        if before.dtype != new.dtype:
+            x = jax.tree.leaves(run.inputs.x)[0]
+            raise TypeError(
+                f"carry{jax.tree_util.keystr(path)} is {before.dtype} and a step of {cell!r} makes it {new.dtype}; the "
+                f"carry keeps one dtype for the run. Cast params, xs ({x.dtype}) and carry to one dtype."
+            )

@@ -1,0 +1,230 @@
+"""Initialisers of weights and biases: frozen dataclasses, since how weights are drawn decides what gradients do.
+
+A recurrent weight is one matrix with the gates side by side, `[N, gates * H]`. Whether a scheme looks at each gate's
+block or at the whole matrix is part of its name: an orthogonal draw of the whole gives every block half the norm.
+"""
+
+import abc
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import orthogonal
+
+from recurrax import checks
+
+
+class Initializer(abc.ABC):
+    """Draws one weight or bias."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        jax.tree_util.register_static(cls)
+
+    @abc.abstractmethod
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = float, *, gates: int = 1) -> jax.Array:
+        """Draws an array.
+
+        Args:
+          key: source of randomness.
+          shape: `[N, gates * H]` for a weight, `[gates * H]` for a bias.
+          dtype: dtype of the result; `float` is JAX's default float.
+          gates: how many blocks lie side by side along the last axis.
+        """
+
+
+def _per_gate(draw, key: jax.Array, shape: tuple[int, ...], gates: int) -> jax.Array:
+    """Draws every gate's block on its own and lays them side by side."""
+    block = (*shape[:-1], shape[-1] // gates)
+    return jnp.concatenate([draw(k, block) for k in jax.random.split(key, gates)], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zeros."""
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return jnp.zeros(shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class OrthogonalPerGate(Initializer):
+    """A random orthogonal matrix for each gate, times `gain` (Saxe et al. 2014); what Flax's LSTMCell does.
+
+    Every block has all singular values equal to `gain`.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("gain", self.gain)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return _per_gate(lambda k, block: orthogonal(self.gain)(k, block, dtype), key, shape, gates)
+
+
+@dataclasses.dataclass(frozen=True)
+class OrthogonalFused(Initializer):
+    """One random semi-orthogonal matrix over all gates, times `gain`; what Keras and Flax's OptimizedLSTMCell do.
+
+    The Frobenius norm of each of n blocks is about 1 / sqrt(n) of that of a per-gate draw.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("gain", self.gain)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return orthogonal(self.gain)(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity(Initializer):
+    """The identity for each gate, times `gain` (Le, Jaitly & Hinton 2015: IRNN)."""
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("gain", self.gain)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return _per_gate(lambda k, block: self.gain * jnp.eye(*block, dtype=dtype), key, shape, gates)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaussian(Initializer):
+    """Independent normal entries of standard deviation `gain` / sqrt(N), N the number of rows.
+
+    For a square block, `gain` is the spectral radius in the limit of many units (the circular law), and sigma_w of
+    mean-field theory.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("gain", self.gain)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return self.gain * jax.random.normal(key, shape, dtype) / jnp.sqrt(jnp.asarray(max(shape[0], 1), dtype))
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianSpectralRadius(Initializer):
+    """Independent normal entries, each gate's square block rescaled to exactly the given spectral radius.
+
+    The usual choice for reservoirs, and Pascanu et al. 2013's "smart tanh" with 0.95.
+    """
+
+    spectral_radius: float = 0.95
+
+    def __post_init__(self):
+        checks.positive("spectral_radius", self.spectral_radius)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        rows, columns = shape[0], shape[-1] // gates
+        if len(shape) != 2 or rows != columns:
+            raise ValueError(f"GaussianSpectralRadius needs a square block per gate, got shape {shape} for {gates} gates.")
+
+        def draw(k, block):
+            matrix = jax.random.normal(k, block, dtype) / jnp.sqrt(jnp.asarray(rows, dtype))
+            return matrix * (self.spectral_radius / spectral_radius(matrix)).astype(matrix.dtype)
+
+        return _per_gate(draw, key, shape, gates)
+
+
+@dataclasses.dataclass(frozen=True)
+class TorchUniform(Initializer):
+    """U(-1/sqrt(H), 1/sqrt(H)) for every weight and bias, PyTorch's default; H is the width of one gate.
+
+    PyTorch's cells add two bias vectors where the cells here have one: `draws=2` gives the distribution of their sum.
+    """
+
+    draws: int = 1
+
+    def __post_init__(self):
+        checks.positive_int("draws", self.draws)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        bound = (shape[-1] // gates) ** -0.5
+        return jax.random.uniform(key, (self.draws, *shape), dtype, -bound, bound).sum(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(Initializer):
+    """One value everywhere."""
+
+    value: float = 0.0
+
+    def __post_init__(self):
+        checks.finite("value", self.value)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return jnp.full(shape, self.value, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chrono:
+    """Chrono initialisation (Tallec & Ollivier 2018): memory times spread between `t_min` and `t_max` steps.
+
+        u ~ U(t_min, t_max)     forget bias = log u     input bias = -log u
+
+    so that the forget gate's memory time 1 / (1 - sigmoid(b)) = 1 + u at zero pre-activation. The paper writes
+    U(1, T_max - 1). Give it as a cell's `forget_bias`.
+    """
+
+    t_max: float
+    t_min: float = 1.0
+
+    def __post_init__(self):
+        checks.positive("t_min", self.t_min)
+        checks.positive("t_max", self.t_max)
+        if self.t_max < self.t_min:
+            raise ValueError(f"t_max must be at least t_min = {self.t_min}, got {self.t_max}.")
+
+
+def memory_biases(
+    forget_bias: float | Chrono, key: jax.Array, hidden_size: int, dtype: Any = float
+) -> tuple[jax.Array, jax.Array]:
+    """Returns what a cell adds to the biases of its forget gate and of its input gate, each `[H]`.
+
+    Args:
+      forget_bias: a number for all units (the input gate then gets 0), or `Chrono`.
+      key: source of randomness, which only `Chrono` needs.
+      hidden_size: H.
+      dtype: dtype of both results.
+    """
+    if not isinstance(forget_bias, Chrono):
+        return jnp.full(hidden_size, forget_bias, dtype), jnp.zeros(hidden_size, dtype)
+    log_time = jnp.log(jax.random.uniform(key, (hidden_size,), dtype, forget_bias.t_min, forget_bias.t_max))
+    return log_time, -log_time
+
+
+def check_forget_bias(value: Any, use_bias: bool) -> None:
+    """Raises unless `value` is a finite number or `Chrono`, and 0 for a cell without biases."""
+    if not isinstance(value, Chrono):
+        checks.finite("forget_bias", value)
+    if not use_bias and value != 0:
+        raise ValueError(f"forget_bias must be 0 where use_bias is False, got {value!r}.")
+
+
+def spectral_radius(matrix: jax.Array, squarings: int = 24) -> jax.Array:
+    """Returns the largest modulus of an eigenvalue of a square matrix, by Gelfand's formula.
+
+        rho(A) = lim ||A^n||^(1/n),  n = 2^squarings by repeated squaring with the scale kept apart
+
+    Products only, so that it runs on every device and under `jit`, where an eigenvalue solver may not.
+    """
+    norm = jnp.linalg.norm(matrix)
+
+    def square(state, _):
+        unit, log_norm, power = state
+        unit = unit @ unit
+        norm = jnp.linalg.norm(unit)
+        safe = jnp.where(norm > 0, norm, 1)
+        return (unit / safe, log_norm + jnp.log(norm) / (2 * power), 2 * power), None
+
+    start = (matrix / jnp.where(norm > 0, norm, 1), jnp.log(norm), jnp.ones((), matrix.dtype))
+    (_, log_radius, _), _ = jax.lax.scan(square, start, length=squarings)
+    return jnp.exp(log_radius)

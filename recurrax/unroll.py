@@ -1,0 +1,176 @@
+"""The one door to running a cell over time."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int
+
+from recurrax import checks
+from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.engine.recurrence import recurrence
+from recurrax.engine.scan import scan
+
+EXECUTORS = {"scan": scan}
+"""How a recurrence can be executed, by the name that `backend` takes; every one gives the same values and gradients."""
+
+
+def unroll(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry | None = None,
+    *,
+    mask: Bool[Array, "T *B"] | None = None,
+    resets: Bool[Array, "T *B"] | None = None,
+    reverse: bool = False,
+    key: jax.Array | None = None,
+    backend: str = "auto",
+) -> tuple[Carry, Any]:
+    """Runs a cell over a sequence.
+
+    >>> cell = LSTM(hidden_size=8)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = unroll(cell, params, jnp.ones((20, 4, 3)))
+    >>> ys.shape, carry.c.shape
+    ((20, 4, 8), (4, 8))
+
+    Args:
+      cell: the cell.
+      params: its parameters, as `cell.init` draws them.
+      xs: inputs `[T, *B, D]`, time first; any number of batch axes. May be a pytree whose leaves share `[T, *B]`.
+      carry: the state to start from; default `cell.initial_carry`.
+      mask: where False the step does not exist: the carry is held, the output is zero, a reset there is void, and NaN or
+        inf in `xs` touches neither values nor gradients. `length_mask` makes one from lengths.
+      resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed.
+      reverse: begin at the last step. Outputs stay in the order of `xs`.
+      key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
+      backend: an executor in `EXECUTORS`, or "auto" for the one that `explain` names.
+
+    Returns:
+      The final carry, and the outputs `[T, *B, H]` in the order of `xs`.
+
+    Raises:
+      TypeError, ValueError: an argument has a wrong type, structure, shape or dtype; the message names it.
+    """
+    checks.arrays("params", params)
+    checks.arrays("xs", xs)
+    checks.arrays("carry", carry)
+    checks.arrays("mask", mask)
+    checks.arrays("resets", resets)
+    executor, _, _ = _choose(cell, backend)
+    return _unroll(cell, executor, bool(reverse), params, xs, carry, mask, resets, key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _unroll(cell, executor, reverse, params, xs, carry, mask, resets, key):
+    run = recurrence(cell, params, xs, carry, mask, resets, key)
+    return EXECUTORS[executor](cell, run, reverse=reverse)
+
+
+def _choose(cell: Cell, backend: str) -> tuple[str, str, dict[str, str]]:
+    """Returns the executor, the reason for it, and the refused ones with theirs."""
+    if not isinstance(cell, Cell):
+        hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
+        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+    checks.choice("backend", backend, ("auto", *EXECUTORS))
+    if backend == "auto":
+        return "scan", "the only executor, right for every cell and every kind of differentiation", {}
+    return backend, "asked for", {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """What `unroll` would do and why; `print` shows it.
+
+    Attributes:
+      backend: the executor that would run.
+      reason: why that one.
+      refused: the executors that were passed over, each with the reason.
+      steps: T.
+      batch_shape: the batch axes.
+      carry: shapes and dtypes of the state, a pytree of `ShapeDtypeStruct`.
+      outputs: likewise of the outputs.
+    """
+
+    backend: str
+    reason: str
+    refused: dict[str, str]
+    steps: int
+    batch_shape: tuple[int, ...]
+    carry: Any
+    outputs: Any
+
+    def __str__(self) -> str:
+        def shapes(tree):
+            return ", ".join(
+                f"{jax.tree_util.keystr(path).lstrip('.') or 'y'} {leaf.dtype}{list(leaf.shape)}"
+                for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+            )
+
+        lines = [f"{self.backend}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
+        lines.append(f"steps {self.steps}, batch {self.batch_shape}; carry {shapes(self.carry)}; ys {shapes(self.outputs)}")
+        return "\n".join(lines)
+
+
+def explain(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry | None = None,
+    *,
+    mask: Bool[Array, "T *B"] | None = None,
+    resets: Bool[Array, "T *B"] | None = None,
+    reverse: bool = False,
+    key: jax.Array | None = None,
+    backend: str = "auto",
+) -> Explanation:
+    """Tells what `unroll` would do with the same arguments, and why; checks them, and computes nothing.
+
+    >>> cell = LSTM(hidden_size=8)
+    >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))
+    scan: the only executor, right for every cell and every kind of differentiation
+    steps 20, batch (4,); carry h float32[4, 8], c float32[4, 8]; ys y float32[20, 4, 8]
+
+    Raises:
+      TypeError, ValueError: as `unroll`.
+    """
+    executor, reason, refused = _choose(cell, backend)
+    run = functools.partial(unroll, cell, reverse=reverse, backend=backend)
+    final, ys = jax.eval_shape(
+        lambda params, xs, carry, mask, resets, key: run(params, xs, carry, mask=mask, resets=resets, key=key),
+        *(params, xs, carry, mask, resets, key),
+    )
+    leaf = jax.tree.leaves(xs)[0]
+    steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
+    return Explanation(executor, reason, refused, steps, tuple(batch_shape), final, ys)
+
+
+def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
+    """Returns the mask of sequences padded on the right: True at the first `lengths[b]` steps.
+
+    >>> length_mask(jnp.array([2, 0, 3]), 3).astype(int)
+    Array([[1, 0, 1],
+           [1, 0, 1],
+           [0, 0, 1]], dtype=int32)
+
+    Args:
+      lengths: integers between 0 and `length`. Values are checked where they are known, that is outside of `jit`.
+      length: T.
+
+    Raises:
+      TypeError: `lengths` is not an integer array.
+      ValueError: a length is negative or above T.
+    """
+    lengths = jnp.asarray(lengths)
+    if not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}.")
+    if not isinstance(lengths, jax.core.Tracer):
+        outside = np.asarray((lengths < 0) | (lengths > length))
+        if outside.any():
+            raise ValueError(f"lengths must lie between 0 and T = {length}, got {np.asarray(lengths)[outside][0]}.")
+    steps = jnp.arange(length).reshape((length,) + (1,) * lengths.ndim)
+    return steps < lengths
