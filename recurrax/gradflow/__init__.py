@@ -3,6 +3,21 @@
 Logarithms are natural. Index t is s_t, the state after t steps, s_0 the initial carry; distance k is T - t.
 """
 
+from recurrax.gradflow.gate_statistics import GateStatistics, gate_activations, gate_statistics
 from recurrax.gradflow.gradient_norms import GradientNorms, gradient_norms
+from recurrax.gradflow.jacobian_products import JacobianProducts, jacobian_products
+from recurrax.gradflow.lyapunov import lyapunov_spectrum
+from recurrax.gradflow.path_norms import PathNorms, path_norms
 
-__all__ = ["GradientNorms", "gradient_norms"]
+__all__ = [
+    "GateStatistics",
+    "GradientNorms",
+    "JacobianProducts",
+    "PathNorms",
+    "gate_activations",
+    "gate_statistics",
+    "gradient_norms",
+    "jacobian_products",
+    "lyapunov_spectrum",
+    "path_norms",
+]

@@ -79,18 +79,19 @@ def gradient_norms(
     Raises:
       TypeError, ValueError: as `recurrax.unroll`, and where `loss` does not return a real scalar.
     """
-    path, ys = _forward(cell, bool(reverse), params, xs, carry, mask, resets, key)
-    dys, dlast = _loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
+    path, ys = forward(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
     return _backward(cell, bool(reverse), path, dys, dlast)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _forward(cell, reverse, params, xs, carry, mask, resets, key) -> tuple[Trajectory, Any]:
+def forward(cell, reverse, params, xs, carry, mask, resets, key) -> tuple[Trajectory, Any]:
+    """Returns the run with its states, and the outputs in the order of `xs`."""
     path = trajectory(cell, params, xs, carry, mask, resets, reverse, key)
     return path, in_processing_order(outputs(cell, path), reverse)
 
 
-def _loss_gradient(loss, ys: Any, last: Carry) -> tuple[list[jax.Array], list[jax.Array]]:
+def loss_gradient(loss, ys: Any, last: Carry) -> tuple[list[jax.Array], list[jax.Array]]:
     """Returns dL/dys and the partial derivative with respect to s_T, float leaves only."""
     merge_ys, merge_last = float_merger(ys), float_merger(last)
 

@@ -1,0 +1,98 @@
+"""The gradient split by the path that it takes through the fields of the state."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.gradflow.gradient_norms import forward, loss_gradient, state_cotangents
+from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
+from recurrax.gradflow.trajectory import Trajectory, by_field, float_leaves, in_processing_order, step_function
+
+
+class PathNorms(NamedTuple):
+    """Natural logs of the norms of the parts of dL/ds_t, for t = 0 (the initial carry) to T.
+
+    The parts themselves, not their norms, add up to the total.
+    """
+
+    total: Float[Array, "T+1 *B"]
+    """Of the whole gradient, as `gradient_norms` gives it."""
+    fields: Any
+    """Of the part that stayed in one field at every step, in the carry's structure; None for fields of integers."""
+    rest: Float[Array, "T+1 *B"]
+    """Of the part that changed field at least once."""
+
+
+def path_norms(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    loss: Callable[[Any, Carry], jax.Array],
+    carry: Carry | None = None,
+    *,
+    mask: Bool[Array, "T *B"] | None = None,
+    resets: Bool[Array, "T *B"] | None = None,
+    reverse: bool = False,
+    key: jax.Array | None = None,
+) -> PathNorms:
+    """Splits the gradient of a loss with respect to every state by the path that it took back to it.
+
+    For each field a of the carry, with P_a the projection on that field and e_t what the loss sends into s_t directly:
+
+        stayed_a(t) = P_a J_{t+1}^T stayed_a(t + 1) + P_a e_t
+        rest(t)     = J_{t+1}^T rest(t + 1) + sum over a of (1 - P_a) J_{t+1}^T stayed_a(t + 1)
+
+    For an LSTM, the part that stays in c is the constant error carousel, the product of forget gates; the one that stays
+    in h goes through the recurrent weights at every step.
+
+    Args and errors are those of `gradient_norms`.
+
+    Returns:
+      Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
+    """
+    path, ys = forward(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
+    return _split(cell, bool(reverse), path, dys, dlast)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _split(cell, reverse, path: Trajectory, dys, dlast) -> PathNorms:
+    last, direct = state_cotangents(cell, path, in_processing_order(dys, reverse), dlast)
+    fields = range(len(last.arrays))
+
+    def back(parts, step):
+        (carry, z, inputs), received = step
+        _, pullback = jax.vjp(step_function(cell, path.run, carry, z, inputs), float_leaves(carry))
+
+        def pulled(part: Scaled) -> Scaled:
+            return scaled(pullback(part.arrays)[0], part.exponent)
+
+        total, stayed, rest = parts
+        total, rest = add(pulled(total), received), pulled(rest)
+        arrived = [pulled(part) for part in stayed]
+        for a in fields:
+            rest = add(rest, _only(arrived[a], [other for other in fields if other != a]))
+        stayed = [add(_only(arrived[a], [a]), _only(received, [a])) for a in fields]
+        return (total, stayed, rest), _norms(total, stayed, rest)
+
+    nothing = _only(last, [])
+    start = (last, [_only(last, [a]) for a in fields], nothing)
+    earlier = jax.tree.map(lambda s: s[:-1], path.states)
+    _, norms = jax.lax.scan(back, start, ((earlier, path.z, path.run.inputs), direct), reverse=True)
+    total, stayed, rest = jax.tree.map(lambda early, end: jnp.concatenate([early, end[None]]), norms, _norms(*start))
+    return PathNorms(total, by_field(path.run.carry, stayed), rest)
+
+
+def _only(part: Scaled, kept: list[int]) -> Scaled:
+    """Returns the part with all fields but those in `kept` set to zero."""
+    arrays = [a if n in kept else jnp.zeros_like(a) for n, a in enumerate(part.arrays)]
+    return scaled(arrays, part.exponent)
+
+
+def _norms(total: Scaled, stayed: list[Scaled], rest: Scaled) -> tuple[jax.Array, list[jax.Array], jax.Array]:
+    return log_norms(total)[1], [log_norms(part)[1] for part in stayed], log_norms(rest)[1]
