@@ -50,7 +50,9 @@ def arrays(name: str, tree: Any) -> None:
 def flags(name: str, value: Any, shape: tuple[int, ...], meaning: str) -> None:
     """Raises unless `value` is a boolean array of exactly `shape`."""
     if jnp.result_type(value) != jnp.bool_:
-        raise TypeError(f"{name} must be boolean, got dtype {jnp.result_type(value)}; compare first, e.g. `{name} > 0`.")
+        raise TypeError(
+            f"{name} must be boolean, got dtype {jnp.result_type(value)}; compare first, e.g. `{name} > 0`."
+        )
     if value.shape != shape:
         raise ValueError(f"{name} must have shape {shape} ({meaning}), got {value.shape}.")
 

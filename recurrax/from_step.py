@@ -1,7 +1,7 @@
 """A cell made from any step function, for instance from the `apply` of a Flax cell."""
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -59,7 +59,9 @@ def from_step(
         if not callable(value):
             raise TypeError(f"{name} must be a function, got {value!r}.")
     if output is None and example is None:
-        raise ValueError("Give output=, which tells y from the new carry, or example=, an input x_t without batch axes.")
+        raise ValueError(
+            "Give output=, which tells y from the new carry, or example=, an input x_t without batch axes."
+        )
     specs, treedef = jax.tree.flatten(example)
     example_specs = tuple(jax.ShapeDtypeStruct(jnp.shape(leaf), leaf.dtype) for leaf in specs)
     return StepCell(step, initial_carry, output, (example_specs, treedef), init, input_ndim)
@@ -72,7 +74,7 @@ class StepCell(Cell):
     step_function: Callable
     initial_carry_function: Callable
     output_function: Callable | None
-    example: Hashable
+    example: tuple[tuple[jax.ShapeDtypeStruct, ...], Any]
     init_function: Callable | None
     input_ndim: int  # pyright: ignore[reportIncompatibleVariableOverride]
 

@@ -125,7 +125,9 @@ class GaussianSpectralRadius(Initializer):
     def __call__(self, key, shape, dtype=float, *, gates=1):
         rows, columns = shape[0], shape[-1] // gates
         if len(shape) != 2 or rows != columns:
-            raise ValueError(f"GaussianSpectralRadius needs a square block per gate, got shape {shape} for {gates} gates.")
+            raise ValueError(
+                f"GaussianSpectralRadius needs a square block per gate, got shape {shape} for {gates} gates."
+            )
 
         def draw(k, block):
             matrix = jax.random.normal(k, block, dtype) / jnp.sqrt(jnp.asarray(rows, dtype))

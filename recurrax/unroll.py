@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
@@ -43,8 +44,8 @@ def unroll(
       params: its parameters, as `cell.init` draws them.
       xs: inputs `[T, *B, D]`, time first; any number of batch axes. May be a pytree whose leaves share `[T, *B]`.
       carry: the state to start from; default `cell.initial_carry`.
-      mask: where False the step does not exist: the carry is held, the output is zero, a reset there is void, and NaN or
-        inf in `xs` touches neither values nor gradients. `length_mask` makes one from lengths.
+      mask: where False the step does not exist: the carry is held, the output is zero, a reset there is void, and NaN
+        or inf in `xs` touches neither values nor gradients. `length_mask` makes one from lengths.
       resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed.
       reverse: begin at the last step. Outputs stay in the order of `xs`.
       key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
@@ -112,7 +113,9 @@ class Explanation:
             )
 
         lines = [f"{self.backend}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
-        lines.append(f"steps {self.steps}, batch {self.batch_shape}; carry {shapes(self.carry)}; ys {shapes(self.outputs)}")
+        lines.append(
+            f"steps {self.steps}, batch {self.batch_shape}; carry {shapes(self.carry)}; ys {shapes(self.outputs)}"
+        )
         return "\n".join(lines)
 
 
@@ -168,7 +171,7 @@ def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
     lengths = jnp.asarray(lengths)
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}.")
-    if not isinstance(lengths, jax.core.Tracer):
+    if not isinstance(lengths, Tracer):
         outside = np.asarray((lengths < 0) | (lengths > length))
         if outside.any():
             raise ValueError(f"lengths must lie between 0 and T = {length}, got {np.asarray(lengths)[outside][0]}.")

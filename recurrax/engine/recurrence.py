@@ -105,9 +105,10 @@ def restored(initial: Carry, carry: Carry, inputs: Inputs) -> Carry:
 def emit(cell: Cell, weights: Weights, carry: Carry, z: Projected, inputs: Inputs) -> Any:
     """Returns y_t from s_t, zero where the mask is False."""
     y = cell.output(weights, carry, z)
-    if inputs.mask is None:
+    mask = inputs.mask
+    if mask is None:
         return y
-    return jax.tree.map(lambda a: select(inputs.mask, a, jnp.zeros_like(a)), y)
+    return jax.tree.map(lambda a: select(mask, a, jnp.zeros_like(a)), y)
 
 
 def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, ...]]:
@@ -152,9 +153,7 @@ def _check_dtypes(cell: Cell, run: Recurrence) -> None:
 
     after = jax.eval_shape(step, run._replace(inputs=inputs))
     checks.same_shapes("the carry after a step", after, run.carry, "the carry before it")
-    for (path, before), new in zip(
-        jax.tree_util.tree_leaves_with_path(run.carry), jax.tree.leaves(after), strict=True
-    ):
+    for (path, before), new in zip(jax.tree_util.tree_leaves_with_path(run.carry), jax.tree.leaves(after), strict=True):
         if before.dtype != new.dtype:
             x = jax.tree.leaves(run.inputs.x)[0]
             raise TypeError(

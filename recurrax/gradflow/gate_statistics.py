@@ -105,8 +105,11 @@ def _activations(cell, reverse, params, xs, carry, mask, resets, key) -> Gates:
 def _summary(cell: Cell, gates: Gates, mask: jax.Array | None) -> GateStatistics:
     def average(values: jax.Array) -> jax.Array:
         counted = jnp.ones(values.shape[:-1], bool) if mask is None else mask
-        return jnp.mean(values.astype(jnp.promote_types(values.dtype, jnp.float32)),
-                        axis=tuple(range(values.ndim - 1)), where=counted[..., None])
+        return jnp.mean(
+            values.astype(jnp.promote_types(values.dtype, jnp.float32)),
+            axis=tuple(range(values.ndim - 1)),
+            where=counted[..., None],
+        )
 
     floors = type(gates)(*(-0.9 if name in cell.signed_gates else 0.1 for name in gates._fields))
     kept = cell.retention(gates)

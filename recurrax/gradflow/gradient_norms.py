@@ -123,7 +123,9 @@ def _backward(cell, reverse, path: Trajectory, dys, dlast) -> GradientNorms:
     return GradientNorms(joint, by_field(path.run.carry, fields))
 
 
-def state_cotangents(cell: Cell, path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> tuple[Scaled, Scaled]:
+def state_cotangents(
+    cell: Cell, path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]
+) -> tuple[Scaled, Scaled]:
     """Returns what a loss sends into the states directly.
 
     Args:

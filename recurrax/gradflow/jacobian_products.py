@@ -48,8 +48,8 @@ def jacobian_products(
       key: as in `recurrax.unroll`.
 
     Returns:
-      Log Frobenius norms `[T+1, *B]` and log singular values `[T+1, *B, N]` (nats) of the joint state, -inf for zero. At
-      distance k from the end: index T - k.
+      Log Frobenius norms `[T+1, *B]` and log singular values `[T+1, *B, N]` (nats) of the joint state, -inf for zero.
+      At distance k from the end: index T - k.
 
     Raises:
       TypeError, ValueError: as `recurrax.unroll`.
@@ -70,8 +70,8 @@ def _products(cell, reverse, params, xs, carry, mask, resets, key) -> JacobianPr
     )
 
     def back(state, step):
-        q, product = state
-        q, r = positive_qr(jacobian_transposed(cell, run, *step, ndim)(q))
+        (q, product), (carry, z, inputs) = state, step
+        q, r = positive_qr(jacobian_transposed(cell, run, carry, z, inputs, ndim)(q))
         product = times(r, product)
         return (q, product), (log_frobenius(product), log_singular_values(product))
 
@@ -99,8 +99,8 @@ def times(r: Float[Array, "*B N N"], product: Graded) -> Graded:
     """Returns r @ product for an upper triangular r with a diagonal d >= 0.
 
     With D = diag(exp(log_scale)), the new scale is d D and the new unit factor
-    ((d D)^-1 r D) unit: every entry is a ratio of neighbours in size, so that nothing overflows. A row of zeros becomes a
-    scale of -inf and keeps a row of the identity.
+    ((d D)^-1 r D) unit: every entry is a ratio of neighbours in size, so that nothing overflows. A row of zeros becomes
+    a scale of -inf and keeps a row of the identity.
     """
     d = jnp.diagonal(r, axis1=-2, axis2=-1)
     log_scale = product.log_scale + jnp.log(d)

@@ -30,8 +30,8 @@ def lyapunov_spectrum(
 
         Q_t R_t = (ds_t/ds_{t-1}) Q_{t-1}        lambda_i = mean over t of ln |R_t[i, i]|
 
-    (Benettin et al. 1980; for recurrent networks Engelken, Wolf & Abbott 2023, Vogt et al. 2022). The state is the whole
-    carry: for an LSTM (h, c), without which the constant error carousel is invisible. No Jacobian is ever built.
+    (Benettin et al. 1980; for recurrent networks Engelken, Wolf & Abbott 2023, Vogt et al. 2022). The state is the
+    whole carry: for an LSTM (h, c), without which the constant error carousel is invisible. No Jacobian is built.
 
     >>> cell = LSTM(hidden_size=8)
     >>> params = cell.init(jax.random.key(0), input_size=3)

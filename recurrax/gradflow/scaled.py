@@ -73,9 +73,6 @@ def _log_dtype(arrays: list[jax.Array]) -> jnp.dtype:
     return dtype
 
 
-
-
-
 def _reduce(function, a: jax.Array, batch_ndim: int, **kwargs) -> jax.Array:
     return function(a, axis=tuple(range(batch_ndim, a.ndim)), **kwargs)
 

@@ -16,7 +16,10 @@ Columns = Float[Array, "*B N M"]
 
 
 def state_vector(floats: list[jax.Array], batch_ndim: int) -> Float[Array, "*B N"]:
-    """Joins the float leaves of a state, in float32 or wider; a complex leaf gives its real, then its imaginary part."""
+    """Joins the float leaves of a state, in float32 or wider; a complex one gives its real, then its imaginary part.
+
+    N counts every one of these numbers.
+    """
     dtype = jnp.result_type(jnp.float32, *(jnp.finfo(leaf.dtype).dtype for leaf in floats))
     parts = []
     for leaf in floats:

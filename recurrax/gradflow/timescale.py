@@ -1,7 +1,7 @@
 """The decay rate of a gradient norm with distance, where only a stretch of the curve is exponential.
 
-NumPy in float64 on the host. Four steps: leave out points that stand alone, find the stretch on the mean curve by a
-broken line, fit a straight line to every curve there, and say how far to trust it.
+NumPy in float64 on the host. Four steps: leave out points that stand alone, find the stretch on the mean curve
+(`broken_line`), fit a straight line to every curve there, and say how far to trust it.
 """
 
 import itertools
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from recurrax import checks
+from recurrax.gradflow.broken_line import RESOLUTION, autocorrelation, straight_stretch, whitened
 
 
 class Timescale(NamedTuple):
@@ -52,11 +53,11 @@ def fit_timescale(
 ) -> Timescale:
     """Fits the exponential decay (or growth) of a norm with distance.
 
-    A curve may begin with a transient of a few steps, and leave the exponential for a plateau, a power law or a slower
-    exponential. On the mean curve a continuous broken line of at most four pieces is found, their number by an
-    information criterion that allows for correlated noise; a bend within `transient` steps ends the transient, and the
-    line is fitted from there to the next bend: the near exponential. A slope that keeps changing has no one rate; the
-    stretch that is reported then shows where the rate was taken.
+    A curve may begin with a transient of a few steps, and leave the exponential for a plateau, a floor, a power law or
+    a slower exponential. On the mean curve a continuous broken line of up to four pieces is found, their number by an
+    information criterion that allows for correlated noise. The rate is that of the first piece that is longer than
+    `transient`: the near exponential. If it ends in a bend, its last quarter is left out, since bends are seldom sharp.
+    A slope that keeps changing has no one rate; the stretch that is reported then shows where this one was taken.
 
     The error of `rate` is
     * for several curves, the scatter of their own slopes over that stretch, divided by sqrt(curves). It covers
@@ -64,13 +65,18 @@ def fit_timescale(
     * for a single curve, that of least squares under first-order autocorrelated noise, up to a random walk (which the
       log norm of a product of random Jacobians is), after Perron & Yabu 2009.
 
-    Measured on straight lines under Gaussian noise, +- 1.96 errors hold the true rate in COVERAGE. The choice of the
-    stretch is not part of the error.
+    In simulations of straight lines under Gaussian noise (200 to 500 draws), 95 % intervals hold the true rate
+    * in 93 to 97 % of all cases for 5 to 32 curves of 20 or 100 points, with Student's t for curves - 1;
+    * in 95 to 97 % for a single curve under white noise, and in 93 to 96 % under phi = 0.8 from 30 points on;
+    * in 76, 82, 88 and 91 % for a single random walk of 12, 30, 100 and 300 points, of which few are too few to tell
+      noise from slope.
+
+    That the end of the stretch is uncertain, above all where the bend is soft, is not part of the error.
 
     >>> k = np.arange(100)
     >>> fit = fit_timescale(k, np.maximum(-0.5 * k, -20.0))  # a floor from distance 40 on
     >>> round(fit.timescale, 3), fit.last_distance, fit.shape
-    (2.0, 40.0, 'partly')
+    (2.0, 30.0, 'partly')
 
     Args:
       distance: steps, `[K]`, all different; best evenly spaced, since noise is taken to be correlated from one point to
@@ -80,7 +86,7 @@ def fit_timescale(
       independent_axis: the axis of `log_norm` along which curves are independent, if not all of them are: batch
         elements share the weights of their seed, so for `[K, seeds, batch]` give 1. Slopes are averaged over the
         others, and the error comes from this axis.
-      transient: longest initial transient to look for, steps; 0 for none.
+      transient: how many steps a piece may have and be passed over, as a transient, for a longer one behind it.
 
     Returns:
       `Timescale`, as floats. Fewer than 3 usable distances give NaN and shape "insufficient".
@@ -96,7 +102,7 @@ def fit_timescale(
     index, curve = _mean_curve(y.reshape(len(k), -1))
     if len(index) < 3:
         return _insufficient(len(index))
-    first, last, bent = _stretch(k[index], curve, transient)
+    first, last, bent = straight_stretch(k[index], curve, transient)
     inside = index[first : last + 1]
     slopes, intercepts = _lines(k[inside], y[inside])
     if independent_axis is not None:
@@ -114,7 +120,7 @@ def fit_timescale(
         rate=rate,
         rate_error=error,
         timescale=-1.0 / rate if rate else math.inf,
-        timescale_error=error / rate**2 if rate else math.inf,
+        timescale_error=error / rate / rate if rate else math.inf,
         intercept=intercept,
         first_distance=float(k[inside[0]]),
         last_distance=float(k[inside[-1]]),
@@ -139,27 +145,22 @@ def _without_outliers(k: np.ndarray, y: np.ndarray) -> np.ndarray:
     y = np.where(np.isfinite(y), y, np.nan)
     if len(k) < 9:
         return y
-    weight = _trailing(np.stack([(k[3:-3] - k[3 - i : -3 - i]) / (k[3 + i : len(k) - 3 + i] - k[3 - i : -3 - i]) for i in (1, 2, 3)]), y.ndim)
-    left, right = (np.stack([y[3 + s * i : len(k) - 3 + s * i] for i in (1, 2, 3)]) for s in (-1, 1))
+    column = k.reshape((-1,) + (1,) * (y.ndim - 1))
+
+    def between_neighbours(reach: int) -> np.ndarray:
+        left, middle, right = slice(3 - reach, -3 - reach), slice(3, -3), slice(3 + reach, len(k) - 3 + reach)
+        share = (column[middle] - column[left]) / (column[right] - column[left])
+        return y[left] + share * (y[right] - y[left])
+
     deviation = np.zeros_like(y)
-    deviation[3:-3] = np.nan_to_num(np.abs(y[3:-3] - np.median(left + weight * (right - left), axis=0)))
+    expected = np.median([between_neighbours(reach) for reach in (1, 2, 3)], axis=0)
+    deviation[3:-3] = np.nan_to_num(np.abs(y[3:-3] - expected))
     usual = np.median(deviation[3:-3], axis=0) / 0.6745
     padded = np.pad(deviation, [(3, 3)] + [(0, 0)] * (y.ndim - 1))
     around = np.sort(np.stack([padded[i : i + len(k)] for i in range(7)]), axis=0)[-3]
-    threshold = np.maximum(np.maximum(5 * usual, 4 * around), _RESOLUTION * _spread(y))
+    spread = np.sqrt(_mean((y - _mean(y, (0,))) ** 2, (0,)))
+    threshold = np.maximum(np.maximum(5 * usual, 4 * around), RESOLUTION * spread)
     return np.where(deviation > threshold, np.nan, y)
-
-
-_RESOLUTION = 1e-6
-"""Deviations below this share of a curve's standard deviation are rounding, not shape."""
-
-
-def _spread(y: np.ndarray) -> np.ndarray:
-    """Returns the standard deviation of each curve over its finite points."""
-    finite = np.isfinite(y)
-    n = np.maximum(finite.sum(0), 1)
-    mean = np.where(finite, y, 0).sum(0) / n
-    return np.sqrt((np.where(finite, y - mean, 0) ** 2).sum(0) / n)
 
 
 def _mean(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -167,11 +168,6 @@ def _mean(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     finite = np.isfinite(a)
     n = finite.sum(axes)
     return np.where(finite, a, 0).sum(axes) / np.where(n > 0, n, np.nan)
-
-
-def _trailing(a: np.ndarray, ndim: int) -> np.ndarray:
-    """Returns `[3, K]` weights broadcast against `[3, K, ...]`."""
-    return a.reshape(a.shape + (1,) * (ndim - 1))
 
 
 def _mean_curve(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,120 +186,6 @@ def _mean_curve(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index[:end], np.cumsum(np.concatenate([level, steps[: end - 1]]))
 
 
-def _stretch(k: np.ndarray, y: np.ndarray, transient: float) -> tuple[int, int, bool]:
-    """Returns the first and last index of the near exponential, and whether the line bends anywhere.
-
-    Of the broken lines with 0 to 3 bends, the one is taken that has the least
-
-        n ln(RSS / (n - 2 - 2 bends)) + 3 ln(n) bends
-
-    RSS is that of the innovations under the noise that the most flexible of them leaves. The factor 3 (in place of 2 for
-    the two parameters of a bend) is what a search over positions asks for (Zhang & Siegmund 2007).
-    """
-    every = -(-len(k) // _SEARCH_POINTS)
-    x, z = (k[::every] - k[0]) / (k[-1] - k[0]), y[::every] - y[0]
-    early = int(np.searchsorted(k[::every] - k[0], transient, side="right")) - 1
-    n, floor = len(x), len(x) * (_RESOLUTION * z.std()) ** 2 + np.finfo(float).tiny
-    flexible = _broken_lines(x, z, 0.0, early)[-1]
-    phi = _autocorrelation(_residual(_broken_line(x, flexible.bends), z), parameters=2 + 2 * len(flexible.bends))
-    best = min(
-        _broken_lines(x, z, phi, early),
-        key=lambda f: n * math.log((f.rss + floor) / (n - 2 - 2 * len(f.bends))) + 3 * math.log(n) * len(f.bends),
-    ).bends
-    first = max((b for b in best if b <= early), default=0)
-    last = min((b for b in best if b > early), default=None)
-    return first * every, len(k) - 1 if last is None else last * every, bool(best)
-
-
-_SEARCH_POINTS = 400
-"""A longer curve is thinned evenly while its bends are sought."""
-_SHORTEST = 4
-"""Points from one bend to the next; one bend may lie closer to the near end, where it ends a transient."""
-
-
-class _BrokenLine(NamedTuple):
-    bends: list[int]
-    rss: float
-
-
-def _broken_lines(x: np.ndarray, y: np.ndarray, phi: float, early: int) -> list[_BrokenLine]:
-    """Returns the best broken lines with 0 to 3 bends, or as many as there is room for.
-
-    A bend is added where it helps most, and then each one is placed anew, given the others.
-    """
-    y = _whitened(y, phi)
-    lines = [_BrokenLine([], _sum_of_squares(_residual(_whitened(_broken_line(x, []), phi), y)))]
-    for count in (1, 2, 3):
-        if len(x) < 3 + 2 * count:
-            break
-        line = _with_one_more(x, y, phi, lines[-1].bends, early)
-        for _ in range(count if count > 1 else 0):
-            line = line and _with_one_more(x, y, phi, line.bends[1:], early)
-        if line is None:
-            break
-        lines.append(line)
-    return lines
-
-
-def _with_one_more(x: np.ndarray, y: np.ndarray, phi: float, bends: list[int], early: int) -> _BrokenLine | None:
-    """Returns the best broken line that has one bend more than `bends`, or None where there is no room for it."""
-    n = len(x)
-    free = np.ones(n, bool)
-    free[0] = False
-    free[n - _SHORTEST :] = False
-    free[early + 1 : _SHORTEST] = False
-    for bend in bends:
-        free[max(bend - _SHORTEST + 1, 0) : bend + _SHORTEST] = False
-        if bend <= early:
-            free[: early + 1] = False
-    candidates = np.flatnonzero(free)
-    if not len(candidates):
-        return None
-    basis = _whitened(_broken_line(x, bends), phi)
-    residual = _residual(basis, y)
-    hinges = _residual(basis, _whitened(np.maximum(x[:, None] - x[candidates], 0), phi))
-    gain = (hinges.T @ residual) ** 2 / (hinges**2).sum(0)
-    chosen = int(np.argmax(gain))
-    rest = residual - hinges[:, chosen] * (hinges[:, chosen] @ residual) / (hinges[:, chosen] ** 2).sum()
-    return _BrokenLine([*bends, int(candidates[chosen])], _sum_of_squares(rest))
-
-
-def _broken_line(x: np.ndarray, bends: list[int]) -> np.ndarray:
-    """Returns the columns 1, x and one hinge max(x - bend, 0) per bend."""
-    return np.stack([np.ones_like(x), x, *(np.maximum(x - x[b], 0) for b in bends)], axis=1)
-
-
-def _sum_of_squares(a: np.ndarray) -> float:
-    return float(a @ a)
-
-
-def _residual(basis: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Returns what least squares with the columns of `basis` leave of y (a vector, or columns)."""
-    q = np.linalg.svd(basis, full_matrices=False)
-    q = q[0][:, q[1] > 1e-12 * q[1][0]]
-    return y - q @ (q.T @ y)
-
-
-def _whitened(a: np.ndarray, phi: float) -> np.ndarray:
-    """Returns a_j - phi a_{j-1}, which makes noise u_j = phi u_{j-1} + e_j white; the first row has its own weight."""
-    return np.concatenate([math.sqrt(1 - phi**2) * a[:1], a[1:] - phi * a[:-1]])
-
-
-def _autocorrelation(u: np.ndarray, parameters: int) -> float:
-    """Returns phi of residuals u_j = phi u_{j-1} + e_j: between 0 and 1, and exactly 1 where it may be.
-
-    The fit that left these residuals has followed the noise, and phi comes out too small: by about
-    p (1.25 + 3.25 phi) / n for p parameters, measured by simulation. After the correction, what lies within 1 / sqrt(n)
-    of a random walk is taken for one (Perron & Yabu 2009), as is what is too short to tell.
-    """
-    n, p = len(u), parameters
-    if n < 5 * p:
-        return 1.0
-    before = u[:-1] @ u[:-1]
-    phi = (n * (u[1:] @ u[:-1]) / before + 1.25 * p) / (n - 3.25 * p) if before > 0 else 0.0
-    return 1.0 if phi > 1 - n**-0.5 else max(phi, 0.0)
-
-
 def _lines(k: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns slope and intercept of every curve by least squares, NaN where it has fewer than 3 points."""
     finite = np.isfinite(y)
@@ -317,13 +199,13 @@ def _lines(k: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _slope_error(k: np.ndarray, y: np.ndarray) -> float:
-    """Returns the standard error of the least-squares slope under noise u_j = phi u_{j-1} + e_j."""
+    """Returns the standard error of the least-squares slope under autocorrelated noise."""
     n = len(k)
     c = (k - k.mean()) / ((k - k.mean()) ** 2).sum()
     u = y - y.mean() - (c @ y) * (k - k.mean())
-    phi = _autocorrelation(u, parameters=2)
-    innovations = _whitened(u, phi)
-    # The slope weighs noise by c, hence innovation j by d_j = c_j + phi d_{j+1}; the first counts 1 / (1 - phi^2) times.
+    phi = autocorrelation(u, parameters=2)
+    innovations = whitened(u, phi)
+    # The slope weighs u by c, hence innovation j by d_j = c_j + phi d_{j+1}, the first by d_0 / sqrt(1 - phi^2).
     d = np.array(list(itertools.accumulate(c[::-1], lambda later, now: now + phi * later)))[::-1]
     weight = (d[1:] ** 2).sum() + (d[0] ** 2 / (1 - phi**2) if phi < 1 else 0.0)
     return math.sqrt(weight * (innovations @ innovations) / (n - 2))
@@ -341,7 +223,9 @@ def _checked(distance: Any, log_norm: Any, independent_axis: int | None) -> tupl
     if len(np.unique(k)) < len(k):
         raise ValueError("distance must not repeat a value; put curves along further axes of log_norm.")
     if independent_axis is not None and (
-        isinstance(independent_axis, bool) or not isinstance(independent_axis, int) or not 1 <= independent_axis < y.ndim
+        isinstance(independent_axis, bool)
+        or not isinstance(independent_axis, int)
+        or not 1 <= independent_axis < y.ndim
     ):
         raise ValueError(f"independent_axis must be an axis of log_norm, 1 to {y.ndim - 1}, got {independent_axis!r}.")
     order = np.argsort(k)

@@ -1,0 +1,39 @@
+"""What all tests and doctests share: JAX on the CPU, strict dtype promotion, the names that docstring examples use."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from typing import NamedTuple
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import pytest
+
+import recurrax
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+hypothesis.settings.register_profile("recurrax", max_examples=25, derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("recurrax")
+
+
+@pytest.fixture(autouse=True)
+def _names_of_docstring_examples(doctest_namespace):
+    doctest_namespace.update({name: getattr(recurrax, name) for name in recurrax.__all__})
+    doctest_namespace.update(jax=jax, jnp=jnp, NamedTuple=NamedTuple)
+
+
+@pytest.fixture
+def x64():
+    """Switches float64 on for one test and off again."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def standard_promotion():
+    """Lets dtypes mix as they do for users, where a test is about just that or calls a library that relies on it."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield

@@ -1,0 +1,158 @@
+"""The command line of every study: `python -m experiments.NAME --config=FILE --workdir=DIR --config.FIELD=VALUE`.
+
+Only here are flags read. What a user can get wrong ends in at most three lines on stderr and exit status 2.
+"""
+
+import re
+import runpy
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from absl import flags
+from ml_collections import config_dict, config_flags
+
+from experiments.common.config import field_docs, flatten
+from experiments.common.errors import ExperimentError, did_you_mean
+
+Main = Callable[[config_dict.ConfigDict, Path], None]
+
+
+def run(main: Main, *, description: str, default_config: str, schema: type | None = None) -> NoReturn:
+    """Runs a study as the command line says, and ends the process with its exit status.
+
+    Args:
+      main: the study; called with the config and the folder for the results.
+      description: what the study does, for `--help`.
+      default_config: path of the config file that is taken where `--config` is not given.
+      schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
+    """
+    sys.exit(exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema))
+
+
+def exit_status(
+    main: Main, argv: Sequence[str], *, description: str, default_config: str, schema: type | None = None
+) -> int:
+    """Does what `run` does for the given arguments and returns the exit status.
+
+    Returns:
+      0, 2 after a mistake of the user's or trouble with files, 130 when interrupted. Any other exception is a bug
+      and goes through, with its traceback.
+    """
+    try:
+        config, path, values = _parse(argv, default_config)
+        if values["help"].value:
+            print(_help(Path(argv[0]).stem, description, path, config, schema))
+            return 0
+        if not values["workdir"].value:
+            raise ExperimentError("--workdir is missing: the folder for the results, e.g. --workdir=runs/first")
+        main(config, Path(values["workdir"].value).expanduser())
+        return 0
+    except ExperimentError as error:
+        return _complain(str(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _complain(
+            f"{error.strerror or error}{where}\nWhat was written before is whole; the same command goes on from there."
+        )
+    except KeyboardInterrupt:
+        print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
+        return 130
+
+
+def _complain(message: str) -> int:
+    print("\n".join(f"error: {message}".splitlines()[:3]), file=sys.stderr)
+    return 2
+
+
+def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.ConfigDict, str, flags.FlagValues]:
+    """Returns the config with its overrides, the path it came from, and the other flags.
+
+    `config_flags.DEFINE_config_file` would read the file through a loader that Python is about to drop, keep its
+    module and bytecode for the next one, and mix errors in the file with errors in the flags. So the file is read first,
+    and `config_flags` gets its content.
+    """
+    try:
+        file_flag = flags.FlagValues()
+        file_flag.set_gnu_getopt(True)
+        flags.DEFINE_string("config", default_config, "", flag_values=file_flag)
+        rest = file_flag(argv, known_only=True)
+        path = file_flag["config"].value
+        config = _load(path)
+        _check_names(rest, config)
+
+        values = flags.FlagValues()
+        values.set_gnu_getopt(True)
+        flags.DEFINE_string("workdir", None, "", flag_values=values)
+        flags.DEFINE_bool("help", False, "", short_name="h", flag_values=values)
+        config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=rest)
+        stray = values(rest)[1:]
+    except (flags.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ExperimentError(str(error)) from error
+    if stray:
+        raise ExperimentError(f"Unexpected argument {stray[0]!r}: everything is given as --name=value; see --help.")
+    return values["config"].value, path, values
+
+
+def _load(path: str) -> config_dict.ConfigDict:
+    """Calls `get_config` of the file at `path`; what follows a colon is passed on to it."""
+    path, *argument = path.split(":", 1)
+    if not Path(path).is_file():
+        raise ExperimentError(f"--config={path}: there is no such file.")
+    try:
+        module = runpy.run_path(path)
+        if "get_config" not in module:
+            raise ExperimentError(f"--config={path}: the file defines no function get_config().")
+        config = module["get_config"](*argument)
+    except ExperimentError:
+        raise
+    except Exception as error:
+        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        where = f", line {line}" if line else ""
+        raise ExperimentError(f"--config={path}{where}: {type(error).__name__}: {reason}") from error
+    if not isinstance(config, dict | config_dict.ConfigDict):
+        raise ExperimentError(f"--config={path}: get_config() must return a ConfigDict, got {type(config).__name__}.")
+    return config_dict.ConfigDict(config)
+
+
+def _check_names(argv: Sequence[str], config: config_dict.ConfigDict) -> None:
+    """Raises where an override names no field; `config_flags` would end in a traceback."""
+    known = list(flatten(config.to_dict()))
+    for argument in argv[1:]:
+        override = re.match(r"--?(?:no)?config\.([^=]*)", argument)
+        if override and override[1] not in known:
+            fields = [f"--config.{field}" for field in known]
+            hint = did_you_mean(f"--config.{override[1]}", fields) or " --help lists the fields."
+            raise ExperimentError(f"--config.{override[1]}: the config has no such field.{hint}")
+
+
+def _help(name: str, description: str, path: str, config: config_dict.ConfigDict, schema: type | None) -> str:
+    docs = field_docs(schema) if schema else {}
+    lines = [
+        description.strip(),
+        "",
+        f"Usage: python -m experiments.{name} --workdir=DIR [--config=FILE] [--config.FIELD=VALUE ...]",
+        "",
+        "  --workdir=DIR",
+        "      folder for the results; the same command again goes on where it stopped",
+        f"  --config={path}",
+        "      file whose get_config() gives the fields below",
+        "  --help",
+        "      show this text",
+        "",
+    ]
+    for field, value in flatten(config.to_dict()).items():
+        lines.append(f"  --config.{field}={_as_argument(value)}")
+        if field in docs:
+            lines.append(f"      {docs[field]}")
+    return "\n".join(lines)
+
+
+def _as_argument(value: Any) -> str:
+    """Writes a value the way the command line takes it."""
+    return shlex.quote(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value))

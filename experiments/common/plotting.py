@@ -1,0 +1,84 @@
+"""One look for every figure, and one way to write it: PNG, SVG and the CSV it was drawn from."""
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
+"""Okabe & Ito's palette, told apart with every common kind of colour vision."""
+DASHES: tuple = ("-", (0, (6, 1.5)), (0, (4, 1.2, 1.2, 1.2)), (0, (1.5, 1)))
+"""Line styles, so that curves differ in print as well."""
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 180,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "recurrax",
+}
+
+
+class Drawing(NamedTuple):
+    """A figure, the numbers that it shows, and how to read it."""
+
+    name: str
+    """File name without extension."""
+    title: str
+    figure: Figure
+    table: dict[str, Sequence]
+    """Columns of the CSV, all of one length."""
+    caption: str
+
+
+def new_figure(rows: int, columns: int, *, width: float = 9.0, height: float = 3.6, **subplots) -> tuple[Figure, np.ndarray]:
+    """Returns a figure and its axes `[rows, columns]`, `height` inches a row; needs no display and no global state."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, **subplots)
+    return figure, axes
+
+
+def color(index: int) -> str:
+    """Returns the colour of the curve of that number."""
+    return COLORS[index % len(COLORS)]
+
+
+def dash(index: int):
+    """Returns the line style of the curve of that number."""
+    return DASHES[index % len(DASHES)]
+
+
+def powers_of_ten(axis) -> None:
+    """Labels an axis that holds decimal logarithms with the powers themselves: floats may not reach that far."""
+    axis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda exponent, _: f"$10^{{{exponent:.0f}}}$"))
+
+
+def panel_letter(axes: Axes, index: int) -> None:
+    """Marks a panel with a, b, c, ... at its upper left."""
+    axes.text(-0.02, 1.03, chr(ord("a") + index), transform=axes.transAxes, weight="bold", ha="right", va="bottom")
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Returns the figure as the bytes of a "png" or "svg" file; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

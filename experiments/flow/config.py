@@ -1,0 +1,106 @@
+"""What a gradient-flow study can be asked for; a config is checked against this before anything runs."""
+
+import dataclasses
+
+from experiments.common.config import require
+from recurrax.cells import find_cell
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where sequences come from."""
+
+    source: str
+    """"text", a language to model byte by byte, or "noise", independent Gaussian inputs."""
+    path: str
+    """Text file or glob; empty for the English text that ships with CPython."""
+    variance: float
+    """Variance of each input feature of the noise."""
+    features: int
+    """Input features of the noise."""
+
+    def __post_init__(self):
+        require(self.source in ("text", "noise"), "source", self.source, "'text' or 'noise'")
+        require(self.variance > 0, "variance", self.variance, "a number above 0")
+        require(self.features >= 1, "features", self.features, "at least 1")
+        require(self.source == "text" or not self.path, "path", self.path, "empty where data.source is 'noise'")
+
+
+@dataclasses.dataclass(frozen=True)
+class Flow:
+    """Where gradients are measured."""
+
+    length: int
+    """Longest distance in steps; the loss is taken at the last of so many steps."""
+    batch: int
+    """Sequences per seed."""
+    jacobian_batch: int
+    """Sequences per seed for Jacobian products, at the first and the last snapshot."""
+    lyapunov_length: int
+    """Steps of the run that Lyapunov exponents are averaged over, of which the first tenth only settles."""
+
+    def __post_init__(self):
+        require(self.length >= 8, "length", self.length, "at least 8")
+        require(self.batch >= 1, "batch", self.batch, "at least 1")
+        require(1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and flow.batch")
+        require(self.lyapunov_length >= 20, "lyapunov_length", self.lyapunov_length, "at least 20")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """How the language model is trained between measurements; noise has nothing to learn."""
+
+    snapshots: tuple[int, ...]
+    """Training steps after which gradients are measured; the last one ends the training."""
+    batch: int
+    """Sequences per step."""
+    length: int
+    """Steps per sequence, through all of which gradients flow."""
+    learning_rate: float
+    """Of Adam."""
+    clip_norm: float
+    """Gradients of a larger global norm are scaled down to this one."""
+
+    def __post_init__(self):
+        require(len(self.snapshots) >= 1, "snapshots", self.snapshots, "at least one training step, e.g. 0")
+        require(self.snapshots[0] == 0, "snapshots", self.snapshots, "0, the initialisation, to come first")
+        rising = all(a < b for a, b in zip(self.snapshots, self.snapshots[1:], strict=False))
+        require(rising, "snapshots", self.snapshots, "rising training steps")
+        require(self.batch >= 1, "batch", self.batch, "at least 1")
+        require(self.length >= 1, "length", self.length, "at least 1")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        require(self.clip_norm > 0, "clip_norm", self.clip_norm, "a number above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientFlow:
+    """The whole study."""
+
+    cells: str
+    """Names of cells, or module:Class for your own, separated by commas."""
+    hidden_size: int
+    """Units of every cell."""
+    seeds: int
+    """Independent initialisations and trainings, run side by side."""
+    seed: int
+    """The first seed."""
+    data: Data
+    flow: Flow
+    train: Train
+
+    def __post_init__(self):
+        require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
+        require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "between 0 and 2^31 - 1")
+        names = self.cell_names()
+        require(all(names), "cells", self.cells, "names separated by commas, e.g. 'rnn,lstm,gru'")
+        require(len(set(names)) == len(names), "cells", self.cells, "every cell once")
+        for name in names:
+            try:
+                find_cell(name)
+            except ValueError as error:
+                require(False, "cells", self.cells, str(error))
+
+    def cell_names(self) -> tuple[str, ...]:
+        """Returns the names in `cells`."""
+        return tuple(name.strip() for name in self.cells.split(","))

@@ -1,0 +1,96 @@
+"""What the study measures of one cell: pure functions of models (one per seed) and sequences."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from experiments.flow.language_model import Model
+from experiments.flow.sources import Source
+from recurrax import Cell, gradflow
+
+BINS = 50
+"""Bins of the histograms of gate activations."""
+
+
+def gradient_flow(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any) -> dict[str, np.ndarray]:
+    """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path."""
+    return _named(_gradient_flow(cell, source, models, xs, targets))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _gradient_flow(cell, source, models, xs, targets):
+    def one_seed(model):
+        def loss(ys, carry):
+            return source.last_loss(model.readout, ys, targets)
+
+        norms = gradflow.gradient_norms(cell, model.cell, xs, loss)
+        paths = gradflow.path_norms(cell, model.cell, xs, loss)
+        return {"joint": norms.joint, "field": norms.fields, "path": paths.fields, "path_rest": paths.rest}
+
+    return jax.vmap(one_seed)(models)
+
+
+def jacobians(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
+    """Returns log singular values of ds_T/ds_t: the largest, the median and the smallest, each `[S, T+1, B]`."""
+    return _named(_jacobians(cell, models, xs))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _jacobians(cell, models, xs):
+    def one_seed(model):
+        values = gradflow.jacobian_products(cell, model.cell, xs).log_singular_values
+        return {"largest": values[..., 0], "median": jnp.median(values, axis=-1), "smallest": values[..., -1]}
+
+    return jax.vmap(one_seed)(models)
+
+
+def lyapunov(cell: Cell, models: Model, xs: Float[Array, "T D"]) -> np.ndarray:
+    """Returns the Lyapunov spectrum `[S, N]` along one long run, nats per step."""
+    return np.asarray(_lyapunov(cell, models, xs))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _lyapunov(cell, models, xs):
+    warm_up = xs.shape[0] // 10
+    return jax.vmap(lambda model: gradflow.lyapunov_spectrum(cell, model.cell, xs, warm_up=warm_up))(models)
+
+
+def has_gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> bool:
+    """Tells whether the cell has gates to look at."""
+    params = jax.tree.map(lambda p: p[0], models.cell)
+    carry, x = cell.initial_carry(params, xs.shape[1:-1]), xs[0]
+    return jax.eval_shape(lambda p: cell.gates(p, carry, cell.project(p, x)), params) is not None
+
+
+def gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
+    """Returns for every gate its mean and saturation per unit `[S, H]`, memory times, and a histogram `[S, BINS]`."""
+    return _named(_gates(cell, models, xs))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _gates(cell, models, xs):
+    def one_seed(model):
+        statistics = gradflow.gate_statistics(cell, model.cell, xs)
+        activations = gradflow.gate_activations(cell, model.cell, xs)
+        histogram = {
+            name: jnp.histogram(values, BINS, range=gate_range(cell, name))[0] / values.size
+            for name, values in activations._asdict().items()
+        }
+        return {"histogram": histogram, **statistics._asdict()}
+
+    return jax.vmap(one_seed)(models)
+
+
+def gate_range(cell: Cell, gate: str) -> tuple[float, float]:
+    """Returns the interval that the gate's activation lies in."""
+    return (-1.0, 1.0) if gate in cell.signed_gates else (0.0, 1.0)
+
+
+def _named(tree: Any) -> dict[str, np.ndarray]:
+    """Returns the leaves under names such as "path/c"."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}

@@ -1,0 +1,83 @@
+"""A cell's parameters by name: the nested dict that Flax, optimiser masks and checkpoints see, and the way back.
+
+One tree serves everywhere: `recurrax.linen`, `recurrax.nnx` and plain JAX differ in who holds it, not in its names.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from recurrax.cells.cell import Cell, Params
+
+
+def to_dict(params: Params) -> dict[str, Any]:
+    """Returns the parameters as a nested dict: a name for each field, a dict for each NamedTuple or tuple within.
+
+    Fields that are None are left out; the entries of a tuple go by "0", "1", ...
+
+    >>> from recurrax import LSTM
+    >>> from recurrax.parameters import from_dict, to_dict
+    >>> cell = LSTM(hidden_size=8)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> sorted(to_dict(params))
+    ['b', 'w_h', 'w_x']
+    >>> type(from_dict(cell, 3, to_dict(params))).__name__
+    'LSTMParams'
+
+    Args:
+      params: what `cell.init` returns.
+
+    Raises:
+      TypeError: `params` is a bare array, which has no name.
+    """
+    tree: dict[str, Any] = {}
+    for names, leaf in _by_name(params).items():
+        if not names:
+            raise TypeError(f"params must be a NamedTuple or a dict, whose arrays have names, got a bare {leaf!r}.")
+        node = tree
+        for name in names[:-1]:
+            node = node.setdefault(name, {})
+        node[names[-1]] = leaf
+    return tree
+
+
+def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
+    """Returns the parameters that the cell takes, from the nested dict that `to_dict` makes of them.
+
+    Only names are looked at: leaves may be anything, for instance arrays with an axis for seeds in front, or labels.
+
+    Args:
+      cell: the cell.
+      input_size: D.
+      tree: the nested dict, for instance `variables["params"]` of a linen layer.
+
+    Raises:
+      ValueError: a name is missing, or the cell has no parameter of that name.
+    """
+    wanted, got = _by_name(parameter_shapes(cell, input_size)), _by_name(tree)
+    if wanted.keys() != got.keys():
+        missing, unknown = _listed(wanted.keys() - got.keys()), _listed(got.keys() - wanted.keys())
+        raise ValueError(
+            f"tree must have the names {_listed(wanted.keys())} for {cell!r}; missing: {missing}, unknown: {unknown}."
+        )
+    return jax.tree.unflatten(jax.tree.structure(parameter_shapes(cell, input_size)), [got[names] for names in wanted])
+
+
+@functools.lru_cache(maxsize=1024)
+def parameter_shapes(cell: Cell, input_size: int) -> Params:
+    """Returns what `cell.init` would, with a `ShapeDtypeStruct` for each array."""
+    return jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
+
+
+def _by_name(tree: Any) -> dict[tuple[str, ...], Any]:
+    """Returns the leaves of a pytree by the names that lead to them, in the order of the tree."""
+    return {
+        tuple(jax.tree_util.keystr((key,), simple=True) for key in path): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted("/".join(path) for path in names)) or "none"
