@@ -81,7 +81,9 @@ def require_choice(field: str, value: str, allowed: typing.Iterable[str]) -> Non
     """Raises unless `value` is one of the names in `allowed`; for `__post_init__`."""
     allowed = list(allowed)
     if value not in allowed:
-        raise FieldError(field, f"must be one of {', '.join(allowed)}, got {_show(value)}.{did_you_mean(value, allowed)}")
+        raise FieldError(
+            field, f"must be one of {', '.join(allowed)}, got {_show(value)}.{did_you_mean(value, allowed)}"
+        )
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -46,7 +46,9 @@ class Drawing(NamedTuple):
     caption: str
 
 
-def new_figure(rows: int, columns: int, *, width: float = 9.0, height: float = 3.6, **subplots) -> tuple[Figure, np.ndarray]:
+def new_figure(
+    rows: int, columns: int, *, width: float = 9.0, height: float = 3.6, **subplots
+) -> tuple[Figure, np.ndarray]:
     """Returns a figure and its axes `[rows, columns]`, `height` inches a row; needs no display and no global state."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height * rows), layout="constrained")

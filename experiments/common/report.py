@@ -20,8 +20,14 @@ class Table(NamedTuple):
 
 
 def render_report(
-    *, title: str, lead: str, findings: Sequence[str], tables: Sequence[Table], drawings: Sequence[Drawing],
-    record: dict[str, Any], command: str,
+    *,
+    title: str,
+    lead: str,
+    findings: Sequence[str],
+    tables: Sequence[Table],
+    drawings: Sequence[Drawing],
+    record: dict[str, Any],
+    command: str,
 ) -> str:
     """Returns the report as HTML, with figures and style inside.
 
@@ -38,5 +44,6 @@ def render_report(
         files("experiments.common").joinpath("report.html.jinja").read_text("utf-8")
     )
     images = [(d, base64.b64encode(render(d.figure, "png")).decode()) for d in drawings]
-    return template.render(title=title, lead=lead, findings=findings, tables=tables, images=images, record=record,
-                           command=command)
+    return template.render(
+        title=title, lead=lead, findings=findings, tables=tables, images=images, record=record, command=command
+    )

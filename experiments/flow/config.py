@@ -8,16 +8,19 @@ from recurrax.cells import find_cell
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where sequences come from."""
+    """Where sequences come from.
+
+    Attributes:
+      source: "text", a language to model byte by byte, or "noise", independent Gaussian inputs.
+      path: text file or glob; empty for the English text that ships with CPython.
+      variance: variance of each input feature of the noise.
+      features: input features of the noise.
+    """
 
     source: str
-    """"text", a language to model byte by byte, or "noise", independent Gaussian inputs."""
     path: str
-    """Text file or glob; empty for the English text that ships with CPython."""
     variance: float
-    """Variance of each input feature of the noise."""
     features: int
-    """Input features of the noise."""
 
     def __post_init__(self):
         require(self.source in ("text", "noise"), "source", self.source, "'text' or 'noise'")
@@ -28,38 +31,46 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Flow:
-    """Where gradients are measured."""
+    """Where gradients are measured.
+
+    Attributes:
+      length: longest distance in steps; the loss is taken at the last of so many steps.
+      batch: sequences per seed.
+      jacobian_batch: sequences per seed for Jacobian products, at the first and the last snapshot.
+      lyapunov_length: steps of the run that Lyapunov exponents are averaged over, of which the first tenth only settles.
+    """
 
     length: int
-    """Longest distance in steps; the loss is taken at the last of so many steps."""
     batch: int
-    """Sequences per seed."""
     jacobian_batch: int
-    """Sequences per seed for Jacobian products, at the first and the last snapshot."""
     lyapunov_length: int
-    """Steps of the run that Lyapunov exponents are averaged over, of which the first tenth only settles."""
 
     def __post_init__(self):
         require(self.length >= 8, "length", self.length, "at least 8")
         require(self.batch >= 1, "batch", self.batch, "at least 1")
-        require(1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and flow.batch")
+        require(
+            1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and flow.batch"
+        )
         require(self.lyapunov_length >= 20, "lyapunov_length", self.lyapunov_length, "at least 20")
 
 
 @dataclasses.dataclass(frozen=True)
 class Train:
-    """How the language model is trained between measurements; noise has nothing to learn."""
+    """How the language model is trained between measurements; noise has nothing to learn.
+
+    Attributes:
+      snapshots: training steps after which gradients are measured; the last one ends the training.
+      batch: sequences per step.
+      length: steps per sequence, through all of which gradients flow.
+      learning_rate: of Adam.
+      clip_norm: gradients of a larger global norm are scaled down to this one.
+    """
 
     snapshots: tuple[int, ...]
-    """Training steps after which gradients are measured; the last one ends the training."""
     batch: int
-    """Sequences per step."""
     length: int
-    """Steps per sequence, through all of which gradients flow."""
     learning_rate: float
-    """Of Adam."""
     clip_norm: float
-    """Gradients of a larger global norm are scaled down to this one."""
 
     def __post_init__(self):
         require(len(self.snapshots) >= 1, "snapshots", self.snapshots, "at least one training step, e.g. 0")
@@ -74,16 +85,19 @@ class Train:
 
 @dataclasses.dataclass(frozen=True)
 class GradientFlow:
-    """The whole study."""
+    """The whole study.
+
+    Attributes:
+      cells: names of cells, or module:Class for your own, separated by commas.
+      hidden_size: units of every cell.
+      seeds: independent initialisations and trainings, run side by side.
+      seed: the first seed.
+    """
 
     cells: str
-    """Names of cells, or module:Class for your own, separated by commas."""
     hidden_size: int
-    """Units of every cell."""
     seeds: int
-    """Independent initialisations and trainings, run side by side."""
     seed: int
-    """The first seed."""
     data: Data
     flow: Flow
     train: Train

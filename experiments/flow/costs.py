@@ -10,7 +10,9 @@ import numpy as np
 from recurrax import Cell, unroll
 
 
-def measure_costs(cells: list[Cell], input_size: int, batch: int, length: int, rounds: int = 9) -> dict[str, np.ndarray]:
+def measure_costs(
+    cells: list[Cell], input_size: int, batch: int, length: int, rounds: int = 9
+) -> dict[str, np.ndarray]:
     """Measures one model of each cell, the cells in turn within each round.
 
     Args:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, powers_of_ten
 from experiments.flow.config import GradientFlow
@@ -42,12 +43,26 @@ def gradient_norm(cells: list[CellResults], config: GradientFlow, source: str) -
             logs = cell.by_distance("flow/joint", p)
             b, distance, fit = band(logs), np.arange(len(logs)), cell.timescale("flow/joint", p)
             ax.fill_between(distance, b.low / LN10, b.high / LN10, color=color(n), alpha=0.16, linewidth=0)
-            ax.plot(distance, b.median / LN10, color=color(n), linestyle=dash(n), label=f"{cell.label}   {timescale_text(fit)}")
+            ax.plot(
+                distance,
+                b.median / LN10,
+                color=color(n),
+                linestyle=dash(n),
+                label=f"{cell.label}   {timescale_text(fit)}",
+            )
             theory = np.full(len(logs), np.nan)
             if p == 0 and "theory/log_ratio" in cell.arrays:
                 theory = b.median[0] + cell.arrays["theory/log_ratio"].mean(0)
                 ax.plot(distance, theory / LN10, color=color(n), linewidth=1.0, linestyle=":")
-            columns = ([cell.label] * len(logs), [cell.snapshots[p]] * len(logs), distance, b.low, b.median, b.high, theory)
+            columns = (
+                [cell.label] * len(logs),
+                [cell.snapshots[p]] * len(logs),
+                distance,
+                b.low,
+                b.median,
+                b.high,
+                theory,
+            )
             for name, values in zip(table, columns, strict=True):
                 table[name].extend(values)
         ax.set_title(snapshot_title(cells[0].snapshots[p]))
@@ -88,8 +103,15 @@ def gradient_map(cells: list[CellResults], config: GradientFlow, source: str) ->
         mesh = ax.pcolormesh(distance, rows, values, cmap="viridis", vmin=low, vmax=high, rasterized=True)
         levels = [level for level in (-10, -8, -6, -4, -2, -1) if low < level < high]
         if len(values) > 1 and levels:
-            lines = ax.contour(np.arange(values.shape[1]), np.arange(len(values)), values, levels, colors="white",
-                               linewidths=0.9, linestyles="solid")
+            lines = ax.contour(
+                np.arange(values.shape[1]),
+                np.arange(len(values)),
+                values,
+                levels,
+                colors="white",
+                linewidths=0.9,
+                linestyles="solid",
+            )
             ax.clabel(lines, fmt=lambda v: f"$10^{{{v:.0f}}}$", fontsize=8)
         ax.set_yticks(range(len(values)), [str(step) for step in cell.snapshots])
         ax.set_title(cell.label)
@@ -102,7 +124,9 @@ def gradient_map(cells: list[CellResults], config: GradientFlow, source: str) ->
             table["distance"].extend(range(len(row)))
             table["log10_relative_norm"].extend(row)
     axes[0, 0].set_ylabel("training step (not to scale)")
-    bar = figure.colorbar(mesh, ax=axes, extend="both" if high < finite.max() else "min" if low > finite.min() else "neither")
+    bar = figure.colorbar(
+        mesh, ax=axes, extend="both" if high < finite.max() else "min" if low > finite.min() else "neither"
+    )
     powers_of_ten(bar.ax.yaxis)
     bar.set_label("norm relative to k = 0")
     caption = (
@@ -132,16 +156,31 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
                 distance = np.arange(len(b.median))
                 ax.fill_between(distance, b.low / LN10, b.high / LN10, color=shade, alpha=0.14, linewidth=0)
                 ax.plot(distance, b.median / LN10, color=shade, linestyle=dash(n), label=text)
-                columns = ([cell.label] * len(distance), [cell.snapshots[p]] * len(distance), [text] * len(distance),
-                           distance, b.low, b.median, b.high)
+                columns = (
+                    [cell.label] * len(distance),
+                    [cell.snapshots[p]] * len(distance),
+                    [text] * len(distance),
+                    distance,
+                    b.low,
+                    b.median,
+                    b.high,
+                )
                 for column, values in zip(table, columns, strict=True):
                     table[column].extend(values)
             if p == 0 and "theory/log_carousel" in cell.arrays:
                 c = band(cell.by_distance(f"flow/path/{cell.fields[-1]}", p)).median
                 theory = c[1] + cell.arrays["theory/log_carousel"].mean(0)
-                ax.plot(np.arange(1, len(c)), (theory - theory[1] + c[1])[1:] / LN10, color="black", linewidth=1.0,
-                        linestyle=":", label="product of forget gates at their bias")
-            ax.set_title(f"{cell.label}: {snapshot_title(cell.snapshots[p])[0].lower() + snapshot_title(cell.snapshots[p])[1:]}")
+                ax.plot(
+                    np.arange(1, len(c)),
+                    (theory - theory[1] + c[1])[1:] / LN10,
+                    color="black",
+                    linewidth=1.0,
+                    linestyle=":",
+                    label="product of forget gates at their bias",
+                )
+            ax.set_title(
+                f"{cell.label}: {snapshot_title(cell.snapshots[p])[0].lower() + snapshot_title(cell.snapshots[p])[1:]}"
+            )
             ax.set_xlabel("distance k from the loss (steps)")
             ax.set_xlim(0, config.flow.length)
             ax.set_ylim(bottom=max(-30.0, np.nanmin(floor[np.isfinite(floor)]) / LN10 - 8), top=None)
@@ -163,7 +202,9 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     """Draws singular values of the Jacobian product against distance."""
     ends = cells[0].ends
     figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=4.3, sharey=True)
-    table: dict[str, list] = {c: [] for c in ("cell", "training_step", "distance", "q10", "median", "q90", "median_of_all")}
+    table: dict[str, list] = {
+        c: [] for c in ("cell", "training_step", "distance", "q10", "median", "q90", "median_of_all")
+    }
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         for n, cell in enumerate(cells):
@@ -172,8 +213,15 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
             ax.fill_between(distance, largest.low / LN10, largest.high / LN10, color=color(n), alpha=0.16, linewidth=0)
             ax.plot(distance, largest.median / LN10, color=color(n), linestyle=dash(n), label=cell.label)
             ax.plot(distance, middle.median / LN10, color=color(n), linewidth=0.9, linestyle=dash(n), alpha=0.7)
-            columns = ([cell.label] * len(distance), [cell.snapshots[p]] * len(distance), distance, largest.low,
-                       largest.median, largest.high, middle.median)
+            columns = (
+                [cell.label] * len(distance),
+                [cell.snapshots[p]] * len(distance),
+                distance,
+                largest.low,
+                largest.median,
+                largest.high,
+                middle.median,
+            )
             for column, values in zip(table, columns, strict=True):
                 table[column].extend(values)
         ax.set_title(snapshot_title(cells[0].snapshots[p]))
@@ -182,7 +230,9 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         powers_of_ten(ax.yaxis)
         panel_letter(ax, panel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    handles += axes[0, 0].plot([], [], color="#555555", linewidth=1.8) + axes[0, 0].plot([], [], color="#555555", linewidth=0.9)
+    handles += axes[0, 0].plot([], [], color="#555555", linewidth=1.8) + axes[0, 0].plot(
+        [], [], color="#555555", linewidth=0.9
+    )
     axes[0, 0].legend(handles, [*labels, "largest", "median of all"], loc="lower left")
     axes[0, 0].set_ylabel("singular value of ∂s$_T$/∂s$_{T-k}$")
     caption = (
@@ -206,8 +256,21 @@ def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
             mean, index = spectrum.mean(0), np.arange(1, spectrum.shape[1] + 1)
             place = index / len(index)
             ax.fill_between(place, spectrum.min(0), spectrum.max(0), color=color(n), alpha=0.16, linewidth=0)
-            ax.plot(place, mean, color=color(n), linestyle=dash(n), label=f"{cell.label}   λ₁ = {mean[0]:+.3f}, N = {len(index)}")
-            columns = ([cell.label] * len(index), [cell.snapshots[p]] * len(index), index, mean, spectrum.min(0), spectrum.max(0))
+            ax.plot(
+                place,
+                mean,
+                color=color(n),
+                linestyle=dash(n),
+                label=f"{cell.label}   λ₁ = {mean[0]:+.3f}, N = {len(index)}",
+            )
+            columns = (
+                [cell.label] * len(index),
+                [cell.snapshots[p]] * len(index),
+                index,
+                mean,
+                spectrum.min(0),
+                spectrum.max(0),
+            )
             for column, values in zip(table, columns, strict=True):
                 table[column].extend(values)
         ax.set_title(snapshot_title(cells[0].snapshots[p]))
@@ -248,11 +311,17 @@ def gates(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
             edges = np.linspace(low, high, BINS + 1)
             for n, p in enumerate(cell.ends):
                 density = cell.arrays[f"gates/histogram/{name}"][n].mean(0) * BINS / (high - low)
-                style = {"color": "#999999", "fill": True, "alpha": 0.5} if n == 0 else {"color": color(1), "linewidth": 1.6}
+                style = (
+                    {"color": "#999999", "fill": True, "alpha": 0.5}
+                    if n == 0
+                    else {"color": color(1), "linewidth": 1.6}
+                )
                 ax.stairs(density, edges, **style, label=snapshot_title(cell.snapshots[p]))
                 centres = (edges[1:] + edges[:-1]) / 2
                 for column_name, values in zip(
-                    table, ([cell.label] * BINS, [cell.snapshots[p]] * BINS, [name] * BINS, centres, density), strict=True
+                    table,
+                    ([cell.label] * BINS, [cell.snapshots[p]] * BINS, [name] * BINS, centres, density),
+                    strict=True,
                 ):
                     table[column_name].extend(values)
             ax.set_title(f"{cell.label} gate {name}")
@@ -282,10 +351,18 @@ def learning(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         steps, mean = np.arange(1, len(bits) + 1), bits.mean(1)
         ax.fill_between(steps, bits.min(1), bits.max(1), color=color(n), alpha=0.16, linewidth=0)
         held_out = cell.arrays["held_out_loss"] / math.log(2)
-        ax.plot(steps, mean, color=color(n), linestyle=dash(n), linewidth=1.3,
-                label=f"{cell.label}   held out at the end {held_out[-1].mean():.2f}")
+        ax.plot(
+            steps,
+            mean,
+            color=color(n),
+            linestyle=dash(n),
+            linewidth=1.3,
+            label=f"{cell.label}   held out at the end {held_out[-1].mean():.2f}",
+        )
         ax.plot(cell.snapshots[1:], held_out[1:].mean(1), "o", color=color(n), markersize=4.5)
-        for column, values in zip(table, ([cell.label] * len(steps), steps, bits.min(1), mean, bits.max(1)), strict=True):
+        for column, values in zip(
+            table, ([cell.label] * len(steps), steps, bits.min(1), mean, bits.max(1)), strict=True
+        ):
             table[column].extend(values)
     ax.set_xlabel("training step")
     ax.set_ylabel("loss (bits per byte)")
@@ -306,7 +383,9 @@ def cost(cells: list[CellResults], costs: dict[str, np.ndarray], config: Gradien
         "gradient_ms": ("gradient (ms)", 1.0, "{:.2f}"),
         "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.1f}"),
     }
-    figure, axes = new_figure(1, len(quantities), width=3.0 * len(quantities), height=1.0 + 0.42 * len(cells), sharey=True)
+    figure, axes = new_figure(
+        1, len(quantities), width=3.0 * len(quantities), height=1.0 + 0.42 * len(cells), sharey=True
+    )
     place = np.arange(len(cells))[::-1]
     for ax, (name, (text, unit, form)) in zip(axes[0], quantities.items(), strict=True):
         values = costs[name] * unit
@@ -316,7 +395,7 @@ def cost(cells: list[CellResults], costs: dict[str, np.ndarray], config: Gradien
         ax.set_xlim(0, 1.32 * max(values.max(), 1e-9))
         ax.set_yticks(place, [cell.label for cell in cells])
         ax.grid(axis="y", visible=False)
-        ax.xaxis.set_major_locator(__import__("matplotlib.ticker", fromlist=["MaxNLocator"]).MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
     batch, length, features = shape
     caption = (
         f"Cost of the bare cell at H = {config.hidden_size} and D = {features} inputs: number of parameters; median time of a "

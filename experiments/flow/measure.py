@@ -16,7 +16,9 @@ BINS = 50
 """Bins of the histograms of gate activations."""
 
 
-def gradient_flow(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any) -> dict[str, np.ndarray]:
+def gradient_flow(
+    cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any
+) -> dict[str, np.ndarray]:
     """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path."""
     return _named(_gradient_flow(cell, source, models, xs, targets))
 
@@ -32,6 +34,17 @@ def _gradient_flow(cell, source, models, xs, targets):
         return {"joint": norms.joint, "field": norms.fields, "path": paths.fields, "path_rest": paths.rest}
 
     return jax.vmap(one_seed)(models)
+
+
+def at_end(
+    cell: Cell, models: Model, xs: Float[Array, "T B D"], few: Float[Array, "T b D"], long_run: Float[Array, "N D"]
+) -> dict[str, np.ndarray]:
+    """Returns what is measured before and after training only: Jacobian products, Lyapunov spectrum and gates."""
+    result = {f"jacobian/{name}": values for name, values in jacobians(cell, models, few).items()}
+    result["lyapunov"] = lyapunov(cell, models, long_run)
+    if has_gates(cell, models, xs):
+        result |= {f"gates/{name}": values for name, values in gates(cell, models, xs).items()}
+    return result
 
 
 def jacobians(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:

@@ -93,10 +93,12 @@ def tidy_rows(cells: list[CellResults], seeds: list[int]) -> Iterator[tuple]:
                     for s, seed in enumerate(seeds):
                         for index, rate in enumerate(values[n, s]):
                             yield cell.label, cell.snapshots[p], seed, "lyapunov_exponent", "", index, "value", rate
-            elif quantity == "gates" and not field.startswith("histogram"):
+            elif quantity == "gates" and not field.startswith(("histogram", "range")):
+                statistic, _, gate = field.partition("/")
                 for n, p in enumerate(cell.ends):
                     for s, seed in enumerate(seeds):
-                        yield cell.label, cell.snapshots[p], seed, "gate", field, "", "mean", values[n, s].mean()
+                        for unit, value in enumerate(values[n, s]):
+                            yield cell.label, cell.snapshots[p], seed, "gate", gate, unit, statistic, value
             elif name in ("held_out_loss", "train_loss"):
                 steps = cell.snapshots if name == "held_out_loss" else range(1, values.shape[0] + 1)
                 for step, losses in zip(steps, values, strict=True):
@@ -113,7 +115,13 @@ def _norm_rows(cell, quantity, field, name, snapshots, seeds):
         logs = cell.by_distance(name, n)
         for s, seed in enumerate(seeds):
             b = band(logs[:, s])
-            statistics = {"median": b.median, "q10": b.low, "q90": b.high, "mean_log": b.typical, "log_mean": b.annealed}
+            statistics = {
+                "median": b.median,
+                "q10": b.low,
+                "q90": b.high,
+                "mean_log": b.typical,
+                "log_mean": b.annealed,
+            }
             for statistic, curve in statistics.items():
                 for distance, value in enumerate(curve):
                     yield cell.label, cell.snapshots[p], seed, quantity, field, distance, statistic, value

@@ -1,0 +1,183 @@
+"""The folder of a study's results: written whole or not at all, and picked up where a run stopped."""
+
+import csv
+import datetime
+import fcntl
+import io
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.common.config import flatten
+from experiments.common.errors import ExperimentError
+from experiments.common.progress import say
+
+_CONFIG, _DONE, _LOCK, _TEMPORARY = "config.json", "done.json", ".lock", ".tmp-"
+
+
+class Workdir:
+    """A result folder, locked against a second process; a context manager.
+
+    >>> with Workdir(path, config={"seed": 0}, data={"sha256": ""}) as workdir:  # doctest: +SKIP
+    ...     if not workdir.finished:
+    ...         workdir.save_part("lstm", {"norms": norms})
+    ...         workdir.finish()
+
+    Attributes:
+      path: the folder.
+      finished: whether a run has come to its end here; then nothing is to be written.
+      resumed: whether an earlier run was cut short here.
+      record: what `config.json` holds.
+
+    Raises:
+      ExperimentError: the folder holds something else, another study, or is in use.
+    """
+
+    def __init__(self, path: Path, *, config: dict[str, Any], data: dict[str, Any]):
+        self.path = path
+        self._begin = time.monotonic()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(path)
+        except OSError as error:
+            raise ExperimentError(f"--workdir={path} cannot be written: {error.strerror}.") from error
+        try:
+            self._open(config, data)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, config: dict[str, Any], data: dict[str, Any]) -> None:
+        entries = [entry for entry in self.path.iterdir() if entry.name != _LOCK]
+        for leftover in self.path.rglob(f"{_TEMPORARY}*"):
+            leftover.unlink()
+        known = self._read(_CONFIG)
+        if known is None:
+            if any(not entry.name.startswith(_TEMPORARY) for entry in entries):
+                raise ExperimentError(
+                    f"--workdir={self.path} is not empty and holds no study ({_CONFIG} is missing).\n"
+                    "Nothing was changed; choose another folder."
+                )
+            self.record = {"config": config, "data": data, **_circumstances()}
+            self.write_text(_CONFIG, json.dumps(self.record, indent=2) + "\n")
+        else:
+            _check_same(self.path, known, {"config": config, "data": data})
+            self.record = known
+        self.finished = (self.path / _DONE).exists()
+        self.resumed = known is not None and not self.finished
+
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._lock.close()
+
+    def save_part(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        """Keeps a finished part of the work, for `load_part` of this run or the next."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{key.replace("/", "|"): value for key, value in arrays.items()})
+        self.write_bytes(f"parts/{name}.npz", buffer.getvalue())
+
+    def load_part(self, name: str) -> dict[str, np.ndarray] | None:
+        """Returns a part that was kept, or None; a damaged one counts as missing, with a warning."""
+        path = self.path / "parts" / f"{name}.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path) as stored:
+                return {key.replace("|", "/"): stored[key] for key in stored.files}
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            say(f"warning: {path} is damaged ({error}) and will be computed again")
+            return None
+
+    def write_text(self, relative: str, text: str) -> None:
+        """Writes a text file as a whole."""
+        self.write_bytes(relative, text.encode())
+
+    def write_bytes(self, relative: str, data: bytes) -> None:
+        """Writes a file as a whole: who reads it sees the old one or the new one, also after a crash."""
+        target = self.path / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def write_csv(self, relative: str, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+        """Writes a table as a whole."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        self.write_text(relative, buffer.getvalue())
+
+    def finish(self) -> None:
+        """Marks the work as done; the last thing that a study does."""
+        self.finished = True
+        self.write_text(_DONE, json.dumps({"seconds_of_the_last_run": round(time.monotonic() - self._begin, 1)}) + "\n")
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.path / name).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise ExperimentError(
+                f"{self.path / name} cannot be read: {error}.\nNothing was changed; choose another --workdir."
+            ) from error
+
+
+def _locked(path: Path):
+    """Returns the lock file, held as long as it is open."""
+    lock = (path / _LOCK).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ExperimentError(f"--workdir={path} is in use by another process; wait, or choose another.") from error
+    return lock
+
+
+def _check_same(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Raises where a folder was begun with another config or other data."""
+    before, now = (
+        {k: v for part in ("config", "data") for k, v in flatten({part: r.get(part, {})}).items()}
+        for r in (known, asked)
+    )
+    changed = [name for name in before | now if before.get(name) != now.get(name)]
+    if changed:
+        first = changed[0]
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise ExperimentError(
+            f"--workdir={path} holds another study: {first} is {before.get(first)!r} there and {now.get(first)!r} here{more}."
+            "\nNothing was changed; choose another folder."
+        )
+
+
+def _circumstances() -> dict[str, Any]:
+    """Returns what else may bear on the numbers: versions, machine, command and time."""
+    packages = ("recurrax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "matplotlib")
+    return {
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "machine": {"platform": platform.platform(), "device": jax.devices()[0].device_kind, "cores": os.cpu_count()},
+        "command": " ".join(["python", *sys.argv]),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
