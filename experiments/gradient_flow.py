@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.common import cli
 from experiments.common.config import from_config, to_dict
-from experiments.common.plotting import Drawing, render
+from experiments.common.plotting import Drawing
 from experiments.common.progress import Meter, say
 from experiments.common.report import render_report
 from experiments.common.workdir import Workdir
@@ -141,8 +141,8 @@ def write_results(
     for drawing in drawings:
         columns = list(drawing.table.values())
         workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
-        for kind in ("png", "svg"):
-            workdir.write_bytes(f"figures/{drawing.name}.{kind}", render(drawing.figure, kind))
+        workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
+        workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
     workdir.write_text(
         "report.html",
         render_report(

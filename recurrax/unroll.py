@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import recurrence
 from recurrax.engine.scan import scan
 
@@ -74,9 +74,7 @@ def _unroll(cell, executor, reverse, params, xs, carry, mask, resets, key):
 
 def _choose(cell: Cell, backend: str) -> tuple[str, str, dict[str, str]]:
     """Returns the executor, the reason for it, and the refused ones with theirs."""
-    if not isinstance(cell, Cell):
-        hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
-        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+    check_cell(cell)
     checks.choice("backend", backend, ("auto", *EXECUTORS))
     if backend == "auto":
         return "scan", "the only executor, right for every cell and every kind of differentiation", {}
@@ -168,12 +166,13 @@ def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
       TypeError: `lengths` is not an integer array.
       ValueError: a length is negative or above T.
     """
-    lengths = jnp.asarray(lengths)
-    if not jnp.issubdtype(lengths.dtype, jnp.integer):
-        raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}.")
+    if not jnp.issubdtype(jnp.result_type(lengths), jnp.integer):
+        raise TypeError(f"lengths must be integers, got dtype {jnp.result_type(lengths)}.")
     if not isinstance(lengths, Tracer):
-        outside = np.asarray((lengths < 0) | (lengths > length))
+        known = np.asarray(lengths)
+        outside = (known < 0) | (known > length)
         if outside.any():
-            raise ValueError(f"lengths must lie between 0 and T = {length}, got {np.asarray(lengths)[outside][0]}.")
+            raise ValueError(f"lengths must lie between 0 and T = {length}, got {known[outside][0]}.")
+    lengths = jnp.asarray(lengths)
     steps = jnp.arange(length).reshape((length,) + (1,) * lengths.ndim)
     return steps < lengths

@@ -1,8 +1,9 @@
 """One look for every figure, and one way to write it: PNG, SVG and the CSV it was drawn from."""
 
+import dataclasses
+import functools
 import io
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -17,7 +18,7 @@ DASHES: tuple = ("-", (0, (6, 1.5)), (0, (4, 1.2, 1.2, 1.2)), (0, (1.5, 1)))
 
 STYLE = {
     "figure.dpi": 100,
-    "savefig.dpi": 180,
+    "savefig.dpi": 160,
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.spines.top": False,
@@ -34,7 +35,8 @@ STYLE = {
 }
 
 
-class Drawing(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Drawing:
     """A figure, the numbers that it shows, and how to read it."""
 
     name: str
@@ -44,6 +46,16 @@ class Drawing(NamedTuple):
     table: dict[str, Sequence]
     """Columns of the CSV, all of one length."""
     caption: str
+
+    @functools.cached_property
+    def png(self) -> bytes:
+        """The figure as a PNG file."""
+        return _render(self.figure, "png")
+
+    @functools.cached_property
+    def svg(self) -> bytes:
+        """The figure as an SVG file."""
+        return _render(self.figure, "svg")
 
 
 def new_figure(
@@ -77,10 +89,12 @@ def panel_letter(axes: Axes, index: int) -> None:
     axes.text(-0.02, 1.03, chr(ord("a") + index), transform=axes.transAxes, weight="bold", ha="right", va="bottom")
 
 
-def render(figure: Figure, kind: str) -> bytes:
-    """Returns the figure as the bytes of a "png" or "svg" file; the same figure gives the same bytes."""
+def _render(figure: Figure, kind: str) -> bytes:
+    """Returns the figure as the bytes of a file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format=kind, metadata=metadata)
+    # The layout is settled now; to solve it again for every format takes longer than drawing.
+    figure.set_layout_engine("none")
     return buffer.getvalue()

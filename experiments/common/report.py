@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from experiments.common.plotting import Drawing, render
+from experiments.common.plotting import Drawing
 
 
 class Table(NamedTuple):
@@ -43,7 +43,7 @@ def render_report(
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         files("experiments.common").joinpath("report.html.jinja").read_text("utf-8")
     )
-    images = [(d, base64.b64encode(render(d.figure, "png")).decode()) for d in drawings]
+    images = [(d, base64.b64encode(d.png).decode()) for d in drawings]
     return template.render(
         title=title, lead=lead, findings=findings, tables=tables, images=images, record=record, command=command
     )

@@ -21,15 +21,16 @@ def snapshot_title(step: int) -> str:
 
 
 def timescale_text(fit: Timescale) -> str:
-    """Says a fitted time scale in a few characters."""
+    """Says a fitted time scale, its error and where it holds in a few characters."""
     if not math.isfinite(fit.rate):
         return "no fit"
-    if fit.rate == 0 or abs(fit.rate) < 2 * fit.rate_error:
-        return "flat within error"
-    tau = abs(fit.timescale)
-    digits = max(0, 1 - math.floor(math.log10(fit.timescale_error))) if 0 < fit.timescale_error < math.inf else 1
-    error = f" ± {fit.timescale_error:.{min(digits, 2)}f}" if fit.timescale_error > 0 else ""
-    return f"{'τ' if fit.rate < 0 else 'grows, e-fold'} {tau:.{min(digits, 2)}f}{error} steps"
+    where = f" (k ≤ {fit.last_distance:.0f})" if fit.shape == "partly" else ""
+    if abs(fit.rate) <= 2 * fit.rate_error:
+        return f"flat within error{where}"
+    digits = 1 if fit.timescale_error < 10 else 0
+    error = f" ± {max(fit.timescale_error, 0.1):.{digits}f}" if fit.timescale_error > 0 else ""
+    sign = "τ =" if fit.rate < 0 else "grows, τ ="
+    return f"{sign} {abs(fit.timescale):.{digits}f}{error} steps{where}"
 
 
 def gradient_norm(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
@@ -148,7 +149,7 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
         for panel, p in enumerate(ends):
             ax = axes[row, panel]
             curves = {"whole gradient": "flow/joint"}
-            curves |= {f"stays in {field} at every step": f"flow/path/{field}" for field in cell.fields}
+            curves |= {f"stays in {field}": f"flow/path/{field}" for field in cell.fields}
             curves |= {"changes between them": "flow/path_rest"}
             floor = band(cell.by_distance("flow/joint", p)).median
             for n, (text, name) in enumerate(curves.items()):
@@ -169,15 +170,9 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
                     table[column].extend(values)
             if p == 0 and "theory/log_carousel" in cell.arrays:
                 c = band(cell.by_distance(f"flow/path/{cell.fields[-1]}", p)).median
-                theory = c[1] + cell.arrays["theory/log_carousel"].mean(0)
-                ax.plot(
-                    np.arange(1, len(c)),
-                    (theory - theory[1] + c[1])[1:] / LN10,
-                    color="black",
-                    linewidth=1.0,
-                    linestyle=":",
-                    label="product of forget gates at their bias",
-                )
+                carousel = cell.arrays["theory/log_carousel"].mean(0)
+                theory = (c[1] + carousel[1:] - carousel[1]) / LN10
+                ax.plot(np.arange(1, len(c)), theory, color="black", linewidth=1.0, linestyle=":")
             ax.set_title(
                 f"{cell.label}: {snapshot_title(cell.snapshots[p])[0].lower() + snapshot_title(cell.snapshots[p])[1:]}"
             )
@@ -189,9 +184,10 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
         axes[row, 0].set_ylabel("norm of the part of ∂L/∂s$_{T-k}$")
         axes[row, -1].legend(loc="lower left")
     caption = (
-        "The gradient split by its path through the state: the part that stayed in one field at every step (for an LSTM, c "
-        "is the constant error carousel, h the way through the recurrent weights), and the part that changed between "
-        "fields. The parts, not their norms, add up to the whole; where they cancel, one may exceed it. "
+        "The gradient split by its path: the part that, from its first step on, stayed in one field of the state (c is the "
+        "constant error carousel, h the way through the recurrent weights), and the part that changed between fields. The "
+        "parts, not their norms, add up to the whole; where they cancel, one may exceed it. Dotted: product of the forget "
+        "gates at their initial bias. "
         f"{source}. H = {config.hidden_size}; median and 10 % to 90 % over {config.seeds} seeds x {config.flow.batch} "
         "sequences. The lower edge is cut."
     )

@@ -33,7 +33,7 @@ def init_model(cell: Cell, source: Source, seeds: Int[Array, "S"]) -> Model:
         _, ys = jax.eval_shape(functools.partial(unroll, cell), params, xs)
         return Model(params, source.init_readout(key_readout, ys.shape[-1]))
 
-    return jax.vmap(init)(seeds)
+    return jax.jit(jax.vmap(init))(seeds)
 
 
 class Training(NamedTuple):

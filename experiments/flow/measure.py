@@ -89,10 +89,12 @@ def _gates(cell, models, xs):
     def one_seed(model):
         statistics = gradflow.gate_statistics(cell, model.cell, xs)
         activations = gradflow.gate_activations(cell, model.cell, xs)
-        histogram = {
-            name: jnp.histogram(values, BINS, range=gate_range(cell, name))[0] / values.size
-            for name, values in activations._asdict().items()
-        }
+        histogram = type(activations)(
+            *(
+                jnp.histogram(values, BINS, range=gate_range(cell, name))[0] / values.size
+                for name, values in activations._asdict().items()
+            )
+        )
         return {"histogram": histogram, **statistics._asdict()}
 
     return jax.vmap(one_seed)(models)

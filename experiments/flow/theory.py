@@ -66,5 +66,5 @@ def _retention_at_rest(cell: Cell, models: Model, xs: jax.Array) -> np.ndarray |
         carry = cell.initial_carry(params)
         return cell.retention(cell.gates(params, carry, cell.project(params, jnp.zeros(xs.shape[-1]))))
 
-    retention = jax.vmap(one_seed)(models.cell)
+    retention = jax.jit(jax.vmap(one_seed))(models.cell)
     return None if retention is None else np.asarray(retention, np.float64)

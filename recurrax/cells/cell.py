@@ -119,3 +119,10 @@ class Cell(abc.ABC):
         """
         w_x = getattr(params, "w_x", None)
         return None if w_x is None else w_x.shape[0]
+
+
+def check_cell(cell: Any) -> None:
+    """Raises a TypeError unless `cell` is an instance of `Cell`."""
+    if not isinstance(cell, Cell):
+        hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
+        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")

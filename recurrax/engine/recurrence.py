@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool
 
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot
+from recurrax.parameters import parameter_shapes
 
 _PREPARE = 2**32 - 1
 """Folded into the key for `prepare`: an index that no time step has."""
@@ -134,13 +135,8 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
                 f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
                 "time comes first and features last."
             )
-        checks.same_shapes("params", params, _parameter_shapes(cell, size), repr(cell))
+        checks.same_shapes("params", params, parameter_shapes(cell, size), repr(cell))
     return length, tuple(batch_shape)
-
-
-@functools.lru_cache(maxsize=1024)
-def _parameter_shapes(cell: Cell, input_size: int) -> Params:
-    return jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
 
 
 def _check_dtypes(cell: Cell, run: Recurrence) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from recurrax.cells.cell import Carry, Cell, Gates, Params
 from recurrax.engine.recurrence import restored
-from recurrax.gradflow.trajectory import Trajectory, in_processing_order, trajectory
+from recurrax.gradflow.trajectory import Trajectory, in_processing_order, trajectory, wide_dtype
 
 
 class GateStatistics(NamedTuple):
@@ -106,7 +106,7 @@ def _summary(cell: Cell, gates: Gates, mask: jax.Array | None) -> GateStatistics
     def average(values: jax.Array) -> jax.Array:
         counted = jnp.ones(values.shape[:-1], bool) if mask is None else mask
         return jnp.mean(
-            values.astype(jnp.promote_types(values.dtype, jnp.float32)),
+            values.astype(wide_dtype([values])),
             axis=tuple(range(values.ndim - 1)),
             where=counted[..., None],
         )

@@ -23,7 +23,7 @@ class PathNorms(NamedTuple):
     total: Float[Array, "T+1 *B"]
     """Of the whole gradient, as `gradient_norms` gives it."""
     fields: Any
-    """Of the part that stayed in one field at every step, in the carry's structure; None for fields of integers."""
+    """Of the part that stayed in one field since its first step, in the carry's structure; None for integers."""
     rest: Float[Array, "T+1 *B"]
     """Of the part that changed field at least once."""
 
@@ -42,13 +42,15 @@ def path_norms(
 ) -> PathNorms:
     """Splits the gradient of a loss with respect to every state by the path that it took back to it.
 
-    For each field a of the carry, with P_a the projection on that field and e_t what the loss sends into s_t directly:
+    With e_t what the loss sends into s_t directly and P_a the projection on field a of the carry:
 
-        stayed_a(t) = P_a J_{t+1}^T stayed_a(t + 1) + P_a e_t
+        stayed_a(t) = P_a J_{t+1}^T (stayed_a(t + 1) + e_{t+1})
         rest(t)     = J_{t+1}^T rest(t + 1) + sum over a of (1 - P_a) J_{t+1}^T stayed_a(t + 1)
+        dL/ds_t     = sum over a of (stayed_a(t) + P_a e_t) + rest(t)
 
-    For an LSTM, the part that stays in c is the constant error carousel, the product of forget gates; the one that stays
-    in h goes through the recurrent weights at every step.
+    A loss on the outputs of an LSTM sends its gradient into h_T; the step before brings it into h_{T-1} and c_{T-1},
+    and only from there on does a path stay or change. What then stays in c is the constant error carousel, the product
+    of the forget gates; what stays in h goes through the recurrent weights at every step.
 
     Args and errors are those of `gradient_norms`.
 
@@ -72,16 +74,16 @@ def _split(cell, reverse, path: Trajectory, dys, dlast) -> PathNorms:
         def pulled(part: Scaled) -> Scaled:
             return scaled(pullback(part.arrays)[0], part.exponent)
 
-        total, stayed, rest = parts
-        total, rest = add(pulled(total), received), pulled(rest)
+        total, stayed, rest, sent = parts
+        total, rest, entering = add(pulled(total), received), pulled(rest), pulled(sent)
         arrived = [pulled(part) for part in stayed]
         for a in fields:
             rest = add(rest, _only(arrived[a], [other for other in fields if other != a]))
-        stayed = [add(_only(arrived[a], [a]), _only(received, [a])) for a in fields]
-        return (total, stayed, rest), _norms(total, stayed, rest)
+        stayed = [add(_only(arrived[a], [a]), _only(entering, [a])) for a in fields]
+        return (total, stayed, rest, received), _norms(total, stayed, rest, received)
 
     nothing = _only(last, [])
-    start = (last, [_only(last, [a]) for a in fields], nothing)
+    start = (last, [nothing for _ in fields], nothing, last)
     earlier = jax.tree.map(lambda s: s[:-1], path.states)
     _, norms = jax.lax.scan(back, start, ((earlier, path.z, path.run.inputs), direct), reverse=True)
     total, stayed, rest = jax.tree.map(lambda early, end: jnp.concatenate([early, end[None]]), norms, _norms(*start))
@@ -94,5 +96,8 @@ def _only(part: Scaled, kept: list[int]) -> Scaled:
     return scaled(arrays, part.exponent)
 
 
-def _norms(total: Scaled, stayed: list[Scaled], rest: Scaled) -> tuple[jax.Array, list[jax.Array], jax.Array]:
-    return log_norms(total)[1], [log_norms(part)[1] for part in stayed], log_norms(rest)[1]
+def _norms(
+    total: Scaled, stayed: list[Scaled], rest: Scaled, direct: Scaled
+) -> tuple[jax.Array, list[jax.Array], jax.Array]:
+    parts = [add(part, _only(direct, [a])) for a, part in enumerate(stayed)]
+    return log_norms(total)[1], [log_norms(part)[1] for part in parts], log_norms(rest)[1]

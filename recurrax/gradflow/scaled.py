@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from recurrax.gradflow.trajectory import wide_dtype
+
 _ZERO = -(2**30)
 """Exponent of an exact zero: loses against every other when two are added."""
 
@@ -29,7 +31,7 @@ def scaled(arrays: list[jax.Array], exponent: Int[Array, "*B"]) -> Scaled:
 
     An example with inf or NaN keeps its scale, so that what went wrong stays visible.
     """
-    largest = jnp.zeros(exponent.shape, _log_dtype(arrays))
+    largest = jnp.zeros(exponent.shape, wide_dtype(arrays))
     for a in arrays:
         largest = jnp.maximum(largest, _reduce(jnp.max, jnp.abs(a).astype(largest.dtype), exponent.ndim, initial=0))
     _, shift = jnp.frexp(jnp.where(jnp.isfinite(largest), largest, 1))
@@ -58,19 +60,11 @@ def add(a: Scaled, b: Scaled) -> Scaled:
 
 def log_norms(s: Scaled) -> tuple[list[jax.Array], jax.Array]:
     """Returns the log Euclidean norm of each array and of all together, `[*B]`; -inf for an exact zero."""
-    dtype = _log_dtype(s.arrays)
+    dtype = wide_dtype(s.arrays)
     squares = [_reduce(jnp.sum, jnp.square(jnp.abs(a).astype(dtype)), s.exponent.ndim) for a in s.arrays]
     log_scale = s.exponent.astype(dtype) * math.log(2)
     total = sum(squares, jnp.zeros(s.exponent.shape, dtype))
     return [0.5 * jnp.log(q) + log_scale for q in squares], 0.5 * jnp.log(total) + log_scale
-
-
-def _log_dtype(arrays: list[jax.Array]) -> jnp.dtype:
-    """Norms of half-precision arrays are accumulated in float32."""
-    dtype = jnp.dtype(jnp.float32)
-    for a in arrays:
-        dtype = jnp.promote_types(dtype, jnp.finfo(a.dtype).dtype)
-    return dtype
 
 
 def _reduce(function, a: jax.Array, batch_ndim: int, **kwargs) -> jax.Array:

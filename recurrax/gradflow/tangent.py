@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from recurrax.cells.cell import Carry, Cell, Projected
 from recurrax.engine.recurrence import Inputs, Recurrence
-from recurrax.gradflow.trajectory import float_leaves, step_function
+from recurrax.gradflow.trajectory import float_leaves, step_function, wide_dtype
 
 Columns = Float[Array, "*B N M"]
 """M state vectors side by side; N counts every real number of the state, both parts of a complex one."""
@@ -20,7 +20,7 @@ def state_vector(floats: list[jax.Array], batch_ndim: int) -> Float[Array, "*B N
 
     N counts every one of these numbers.
     """
-    dtype = jnp.result_type(jnp.float32, *(jnp.finfo(leaf.dtype).dtype for leaf in floats))
+    dtype = wide_dtype(floats)
     parts = []
     for leaf in floats:
         flat = leaf.reshape(*leaf.shape[:batch_ndim], math.prod(leaf.shape[batch_ndim:]))

@@ -99,7 +99,7 @@ def fit_timescale(
     if transient < 0:
         raise ValueError(f"transient must be at least 0, got {transient}.")
     y = _without_outliers(k, y)
-    index, curve = _mean_curve(y.reshape(len(k), -1))
+    index, curve = _mean_curve(y.reshape(len(k), math.prod(y.shape[1:])))
     if len(index) < 3:
         return _insufficient(len(index))
     first, last, bent = straight_stretch(k[index], curve, transient)
@@ -138,29 +138,34 @@ def _insufficient(n: int) -> Timescale:
 def _without_outliers(k: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Returns y with NaN for what is not finite and for up to two neighbouring points that stand alone.
 
-    A point is compared with the lines between its neighbours at 1, 2 and 3 points on either side, of which the median
+    A point is compared with the lines between its neighbours at 1 to 5 points on either side, of which the median
     counts. It stands alone if it deviates 5 times as much as is usual on its curve, and 4 times as much as the third
-    largest deviation around it: a bend or a steep tail moves several points, an outlier one or two.
+    largest deviation around it: a bend or a steep tail moves several points, an outlier one or two. The first and the
+    last 5 points are not judged.
     """
     y = np.where(np.isfinite(y), y, np.nan)
-    if len(k) < 9:
+    if len(k) <= 2 * _REACH:
         return y
+    inner = np.arange(_REACH, len(k) - _REACH)
     column = k.reshape((-1,) + (1,) * (y.ndim - 1))
 
     def between_neighbours(reach: int) -> np.ndarray:
-        left, middle, right = slice(3 - reach, -3 - reach), slice(3, -3), slice(3 + reach, len(k) - 3 + reach)
-        share = (column[middle] - column[left]) / (column[right] - column[left])
+        left, right = inner - reach, inner + reach
+        share = (column[inner] - column[left]) / (column[right] - column[left])
         return y[left] + share * (y[right] - y[left])
 
+    expected = np.median([between_neighbours(reach) for reach in range(1, _REACH + 1)], axis=0)
     deviation = np.zeros_like(y)
-    expected = np.median([between_neighbours(reach) for reach in (1, 2, 3)], axis=0)
-    deviation[3:-3] = np.nan_to_num(np.abs(y[3:-3] - expected))
-    usual = np.median(deviation[3:-3], axis=0) / 0.6745
-    padded = np.pad(deviation, [(3, 3)] + [(0, 0)] * (y.ndim - 1))
-    around = np.sort(np.stack([padded[i : i + len(k)] for i in range(7)]), axis=0)[-3]
+    deviation[inner] = np.nan_to_num(np.abs(y[inner] - expected))
+    usual = np.median(deviation[inner], axis=0) / 0.6745
+    around = np.partition([deviation[inner + offset] for offset in range(-_REACH, _REACH + 1)], -3, axis=0)[-3]
     spread = np.sqrt(_mean((y - _mean(y, (0,))) ** 2, (0,)))
     threshold = np.maximum(np.maximum(5 * usual, 4 * around), RESOLUTION * spread)
-    return np.where(deviation > threshold, np.nan, y)
+    y[inner] = np.where(deviation[inner] > threshold, np.nan, y[inner])
+    return y
+
+
+_REACH = 5
 
 
 def _mean(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -194,7 +199,7 @@ def _lines(k: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     k = np.broadcast_to(k.reshape((-1,) + (1,) * (y.ndim - 1)), y.shape)
     mean_k, mean_y = (np.where(finite, a, 0).sum(0) / n for a in (k, y))
     centred = np.where(finite, k - mean_k, 0)
-    slope = (centred * np.where(finite, y - mean_y, 0)).sum(0) / (centred**2).sum(0)
+    slope = (centred * np.where(finite, y - mean_y, 0)).sum(0) / np.where(n >= 3, (centred**2).sum(0), np.nan)
     return slope, mean_y - slope * mean_k
 
 
@@ -213,7 +218,7 @@ def _slope_error(k: np.ndarray, y: np.ndarray) -> float:
 
 def _checked(distance: Any, log_norm: Any, independent_axis: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Returns both as float64, in the order of distance."""
-    k, y = np.asarray(distance, np.float64), np.asarray(log_norm, np.float64)
+    k, y = _as_float64("distance", distance), _as_float64("log_norm", log_norm)
     if k.ndim != 1:
         raise ValueError(f"distance must have one axis, [K], got shape {k.shape}.")
     if y.ndim < 1 or y.shape[0] != len(k):
@@ -222,11 +227,20 @@ def _checked(distance: Any, log_norm: Any, independent_axis: int | None) -> tupl
         raise ValueError("distance must be finite.")
     if len(np.unique(k)) < len(k):
         raise ValueError("distance must not repeat a value; put curves along further axes of log_norm.")
-    if independent_axis is not None and (
-        isinstance(independent_axis, bool)
-        or not isinstance(independent_axis, int)
-        or not 1 <= independent_axis < y.ndim
-    ):
-        raise ValueError(f"independent_axis must be an axis of log_norm, 1 to {y.ndim - 1}, got {independent_axis!r}.")
+    if independent_axis is not None:
+        if isinstance(independent_axis, bool) or not isinstance(independent_axis, int):
+            raise TypeError(f"independent_axis must be an integer, got {independent_axis!r}.")
+        if not 1 <= independent_axis < y.ndim:
+            raise ValueError(
+                f"independent_axis must be an axis of log_norm, 1 to {y.ndim - 1}, got {independent_axis}; axis 0 is "
+                "distance."
+            )
     order = np.argsort(k)
     return k[order], y[order]
+
+
+def _as_float64(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numeric, got {value!r}.") from None

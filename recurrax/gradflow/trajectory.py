@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, Projected
+from recurrax.cells.cell import Carry, Cell, Params, Projected, check_cell
 from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, recurrence, transition
 
 
@@ -36,6 +37,7 @@ def trajectory(
     key: jax.Array | None = None,
 ) -> Trajectory:
     """Runs the cell and keeps every state; arguments as `recurrax.unroll`."""
+    check_cell(cell)
     for name, value in {"params": params, "xs": xs, "carry": carry, "mask": mask, "resets": resets}.items():
         checks.arrays(name, value)
     run = recurrence(cell, params, xs, carry, mask, resets, key)
@@ -122,3 +124,8 @@ def by_field(tree: Any, values: list[Any]) -> Any:
     leaves, treedef = jax.tree.flatten(tree)
     new = iter(values)
     return treedef.unflatten([next(new) if jnp.issubdtype(a.dtype, jnp.inexact) else None for a in leaves])
+
+
+def wide_dtype(arrays: list[jax.Array]) -> np.dtype:
+    """Returns the real dtype to measure arrays in: the widest of theirs, at least float32."""
+    return np.result_type(np.float32, *(jnp.finfo(a.dtype).dtype for a in arrays))

@@ -236,7 +236,13 @@ def test_a_long_curve_is_fitted_on_all_its_points():
 # 95 % intervals, 300 draws, standard deviation of the count about 1.3 %. A random walk is the honest exception.
 @pytest.mark.parametrize(
     ("n", "phi", "lowest", "highest"),
-    [(30, 0.0, 0.92, 0.99), (100, 0.0, 0.92, 0.99), (100, 0.5, 0.91, 0.99), (100, 0.8, 0.90, 0.98), (100, 1.0, 0.83, 0.95)],
+    [
+        (30, 0.0, 0.92, 0.99),
+        (100, 0.0, 0.92, 0.99),
+        (100, 0.5, 0.91, 0.99),
+        (100, 0.8, 0.90, 0.98),
+        (100, 1.0, 0.83, 0.95),
+    ],
 )
 def test_error_bars_of_a_single_curve_hold_the_true_rate(n, phi, lowest, highest):
     rng = np.random.default_rng(4)
@@ -285,8 +291,13 @@ def test_noise_is_seldom_taken_for_a_bend(phi, share):
         ((np.arange(2), ["a", "b"]), {}, TypeError, "log_norm must be numeric"),
         ((np.arange(3), np.ones(3)), {"transient": -1.0}, ValueError, "transient must be at least 0, got -1.0"),
         ((np.arange(3), np.ones(3)), {"transient": "five"}, TypeError, "transient must be a number"),
-        ((np.arange(3), np.ones(3)), {"independent_axis": 1}, ValueError, "independent_axis must be an axis of log_norm"),
-        ((np.arange(3), np.ones((3, 2))), {"independent_axis": 0}, ValueError, "1 to 1, got 0"),
+        (
+            (np.arange(3), np.ones(3)),
+            {"independent_axis": 1},
+            ValueError,
+            "independent_axis must be an axis of log_norm",
+        ),
+        ((np.arange(3), np.ones((3, 2))), {"independent_axis": 0}, ValueError, "axis of log_norm, 1 to 1, got 0"),
         ((np.arange(3), np.ones((3, 2))), {"independent_axis": 1.0}, TypeError, "independent_axis must be an integer"),
     ],
 )

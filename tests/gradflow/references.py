@@ -1,0 +1,79 @@
+"""Slow and plain references that the measurements are held against, and the cells and runs they are tried on."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from recurrax import GRU, LSTM, RNN
+from recurrax.engine.recurrence import emit, project, recurrence, transition
+
+CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
+IDS = ("rnn", "lstm", "gru-before", "gru-after")
+STEPS, BATCH, FEATURES = 12, 3, 4
+
+
+def sequences(steps=STEPS, batch=(BATCH,), seed=1):
+    return jax.random.normal(jax.random.key(seed), (steps, *batch, FEATURES))
+
+
+def runs():
+    """Returns the arguments of runs with every combination of mask, resets and direction that matters."""
+    mask = jax.random.bernoulli(jax.random.key(5), 0.7, (STEPS, BATCH))
+    resets = jax.random.bernoulli(jax.random.key(6), 0.15, (STEPS, BATCH))
+    return {
+        "plain": {},
+        "mask": {"mask": mask},
+        "resets": {"resets": resets},
+        "reverse": {"reverse": True},
+        "all": {"mask": mask, "resets": resets, "reverse": True},
+    }
+
+
+def loss(ys, carry):
+    """Touches every output, every field of the last state, and couples the batch."""
+    weights = jnp.cos(jnp.arange(ys.size, dtype=ys.dtype)).reshape(ys.shape)
+    return jnp.sum(weights * ys**2) + jnp.sin(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(carry)))
+
+
+def probe_log_norms(cell, params, xs, loss, mask=None, resets=None, reverse=False):
+    """Adds a zero to every state and differentiates with respect to it: the definition of the total derivative."""
+    run = recurrence(cell, params, xs, None, mask, resets, None)
+    length = xs.shape[0]
+    order = range(length - 1, -1, -1) if reverse else range(length)
+
+    def with_probes(probes):
+        carry = jax.tree.map(lambda a, e: a + e[0], run.carry, probes)
+        ys = [None] * length
+        for n, t in enumerate(order):
+            inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
+            z = project(cell, run.weights, inputs)
+            carry = transition(cell, run.weights, run.initial, carry, z, inputs)
+            carry = jax.tree.map(lambda a, e, n=n: a + e[n + 1], carry, probes)
+            ys[t] = emit(cell, run.weights, carry, z, inputs)
+        return loss(jnp.stack(ys), carry)
+
+    zeros = jax.tree.map(lambda a: jnp.zeros((length + 1, *a.shape), a.dtype), run.carry)
+    gradient = jax.jit(jax.grad(with_probes))(zeros)
+    squares = jax.tree.map(lambda g: jnp.sum(g**2, axis=-1), gradient)
+    fields = jax.tree.map(lambda q: 0.5 * jnp.log(q), squares)
+    return 0.5 * jnp.log(sum(jax.tree.leaves(squares))), fields
+
+
+def explicit_jacobians(cell, params, xs, example, mask=None, resets=None, reverse=False):
+    """Returns the matrices ds_t/ds_{t-1} of one batch element, t = 1 to T in processing order."""
+    one = slice(example, example + 1)
+    mask, resets = (None if a is None else a[:, one] for a in (mask, resets))
+    run = recurrence(cell, params, xs[:, one], None, mask, resets, None)
+    inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
+    carry, matrices = run.carry, []
+    for t in range(xs.shape[0]):
+        step_inputs = jax.tree.map(lambda a, t=t: a[t], inputs)
+        z = project(cell, run.weights, step_inputs)
+        vector, unravel = ravel_pytree(carry)
+        step = functools.partial(transition, cell, run.weights, run.initial, z=z, inputs=step_inputs)
+        matrices.append(np.asarray(jax.jacobian(lambda v, u=unravel, s=step: ravel_pytree(s(carry=u(v)))[0])(vector)))
+        carry = step(carry=carry)
+    return matrices
