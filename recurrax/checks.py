@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 
 def positive_int(name: str, value: Any) -> None:
-    """Raises unless `value` is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    """Raises unless `value` is an int of at least 1; NumPy's integers would make a cell print and compare otherwise."""
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an integer (int), got {value!r} of type {type(value).__name__}.")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}.")
 
@@ -29,6 +29,24 @@ def positive(name: str, value: Any) -> None:
     finite(name, value)
     if value <= 0:
         raise ValueError(f"{name} must be above 0, got {value}.")
+
+
+def boolean(name: str, value: Any) -> None:
+    """Raises unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}.")
+
+
+def key(value: Any) -> None:
+    """Raises unless `value` is one random key, of `jax.random.key` or of the older `jax.random.PRNGKey`, or None."""
+    if value is None:
+        return
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if dtype is None or not (typed or dtype == jnp.uint32):
+        raise TypeError(f"key must be a random key, as jax.random.key(0) makes one, got {value!r}.")
+    if shape is None or len(shape) != (0 if typed else 1):
+        raise ValueError(f"key must be one random key, got an array of shape {shape}; it is split inside.")
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:

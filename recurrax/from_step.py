@@ -78,6 +78,10 @@ class StepCell(Cell):
     init_function: Callable | None
     input_ndim: int  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    @property
+    def draws_parameters(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.init_function is not None
+
     def init(self, key, input_size):
         if self.init_function is None:
             raise ValueError("init was not given to from_step: bring the parameters, or give from_step(..., init=...).")

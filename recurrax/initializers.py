@@ -203,6 +203,15 @@ def memory_biases(
     return log_time, -log_time
 
 
+def check_initializers(**initializers: Any) -> None:
+    """Raises unless every argument is an instance of `Initializer`."""
+    for name, value in initializers.items():
+        if not isinstance(value, Initializer):
+            raise TypeError(
+                f"{name} must be an instance of a recurrax initialiser, e.g. OrthogonalPerGate(), got {value!r}."
+            )
+
+
 def check_forget_bias(value: Any, use_bias: bool) -> None:
     """Raises unless `value` is a finite number or `Chrono`, and 0 for a cell without biases."""
     if not isinstance(value, Chrono):

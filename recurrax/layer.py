@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.unroll import length_mask, unroll
 
 _KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_)
@@ -20,9 +20,7 @@ _KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_)
 
 def check_fields(cell: Any, dtype: Any, param_dtype: Any) -> None:
     """Raises unless the fields that every layer has are a cell and two dtypes of real numbers."""
-    if not isinstance(cell, Cell):
-        hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
-        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+    check_cell(cell)
     given = {"param_dtype": param_dtype} if dtype is None else {"dtype": dtype, "param_dtype": param_dtype}
     for name, value in given.items():
         if not jnp.issubdtype(value, jnp.floating):

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
-from recurrax.engine.recurrence import recurrence
+from recurrax.engine.recurrence import check_kinds, recurrence
 from recurrax.engine.scan import scan
 
 EXECUTORS = {"scan": scan}
@@ -57,13 +57,9 @@ def unroll(
     Raises:
       TypeError, ValueError: an argument has a wrong type, structure, shape or dtype; the message names it.
     """
-    checks.arrays("params", params)
-    checks.arrays("xs", xs)
-    checks.arrays("carry", carry)
-    checks.arrays("mask", mask)
-    checks.arrays("resets", resets)
     executor, _, _ = _choose(cell, backend)
-    return _unroll(cell, executor, bool(reverse), params, xs, carry, mask, resets, key)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    return _unroll(cell, executor, reverse, params, xs, carry, mask, resets, key)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -140,6 +136,7 @@ def explain(
       TypeError, ValueError: as `unroll`.
     """
     executor, reason, refused = _choose(cell, backend)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
     run = functools.partial(unroll, cell, reverse=reverse, backend=backend)
     final, ys = jax.eval_shape(
         lambda params, xs, carry, mask, resets, key: run(params, xs, carry, mask=mask, resets=resets, key=key),
@@ -166,13 +163,17 @@ def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
       TypeError: `lengths` is not an integer array.
       ValueError: a length is negative or above T.
     """
-    if not jnp.issubdtype(jnp.result_type(lengths), jnp.integer):
-        raise TypeError(f"lengths must be integers, got dtype {jnp.result_type(lengths)}.")
+    if type(length) is not int:
+        raise TypeError(f"length must be an integer (int), got {length!r} of type {type(length).__name__}.")
+    if length < 0:
+        raise ValueError(f"length must be at least 0, got {length}.")
+    lengths = lengths if isinstance(lengths, Tracer) else np.asarray(lengths)
+    if not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}.")
     if not isinstance(lengths, Tracer):
-        known = np.asarray(lengths)
-        outside = (known < 0) | (known > length)
+        outside = (lengths < 0) | (lengths > length)
         if outside.any():
-            raise ValueError(f"lengths must lie between 0 and T = {length}, got {known[outside][0]}.")
-    lengths = jnp.asarray(lengths)
-    steps = jnp.arange(length).reshape((length,) + (1,) * lengths.ndim)
+            raise ValueError(f"lengths must lie between 0 and T = {length}, got {lengths[outside][0]}.")
+    lengths = jnp.asarray(lengths, jnp.int32)
+    steps = jnp.arange(length, dtype=jnp.int32).reshape((length,) + (1,) * lengths.ndim)
     return steps < lengths

@@ -56,6 +56,8 @@ class Cell(abc.ABC):
     """True for a cell that is affine and diagonal in the carry."""
     input_ndim: ClassVar[int] = 1
     """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
+    draws_parameters: ClassVar[bool] = True
+    """False for a cell whose `init` cannot be called, so that parameters cannot be checked against it."""
     signed_gates: ClassVar[tuple[str, ...]] = ()
     """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
 
@@ -118,7 +120,7 @@ class Cell(abc.ABC):
         Default: the rows of the field `w_x`, if there is one.
         """
         w_x = getattr(params, "w_x", None)
-        return None if w_x is None else w_x.shape[0]
+        return w_x.shape[0] if getattr(w_x, "shape", ()) else None
 
 
 def check_cell(cell: Any) -> None:

@@ -17,6 +17,7 @@ from recurrax.initializers import (
     OrthogonalPerGate,
     Zeros,
     check_forget_bias,
+    check_initializers,
     memory_biases,
 )
 
@@ -76,6 +77,8 @@ class GRU(Cell):
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)
+        checks.boolean("use_bias", self.use_bias)
+        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
         checks.choice("reset", self.reset, ("before", "after"))
         check_forget_bias(self.forget_bias, self.use_bias)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from recurrax import checks
 from recurrax.activations import activation
 from recurrax.cells.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros
+from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros, check_initializers
 
 
 class RNNParams(NamedTuple):
@@ -55,6 +55,8 @@ class RNN(Cell):
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)
+        checks.boolean("use_bias", self.use_bias)
+        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
         activation(self.activation)
 
     def init(self, key, input_size):

@@ -75,6 +75,14 @@ def recurrence(
     return run
 
 
+def check_kinds(params: Params, xs: Any, carry: Any, mask: Any, resets: Any, reverse: Any, key: Any) -> None:
+    """Checks what `jit` would misread or refuse with words of its own; shapes are checked in `recurrence`."""
+    for name, value in {"params": params, "xs": xs, "carry": carry, "mask": mask, "resets": resets}.items():
+        checks.arrays(name, value)
+    checks.boolean("reverse", reverse)
+    checks.key(key)
+
+
 def select(condition: jax.Array, yes: jax.Array, no: jax.Array) -> jax.Array:
     """`jnp.where` for a condition over the leading axes; NaN of the side not taken does not pass."""
     return jnp.where(condition.reshape(condition.shape + (1,) * (yes.ndim - condition.ndim)), yes, no)
@@ -129,13 +137,13 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
                 f"axes of the first, {(length, *batch_shape)}."
             )
     size = cell.input_size(params)
-    if size is not None:
-        if leaves[0].shape[-1] != size:
-            raise ValueError(
-                f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
-                "time comes first and features last."
-            )
-        checks.same_shapes("params", params, parameter_shapes(cell, size), repr(cell))
+    if size is not None and leaves[0].shape[-1] != size:
+        raise ValueError(
+            f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
+            "time comes first and features last."
+        )
+    if cell.draws_parameters and cell.input_ndim > 0:
+        checks.same_shapes("params", params, parameter_shapes(cell, leaves[0].shape[-1]), repr(cell))
     return length, tuple(batch_shape)
 
 
@@ -144,7 +152,11 @@ def _check_dtypes(cell: Cell, run: Recurrence) -> None:
     inputs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), run.inputs)
 
     def step(run: Recurrence) -> Carry:
-        z = project(cell, run.weights, run.inputs)
+        try:
+            z = project(cell, run.weights, run.inputs)
+        except (TypeError, AttributeError) as error:
+            kind = jax.tree.structure(run.inputs.x)
+            raise TypeError(f"xs (structure {kind}) is no input that {cell!r} can take: {error}") from error
         return transition(cell, run.weights, run.initial, run.carry, z, run.inputs)
 
     after = jax.eval_shape(step, run._replace(inputs=inputs))

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Gates, Params
-from recurrax.engine.recurrence import restored
+from recurrax.cells.cell import Carry, Cell, Gates, Params, check_cell
+from recurrax.engine.recurrence import check_kinds, restored
 from recurrax.gradflow.trajectory import Trajectory, in_processing_order, trajectory, wide_dtype
 
 
@@ -41,8 +41,10 @@ def gate_activations(
     At steps that the mask takes away they are what the cell would compute, and mean nothing. Arguments and errors are
     those of `gate_statistics`.
     """
+    check_cell(cell)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
     _check_gated(cell, params, xs)
-    return _activations(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    return _activations(cell, reverse, params, xs, carry, mask, resets, key)
 
 
 def gate_statistics(

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled, unscaled
 from recurrax.gradflow.trajectory import (
     Trajectory,
@@ -79,9 +80,11 @@ def gradient_norms(
     Raises:
       TypeError, ValueError: as `recurrax.unroll`, and where `loss` does not return a real scalar.
     """
-    path, ys = forward(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    check_cell(cell)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
     dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
-    return _backward(cell, bool(reverse), path, dys, dlast)
+    return _backward(cell, reverse, path, dys, dlast)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.tangent import jacobian_transposed, random_orthonormal, state_vector
 from recurrax.gradflow.trajectory import batch_ndim, float_leaves, trajectory
 
@@ -54,7 +55,9 @@ def jacobian_products(
     Raises:
       TypeError, ValueError: as `recurrax.unroll`.
     """
-    return _products(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    check_cell(cell)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    return _products(cell, reverse, params, xs, carry, mask, resets, key)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.tangent import jacobian, random_orthonormal, state_vector
 from recurrax.gradflow.trajectory import batch_ndim, float_leaves, trajectory
 
@@ -60,7 +61,9 @@ def lyapunov_spectrum(
         checks.positive_int("k", k)
     if not isinstance(warm_up, int) or warm_up < 0:
         raise ValueError(f"warm_up must be an integer of at least 0, got {warm_up!r}.")
-    return _spectrum(cell, bool(reverse), k, warm_up, params, xs, carry, mask, resets, key)
+    check_cell(cell)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    return _spectrum(cell, reverse, k, warm_up, params, xs, carry, mask, resets, key)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -80,7 +83,7 @@ def _spectrum(cell, reverse, k, warm_up, params, xs, carry, mask, resets, key):
         exists = jnp.ones(start.shape[:-1], bool) if step_inputs.mask is None else step_inputs.mask
         counts = exists & (index >= warm_up)
         rates = jnp.log(jnp.abs(jnp.diagonal(r, axis1=-2, axis2=-1)))
-        return (columns, log_growth + jnp.where(counts[..., None], rates, 0), counted + counts), None
+        return (columns, log_growth + jnp.where(counts[..., None], rates, 0), counted + counts.astype(jnp.int32)), None
 
     zero = jnp.zeros((*start.shape[:-1], columns.shape[-1]), start.dtype)
     states = jax.tree.map(lambda s: s[:-1], path.states)

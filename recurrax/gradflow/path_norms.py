@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.gradient_norms import forward, loss_gradient, state_cotangents
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
 from recurrax.gradflow.trajectory import Trajectory, by_field, float_leaves, in_processing_order, step_function
@@ -57,9 +58,11 @@ def path_norms(
     Returns:
       Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
     """
-    path, ys = forward(cell, bool(reverse), params, xs, carry, mask, resets, key)
+    check_cell(cell)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
     dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
-    return _split(cell, bool(reverse), path, dys, dlast)
+    return _split(cell, reverse, path, dys, dlast)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

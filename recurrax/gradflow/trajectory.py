@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, Projected, check_cell
+from recurrax.cells.cell import Carry, Cell, Params, Projected
 from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, recurrence, transition
 
 
@@ -37,9 +36,6 @@ def trajectory(
     key: jax.Array | None = None,
 ) -> Trajectory:
     """Runs the cell and keeps every state; arguments as `recurrax.unroll`."""
-    check_cell(cell)
-    for name, value in {"params": params, "xs": xs, "carry": carry, "mask": mask, "resets": resets}.items():
-        checks.arrays(name, value)
     run = recurrence(cell, params, xs, carry, mask, resets, key)
     if reverse:
         run = run._replace(inputs=in_processing_order(run.inputs, reverse))
