@@ -21,10 +21,10 @@ def get_config():
     config.seeds = 4
     config.seed = 0
     config.data = ml_collections.ConfigDict({"source": "text", "path": "", "variance": 1.0, "features": 32})
-    config.flow = ml_collections.ConfigDict({"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 500})
+    config.flow = ml_collections.ConfigDict({"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400})
     config.train = ml_collections.ConfigDict(
         {
-            "snapshots": (0, 5, 10, 20, 40, 80, 160, 320),
+            "snapshots": (0, 5, 10, 20, 50, 100, 200),
             "batch": 32,
             "length": 64,
             "learning_rate": 5e-3,

@@ -44,9 +44,8 @@ def main(config_dict: Any, path: Path) -> None:
             say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
             return
         if isinstance(source, TextSource):
-            say(
-                f"{source.name}: {len(source.text.train) + len(source.text.held_out):,} bytes, {source.input_size} symbols"
-            )
+            size = len(source.text.train) + len(source.text.held_out)
+            say(f"{source.name}: {size:,} bytes, {source.input_size} symbols")
         else:
             say(f"{source.name}: nothing to learn, so the flow is measured at initialisation only")
         cells, results = [make_cell(name, config.hidden_size) for name in config.cell_names()], []
@@ -96,7 +95,8 @@ def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> di
     with Meter(f"{name}: training and measuring", snapshots[-1], "steps") as meter:
         for step in snapshots:
             if trainer is not None and training is not None:
-                for training in trainer.advance(training, step):
+                for advanced in trainer.advance(training, step):
+                    training = advanced
                     meter.update(int(training.step))
                 models = training.model
             flows.append(measure.gradient_flow(cell, source, models, xs, targets))
@@ -104,9 +104,6 @@ def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> di
                 held_out.append(evaluate(models, xs, targets))
             if step in (0, snapshots[-1]):
                 ends.append(measure.at_end(cell, models, xs, xs[:, : config.flow.jacobian_batch], long_run[:, 0]))
-            if trainer is not None and step < snapshots[-1]:
-                # `advance` gives its argument's memory back to the device.
-                models = None
     arrays |= {f"flow/{key}": np.stack([flow[key] for flow in flows]) for key in flows[0]}
     arrays |= {key: np.stack([end[key] for end in ends]) for key in ends[0]}
     arrays |= {f"gates/range/{gate}": np.array(measure.gate_range(cell, gate)) for gate in _gates(arrays)}
@@ -147,7 +144,7 @@ def write_results(
         "report.html",
         render_report(
             title="Gradient flow in " + ", ".join(cell.label for cell in cells),
-            lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it there?",
+            lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it?",
             findings=findings.sentences(cells, costs),
             tables=[findings.summary(cells, costs)],
             drawings=drawings,

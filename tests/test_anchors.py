@@ -159,9 +159,7 @@ class MatrixProduct(Cell):
         return RNNCarry(jnp.einsum("...ij,...j->...i", z, carry.h))
 
 
-@pytest.mark.parametrize(
-    ("size", "steps"), [(8, 20_000), pytest.param(32, 4000, marks=pytest.mark.slow)], ids=["N=8", "N=32"]
-)
+@pytest.mark.parametrize(("size", "steps"), [(8, 20_000), (32, 4000)], ids=["N=8", "N=32"])
 def test_full_spectrum_of_gaussian_matrix_products(size, steps):
     """Every exponent within 4 standard errors, which are known: ln R_ii is ln of a chi variable, of variance psi'/4."""
     gain = 1.3
@@ -252,18 +250,23 @@ def test_mean_field_chi_of_a_random_rnn(weight_variance, input_variance, publish
     np.testing.assert_allclose(chi, theory.mean_field_tanh(weight_variance, input_variance).chi, rtol=0.02)
 
 
-# sw2, sv2 R, lambda_1 as simulated in NumPy with N = 400, tolerance
-DRIVEN = [(0.5, 0.1, -0.440, 0.02), (1.5, 0.1, -0.0607, 0.01), (2.0, 0.1, 0.0009, 0.01)]
+# sw2, sv2 R, lambda_1 as simulated in NumPy with N = 400, tolerance against that and against theory
+DRIVEN = [
+    (0.5, 0.1, -0.440, 0.025, 0.05),  # where chi is small, the leading exponent of a finite network lies above the mean
+    (1.5, 0.1, -0.0607, 0.008, 0.008),
+    (2.0, 0.1, 0.0009, 0.008, 0.008),
+    (4.0, 0.1, 0.136, 0.008, 0.01),
+]
 
 
-@pytest.mark.parametrize(("weight_variance", "input_variance", "published", "tolerance"), DRIVEN)
-def test_driven_lyapunov_exponent_of_a_random_rnn(weight_variance, input_variance, published, tolerance):
-    """1/2 ln chi, up to what N = 400 does to a leading exponent, which is more where chi is small."""
+@pytest.mark.parametrize(("weight_variance", "input_variance", "published", "to_published", "to_theory"), DRIVEN)
+def test_driven_lyapunov_exponent_of_a_random_rnn(weight_variance, input_variance, published, to_published, to_theory):
+    """lambda_1 = 1/2 ln chi, N = 400."""
     cell, params = random_tanh_rnn(400, weight_variance, input_variance, seed=0)
     xs = jax.random.normal(jax.random.key(1), (600, 400))
     exponent = float(gradflow.lyapunov_spectrum(cell, params, xs, k=1, warm_up=100)[0])
-    assert abs(exponent - published) < tolerance
-    assert abs(exponent - theory.mean_field_tanh(weight_variance, input_variance).rate) < tolerance + 0.02
+    assert abs(exponent - published) < to_published
+    assert abs(exponent - theory.mean_field_tanh(weight_variance, input_variance).rate) < to_theory
 
 
 # --- The LSTM's state is (h, c): what the forget bias does is invisible in h alone
@@ -278,7 +281,7 @@ class HiddenAlone(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LSTMSeenThroughH(Cell):
-    """An LSTM whose Jacobian is the block dh_t/dh_{t-1} with c frozen, which some published codes take for the whole."""
+    """An LSTM whose Jacobian is the block dh_t/dh_{t-1} with c frozen, which published codes take for the whole."""
 
     lstm: LSTM
 
@@ -329,6 +332,6 @@ def test_leading_exponent_of_an_lstm_shows_the_forget_bias_jointly_and_not_in_h_
     joint, alone = over_biases_and_seeds(cell), over_biases_and_seeds(LSTMSeenThroughH(cell))
     published = np.array(list(LSTM_EXPONENTS.values()))
     np.testing.assert_allclose(joint.mean(1), published[:, 0], atol=0.03)
-    np.testing.assert_allclose(alone.mean(1), published[:, 2], atol=0.12)
+    np.testing.assert_allclose(alone.mean(1), published[:, 2], atol=0.1)
     assert np.ptp(joint.mean(1)) > 0.3
     assert np.ptp(alone.mean(1)) < 0.1

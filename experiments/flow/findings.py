@@ -38,8 +38,8 @@ def summary(cells: list[CellResults], costs: dict[str, np.ndarray]) -> Table:
                     f"{cell.arrays['lyapunov'][index, :, 0].mean():+.3f}",
                     f"{np.median(cell.arrays['gates/memory_time'][index]):.1f} steps"
                     if "gates/memory_time" in cell.arrays
-                    else "–",
-                    f"{held_out[p].mean() / math.log(2):.2f}" if held_out is not None else "–",
+                    else "-",
+                    f"{held_out[p].mean() / math.log(2):.2f}" if held_out is not None else "-",
                     f"{costs['parameters'][n]:,}" if index == 0 else "",
                     f"{costs['gradient_ms'][n]:.1f}" if index == 0 else "",
                 )

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from recurrax.cells.cell import Carry, Cell, Gates, Params, check_cell
 from recurrax.engine.recurrence import check_kinds, restored
-from recurrax.gradflow.trajectory import Trajectory, in_processing_order, trajectory, wide_dtype
+from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, trajectory, wide_dtype
 
 
 class GateStatistics(NamedTuple):
@@ -99,7 +99,7 @@ def _activations(cell, reverse, params, xs, carry, mask, resets, key) -> Gates:
     def gates(state, z, inputs):
         return cell.gates(path.run.weights, restored(path.run.initial, state, inputs), z)
 
-    before = jax.tree.map(lambda s: s[:-1], path.states)
+    before = states_before(path)
     return in_processing_order(jax.vmap(gates)(before, path.z, path.run.inputs), reverse)
 
 

@@ -20,6 +20,7 @@ from recurrax.gradflow.trajectory import (
     in_processing_order,
     output_pullback,
     outputs,
+    states_before,
     step_function,
     trajectory,
 )
@@ -120,7 +121,7 @@ def _backward(cell, reverse, path: Trajectory, dys, dlast) -> GradientNorms:
         total = add(scaled(pullback(total.arrays)[0], total.exponent), through_output)
         return total, log_norms(total)
 
-    earlier = jax.tree.map(lambda s: s[:-1], path.states)
+    earlier = states_before(path)
     _, norms = jax.lax.scan(back, total, ((earlier, path.z, path.run.inputs), before), reverse=True)
     fields, joint = jax.tree.map(lambda early, last: jnp.concatenate([early, last[None]]), norms, log_norms(total))
     return GradientNorms(joint, by_field(path.run.carry, fields))

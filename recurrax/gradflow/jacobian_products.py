@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.tangent import jacobian_transposed, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import batch_ndim, float_leaves, trajectory
+from recurrax.gradflow.trajectory import batch_ndim, float_leaves, states_before, trajectory
 
 
 class JacobianProducts(NamedTuple):
@@ -78,7 +78,7 @@ def _products(cell, reverse, params, xs, carry, mask, resets, key) -> JacobianPr
         product = times(r, product)
         return (q, product), (log_frobenius(product), log_singular_values(product))
 
-    states = jax.tree.map(lambda s: s[:-1], path.states)
+    states = states_before(path)
     _, earlier = jax.lax.scan(back, start, (states, path.z, run.inputs), reverse=True)
     last = (log_frobenius(start[1]), log_singular_values(start[1]))
     return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))

@@ -11,7 +11,7 @@ from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.tangent import jacobian, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import batch_ndim, float_leaves, trajectory
+from recurrax.gradflow.trajectory import batch_ndim, float_leaves, states_before, trajectory
 
 
 def lyapunov_spectrum(
@@ -86,7 +86,7 @@ def _spectrum(cell, reverse, k, warm_up, params, xs, carry, mask, resets, key):
         return (columns, log_growth + jnp.where(counts[..., None], rates, 0), counted + counts.astype(jnp.int32)), None
 
     zero = jnp.zeros((*start.shape[:-1], columns.shape[-1]), start.dtype)
-    states = jax.tree.map(lambda s: s[:-1], path.states)
+    states = states_before(path)
     steps = jnp.arange(jax.tree.leaves(path.states)[0].shape[0] - 1)
     (_, log_growth, counted), _ = jax.lax.scan(
         step, (columns, zero, jnp.zeros(start.shape[:-1], jnp.int32)), (states, path.z, run.inputs, steps)

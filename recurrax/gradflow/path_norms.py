@@ -12,7 +12,14 @@ from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
 from recurrax.gradflow.gradient_norms import forward, loss_gradient, state_cotangents
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
-from recurrax.gradflow.trajectory import Trajectory, by_field, float_leaves, in_processing_order, step_function
+from recurrax.gradflow.trajectory import (
+    Trajectory,
+    by_field,
+    float_leaves,
+    in_processing_order,
+    states_before,
+    step_function,
+)
 
 
 class PathNorms(NamedTuple):
@@ -87,7 +94,7 @@ def _split(cell, reverse, path: Trajectory, dys, dlast) -> PathNorms:
 
     nothing = _only(last, [])
     start = (last, [nothing for _ in fields], nothing, last)
-    earlier = jax.tree.map(lambda s: s[:-1], path.states)
+    earlier = states_before(path)
     _, norms = jax.lax.scan(back, start, ((earlier, path.z, path.run.inputs), direct), reverse=True)
     total, stayed, rest = jax.tree.map(lambda early, end: jnp.concatenate([early, end[None]]), norms, _norms(*start))
     return PathNorms(total, by_field(path.run.carry, stayed), rest)

@@ -80,4 +80,4 @@ def _power_of_two(exponent: jax.Array, dtype) -> jax.Array:
     real = jnp.finfo(dtype).dtype
     smallest = jnp.finfo(dtype).minexp
     power = jnp.ldexp(jnp.ones((), real), jnp.maximum(exponent, smallest))
-    return jnp.where(exponent < smallest, jnp.zeros((), real), power)
+    return jnp.where(exponent < smallest, jnp.zeros((), real), power).astype(dtype)

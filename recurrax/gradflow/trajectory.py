@@ -60,9 +60,24 @@ def batch_ndim(cell: Cell, path: Trajectory) -> int:
     return jax.tree.leaves(path.run.inputs.x)[0].ndim - 1 - cell.input_ndim
 
 
+def states_before(path: Trajectory) -> Carry:
+    """Returns s_0 to s_{T-1}, which the steps leave."""
+    return jax.tree.map(lambda s: s[:-1] if len(s) > 1 else _none_of(s), path.states)
+
+
+def states_after(path: Trajectory) -> Carry:
+    """Returns s_1 to s_T, which the steps reach."""
+    return jax.tree.map(lambda s: s[1:] if len(s) > 1 else _none_of(s), path.states)
+
+
+def _none_of(s: jax.Array) -> jax.Array:
+    """An empty array of no origin: XLA's CPU compiler aborts on an empty slice of the states of an empty run."""
+    return jnp.zeros((0, *s.shape[1:]), s.dtype)
+
+
 def outputs(cell: Cell, path: Trajectory) -> Any:
     """Returns y_1 to y_T in processing order."""
-    return _emit_all(cell, path, jax.tree.map(lambda s: s[1:], path.states))
+    return _emit_all(cell, path, states_after(path))
 
 
 def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
@@ -76,7 +91,7 @@ def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -
     Returns:
       For every float leaf of the carry an array `[T, *B, ...]`.
     """
-    states = jax.tree.map(lambda s: s[1:], path.states)
+    states = states_after(path)
     merge = float_merger(states)
     _, pullback = jax.vjp(lambda floats: float_leaves(_emit_all(cell, path, merge(floats))), float_leaves(states))
     return pullback(cotangents)[0]

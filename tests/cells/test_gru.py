@@ -131,7 +131,7 @@ def test_weights_have_the_documented_layout():
     ("arguments", "error", "message"),
     [
         ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": None}, TypeError, "hidden_size must be an integer, got None"),
+        ({"hidden_size": None}, TypeError, "hidden_size must be an integer.*, got None"),
         ({"hidden_size": 4, "reset": "none"}, ValueError, "reset must be one of 'before', 'after', got 'none'"),
         ({"hidden_size": 4, "reset": True}, ValueError, "reset must be one of 'before', 'after', got True"),
         ({"hidden_size": 4, "forget_bias": float("inf")}, ValueError, "forget_bias must be finite, got inf"),

@@ -53,7 +53,7 @@ class Rotation(Cell):
         return x
 
     def step(self, weights, carry, z, dot=dot):
-        return Carry(self.modulus * jnp.exp(1j * 0.7) * carry.h + z)
+        return Carry(self.modulus * jnp.exp(1j * 0.7) * carry.h + z.astype(carry.h.dtype))
 
 
 def test_exponents_are_those_of_qr_on_explicit_jacobians(x64):

@@ -1,0 +1,33 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import LSTM
+from recurrax.engine.recurrence import Inputs, emit, project, recurrence, transition
+from recurrax.engine.scan import scan
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan_is_the_loop_over_project_transition_and_emit(x64, reverse):
+    cell = LSTM(hidden_size=3)
+    params = cell.init(jax.random.key(0), 2)
+    xs = jax.random.normal(jax.random.key(1), (5, 2, 2))
+    mask, resets = np.arange(10).reshape(5, 2) % 3 > 0, np.arange(10).reshape(5, 2) % 4 == 1
+    run = recurrence(cell, params, xs, None, jnp.asarray(mask), jnp.asarray(resets), None)
+    carry, ys = run.carry, [None] * 5
+    for t in reversed(range(5)) if reverse else range(5):
+        inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
+        z = project(cell, run.weights, inputs)
+        carry = transition(cell, run.weights, run.initial, carry, z, inputs)
+        ys[t] = emit(cell, run.weights, carry, z, inputs)
+    final, outputs = scan(cell, run, reverse=reverse)
+    np.testing.assert_allclose(outputs, jnp.stack(ys), rtol=1e-12, atol=1e-15)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15), final, carry)
+
+
+def test_scan_takes_inputs_that_are_a_pytree_with_nothing_beside_them():
+    cell = LSTM(hidden_size=3)
+    run = recurrence(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
+    assert run.inputs == Inputs(run.inputs.x, None, None, None)
+    assert scan(cell, run)[1].shape == (4, 3)

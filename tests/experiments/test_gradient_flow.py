@@ -1,0 +1,150 @@
+import csv
+import json
+import math
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from experiments import gradient_flow
+from experiments.common import cli
+from experiments.flow import measure
+from experiments.flow.config import GradientFlow
+
+SMALL = (
+    "--config.hidden_size=4", "--config.seeds=2", "--config.flow.length=12", "--config.flow.batch=3",
+    "--config.flow.jacobian_batch=1", "--config.flow.lyapunov_length=30", "--config.train.snapshots=0,2,5",
+    "--config.train.batch=4", "--config.train.length=8",
+)  # fmt: skip
+
+
+def run(workdir, *arguments, small=SMALL):
+    argv = ["gradient_flow.py", f"--workdir={workdir}", *small, *arguments]
+    return cli.exit_status(
+        gradient_flow.main, argv, description="", default_config="configs/gradient_flow.py", schema=GradientFlow
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("study") / "run"
+    assert run(workdir) == 0
+    return workdir
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_figure_is_there_as_png_svg_and_the_numbers_behind_it(finished):
+    names = {path.stem for path in (finished / "figures").iterdir()}
+    assert names == {"gradient_norm", "gradient_map", "paths", "jacobian", "lyapunov", "gates", "learning", "cost"}
+    for name in names:
+        assert (finished / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        ElementTree.parse(finished / "figures" / f"{name}.svg")
+        assert rows(finished / "figures" / f"{name}.csv")
+
+
+def test_the_report_needs_nothing_but_itself(finished):
+    html = (finished / "report.html").read_text()
+    assert html.count("data:image/png;base64,") == 8
+    assert not re.findall(r'(?:src|href)="https?:', html) and "<script" not in html
+    assert "RNN" in html and "LSTM" in html and "GRU" in html
+
+
+def test_the_tidy_table_has_every_quantity_of_every_cell_seed_and_snapshot(finished):
+    table = rows(finished / "results.csv")
+    for cell in ("RNN", "LSTM", "GRU"):
+        mine = [row for row in table if row["cell"] == cell]
+        assert {row["quantity"] for row in mine} >= {
+            "log_norm", "log_singular_value", "lyapunov_exponent", "train_loss", "held_out_loss",
+        }  # fmt: skip
+        joint = [r for r in mine if (r["quantity"], r["field"], r["statistic"]) == ("log_norm", "joint", "median")]
+        assert {(r["seed"], r["training_step"], r["index"]) for r in joint} == {
+            (str(s), str(p), str(k)) for s in (0, 1) for p in (0, 2, 5) for k in range(13)
+        }
+    assert all(math.isfinite(float(r["value"])) for r in table if r["field"] == "joint")
+
+
+def test_the_record_tells_config_data_and_versions(finished):
+    record = json.loads((finished / "config.json").read_text())
+    assert record["config"]["hidden_size"] == 4 and len(record["data"]["sha256"]) == 64 and "jax" in record["versions"]
+
+
+def test_a_finished_study_is_kept(finished, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert run(finished) == 0
+    assert "finished; nothing was done" in capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_another_config_in_a_finished_folder_is_refused(finished, capsys):
+    assert run(finished, "--config.hidden_size=5") == 2
+    assert "config.hidden_size is 4 there and 5 here" in capsys.readouterr().err
+
+
+def test_an_interrupted_study_goes_on_with_the_same_bits(finished, tmp_path, monkeypatch, capsys):
+    def interrupted(name, *arguments):
+        if name == "lstm":
+            raise KeyboardInterrupt
+        return original(name, *arguments)
+
+    original = gradient_flow.measure_cell
+    monkeypatch.setattr(gradient_flow, "measure_cell", interrupted)
+    assert run(tmp_path / "w") == 130
+    monkeypatch.setattr(gradient_flow, "measure_cell", original)
+    assert run(tmp_path / "w") == 0
+    assert "rnn: already measured" in capsys.readouterr().err
+    assert (tmp_path / "w" / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()
+
+
+def test_noise_and_a_cell_of_ones_own(tmp_path):
+    arguments = ("--config.data.source=noise", "--config.data.variance=0.5", "--config.data.features=3")
+    assert run(tmp_path / "w", *arguments, "--config.cells=recurrax.cells.gru:GRU") == 0
+    record = json.loads((tmp_path / "w" / "config.json").read_text())
+    assert record["config"]["train"]["snapshots"] == [0]
+
+
+def test_ones_own_text_is_read(tmp_path):
+    (tmp_path / "mine.txt").write_text("the quick brown fox jumps over the lazy dog. " * 40)
+    assert run(tmp_path / "w", f"--config.data.path={tmp_path}/*.txt", "--config.cells=rnn") == 0
+    assert json.loads((tmp_path / "w" / "config.json").read_text())["data"]["name"] == "mine.txt"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--config.cells=lstm,elman", "unknown cell 'elman'"),
+        ("--config.cells=", "config.cells"),
+        ("--config.cells=lstm,lstm", "every cell once"),
+        ("--config.cells=nothing:Here", "cannot be imported"),
+        ("--config.hidden_size=0", "config.hidden_size must be at least 1"),
+        ("--config.seeds=-1", "config.seeds must be at least 1"),
+        ("--config.train.snapshots=5,2", "config.train.snapshots must be"),
+        ("--config.train.learning_rate=nan", "config.train.learning_rate must be"),
+        ("--config.flow.jacobian_batch=99", "config.flow.jacobian_batch must be"),
+        ("--config.data.source=web", "config.data.source must be"),
+        ("--config.data.variance=0", "config.data.variance must be"),
+        ("--config.data.path=/no/such/file", "cannot be read"),
+    ],
+)
+def test_bad_input_ends_in_three_lines_and_writes_nothing(tmp_path, capsys, argument, message):
+    assert run(tmp_path / "w", argument) == 2
+    err = capsys.readouterr().err
+    assert message in err and len(err.splitlines()) <= 3 and "Traceback" not in err
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_diverging_training_is_told(tmp_path, capsys):
+    arguments = ("--config.train.learning_rate=1e38", "--config.train.clip_norm=1e38", "--config.cells=rnn")
+    assert run(tmp_path / "w", *arguments) == 2
+    assert "became NaN or inf" in capsys.readouterr().err
+
+
+def test_gate_histograms_are_densities(finished):
+    with np.load(finished / "parts" / "cell-lstm.npz") as part:
+        for gate in "ifgo":
+            np.testing.assert_allclose(part[f"gates|histogram|{gate}"].sum(-1), 1.0, atol=1e-5)
+            assert part[f"gates|histogram|{gate}"].shape == (2, 2, measure.BINS)

@@ -1,0 +1,117 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from experiments.common.errors import ExperimentError
+from experiments.common.workdir import Workdir
+
+CONFIG, DATA = {"cells": "lstm", "train": {"steps": 3}}, {"sha256": "ab"}
+
+
+def opened(path, config=CONFIG, data=DATA):
+    return Workdir(path, config=config, data=data)
+
+
+def test_a_new_folder_records_config_data_versions_and_machine(tmp_path):
+    with opened(tmp_path / "new" / "run") as workdir:
+        assert not workdir.finished and not workdir.resumed
+    record = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
+    assert record["config"] == CONFIG and record["data"] == DATA
+    assert {"python", "jax", "numpy", "recurrax"} <= record["versions"].keys() and record["machine"]["device"]
+
+
+def test_parts_come_back_bit_by_bit_in_the_next_run(tmp_path):
+    arrays = {"flow/joint": np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32), "text": np.array("τ")}
+    with opened(tmp_path) as workdir:
+        workdir.save_part("lstm", arrays)
+    with opened(tmp_path) as workdir:
+        assert workdir.resumed and workdir.load_part("gru") is None
+        loaded = workdir.load_part("lstm")
+    assert list(loaded) == list(arrays)
+    np.testing.assert_array_equal(loaded["flow/joint"], arrays["flow/joint"])
+    assert str(loaded["text"]) == "τ"
+
+
+def test_a_damaged_part_counts_as_missing_with_a_warning(tmp_path, capsys):
+    with opened(tmp_path) as workdir:
+        workdir.save_part("lstm", {"a": np.arange(1000)})
+        part = tmp_path / "parts" / "lstm.npz"
+        part.write_bytes(part.read_bytes()[:-30])
+        assert workdir.load_part("lstm") is None
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_finished_folder_says_so(tmp_path):
+    with opened(tmp_path) as workdir:
+        workdir.finish()
+    with opened(tmp_path) as workdir:
+        assert workdir.finished and not workdir.resumed
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "message"),
+    [
+        ({**CONFIG, "train": {"steps": 4}}, DATA, "config.train.steps is 3 there and 4 here"),
+        (CONFIG, {"sha256": "cd"}, "data.sha256 is 'ab' there and 'cd' here"),
+    ],
+)
+def test_another_study_is_refused_and_nothing_is_changed(tmp_path, config, data, message):
+    with opened(tmp_path):
+        pass
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(ExperimentError, match=message):
+        opened(tmp_path, config, data)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ExperimentError, match="holds no study"):
+        opened(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "precious" and not (tmp_path / "config.json").exists()
+
+
+def test_a_broken_config_json_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ExperimentError, match="config.json cannot be read"):
+        opened(tmp_path)
+
+
+def test_a_path_below_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExperimentError, match="cannot be written"):
+        opened(tmp_path / "file" / "run")
+
+
+def test_two_runs_cannot_share_a_folder(tmp_path):
+    with opened(tmp_path), pytest.raises(ExperimentError, match="in use by another process"):
+        opened(tmp_path)
+    with opened(tmp_path):
+        pass  # and the lock is gone with its holder
+
+
+def test_killed_at_any_moment_it_leaves_whole_files_only(tmp_path):
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from experiments.common.workdir import Workdir\n"
+        "w = Workdir(Path(sys.argv[1]), config={}, data={}); print('up', flush=True); n = 0\n"
+        "while True: n += 1; w.save_part('p', {'n': np.full(200_000, n)}); w.write_text('t.txt', f'{n}\\n' * 50_000)"
+    )
+    process = None
+    for delay in (0.05, 0.13, 0.21):
+        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    with Workdir(tmp_path, config={}, data={}) as workdir:
+        part = workdir.load_part("p")
+        assert part is not None and (part["n"] == part["n"][0]).all()
+    assert len(set((tmp_path / "t.txt").read_text().split())) == 1
+    assert not list(tmp_path.rglob(".tmp-*"))

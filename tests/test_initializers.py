@@ -1,0 +1,291 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import initializers
+from recurrax.initializers import (
+    Chrono,
+    Constant,
+    Gaussian,
+    GaussianSpectralRadius,
+    Identity,
+    OrthogonalFused,
+    OrthogonalPerGate,
+    TorchUniform,
+    Zeros,
+    memory_biases,
+    spectral_radius,
+)
+
+KEY = jax.random.key(0)
+ALL = [
+    Zeros(),
+    Constant(0.5),
+    OrthogonalPerGate(gain=1.5),
+    OrthogonalFused(),
+    Identity(gain=0.9),
+    Gaussian(gain=1.5),
+    GaussianSpectralRadius(spectral_radius=1.1),
+    TorchUniform(draws=2),
+]
+FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, TorchUniform))]
+every_one = pytest.mark.parametrize("init", ALL, ids=repr)
+
+
+def gates_of(weight, gates):
+    return np.split(np.asarray(weight), gates, axis=-1)
+
+
+def test_every_initializer_of_the_module_is_under_test():
+    classes = {
+        value
+        for value in vars(initializers).values()
+        if isinstance(value, type) and issubclass(value, initializers.Initializer)
+    }
+    assert classes - {initializers.Initializer} == {type(init) for init in ALL}
+
+
+# ---- what every initialiser keeps ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@every_one
+def test_a_weight_has_the_shape_and_dtype_asked_for(x64, init, dtype):
+    weight = jax.jit(lambda key: init(key, (4, 8), jnp.dtype(dtype), gates=2))(KEY)
+    assert weight.shape == (4, 8) and weight.dtype == dtype
+    assert jnp.isfinite(weight).all()
+
+
+@every_one
+def test_the_default_dtype_is_that_of_jax(init):
+    draw = lambda: init(KEY, (4, 4))
+    assert jax.eval_shape(draw).dtype == jnp.float32
+    with jax.enable_x64(True):
+        assert jax.eval_shape(lambda: draw()).dtype == jnp.float64
+
+
+@every_one
+def test_one_key_gives_one_weight(init):
+    np.testing.assert_array_equal(init(KEY, (4, 8), gates=2), init(KEY, (4, 8), gates=2))
+    if not isinstance(init, (Zeros, Constant, Identity)):
+        assert (init(KEY, (4, 8), gates=2) != init(jax.random.key(1), (4, 8), gates=2)).any()
+
+
+@every_one
+def test_gates_do_not_share_their_draw(init):
+    first, second = gates_of(init(KEY, (4, 8), gates=2), 2)
+    assert (first == second).all() == isinstance(init, (Zeros, Constant, Identity))
+
+
+@every_one
+def test_it_works_under_jit_and_vmap(init):
+    keys = jax.random.split(KEY, 3)
+    draw = lambda key: init(key, (4, 8), gates=2)
+    np.testing.assert_allclose(jax.jit(draw)(KEY), draw(KEY), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(draw)(keys)[2], draw(keys[2]), rtol=1e-4, atol=1e-5)
+
+
+@every_one
+def test_it_is_a_value_that_prints_compares_and_is_static_to_jax(init):
+    again = eval(repr(init), vars(initializers).copy())
+    assert again == init and hash(again) == hash(init)
+    assert jax.tree.leaves(init) == []
+    for field in dataclasses.fields(init):
+        assert dataclasses.replace(init, **{field.name: getattr(init, field.name) + 1}) != init
+
+
+@every_one
+def test_a_width_that_the_gates_do_not_divide_is_refused_or_drawn_in_full(init):
+    try:
+        shape = jax.eval_shape(lambda: init(KEY, (10, 10), gates=4)).shape
+    except ValueError as error:
+        assert "gates" in str(error)
+    else:
+        assert shape == (10, 10)
+
+
+@every_one
+def test_a_bias_is_drawn_in_its_shape_or_refused(init):
+    draw = lambda: init(KEY, (8,), gates=4)
+    if init in FOR_BIASES:
+        assert jax.eval_shape(draw).shape == (8,)
+    else:
+        with pytest.raises(ValueError, match="shape"):
+            jax.eval_shape(draw)
+
+
+# ---- each of them --------------------------------------------------------------------------------------------------
+
+
+def test_zeros_and_constants_are_that():
+    assert not Zeros()(KEY, (3, 4)).any()
+    assert (Constant(-2.5)(KEY, (3, 4)) == -2.5).all()
+
+
+@pytest.mark.parametrize("gates", [1, 3, 4])
+def test_orthogonal_per_gate_has_all_singular_values_at_the_gain_in_every_gate(x64, gates):
+    for block in gates_of(OrthogonalPerGate(gain=1.5)(KEY, (16, 16 * gates), gates=gates), gates):
+        np.testing.assert_allclose(np.linalg.svd(block, compute_uv=False), 1.5, rtol=1e-12)
+
+
+def test_orthogonal_per_gate_spans_what_it_can_of_a_block_that_is_not_square(x64):
+    for block in gates_of(OrthogonalPerGate()(KEY, (3, 16), gates=2), 2):
+        np.testing.assert_allclose(block @ block.T, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("gates", [3, 4])
+def test_orthogonal_fused_is_orthogonal_as_a_whole_and_short_in_every_gate(x64, gates):
+    size = 64
+    weight = np.asarray(OrthogonalFused(gain=1.5)(KEY, (size, size * gates), gates=gates))
+    np.testing.assert_allclose(np.linalg.svd(weight, compute_uv=False), 1.5, rtol=1e-12)
+    per_gate = 1.5 * np.sqrt(size)
+    for block in gates_of(weight, gates):
+        assert np.linalg.norm(block) / per_gate == pytest.approx(gates**-0.5, rel=0.05)
+        assert np.linalg.norm(block, ord=2) < 1.5
+
+
+def test_orthogonal_matrices_are_not_biased_to_one_sign():
+    """A QR whose signs are left to the algorithm gives a matrix that is not Haar distributed: its mean is not 0."""
+    draws = jax.vmap(lambda key: OrthogonalPerGate()(key, (2, 2)))(jax.random.split(KEY, 4000))
+    np.testing.assert_allclose(draws.mean(0), 0, atol=4 / np.sqrt(2 * 4000))
+    np.testing.assert_allclose((jnp.linalg.det(draws) > 0).mean(), 0.5, atol=4 * 0.5 / np.sqrt(4000))
+
+
+def test_identity_is_the_identity_in_every_gate():
+    for block in gates_of(Identity(gain=0.5)(KEY, (4, 12), gates=3), 3):
+        np.testing.assert_array_equal(block, 0.5 * np.eye(4))
+
+
+@pytest.mark.parametrize(("rows", "columns", "gates"), [(200, 800, 4), (50, 1000, 1), (1, 40_000, 1)])
+def test_gaussian_entries_have_the_gain_over_the_root_of_the_rows_as_deviation(rows, columns, gates):
+    weight = np.asarray(Gaussian(gain=1.7)(KEY, (rows, columns), gates=gates))
+    deviation, count = 1.7 / np.sqrt(rows), rows * columns
+    assert weight.std() == pytest.approx(deviation, rel=4 / np.sqrt(2 * count))
+    assert abs(weight.mean()) < 4 * deviation / np.sqrt(count)
+    assert (weight**4).mean() / deviation**4 == pytest.approx(3, rel=0.1)
+
+
+def test_gaussian_of_an_input_without_features_is_empty():
+    assert Gaussian()(KEY, (0, 8), gates=2).shape == (0, 8)
+
+
+def test_a_square_gaussian_has_its_gain_as_spectral_radius_in_the_limit_of_many_units():
+    weight = Gaussian(gain=0.8)(KEY, (200, 200))
+    assert np.abs(np.linalg.eigvals(weight)).max() == pytest.approx(0.8, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+@pytest.mark.parametrize("gates", [1, 3])
+def test_the_spectral_radius_of_every_gate_is_exactly_the_one_asked_for(x64, size, gates):
+    weight = GaussianSpectralRadius(spectral_radius=0.95)(KEY, (size, size * gates), gates=gates)
+    for block in gates_of(weight, gates):
+        assert np.abs(np.linalg.eigvals(block)).max() == pytest.approx(0.95, rel=1e-6)
+
+
+def test_the_spectral_radius_holds_in_float32_as_well():
+    weight = GaussianSpectralRadius(spectral_radius=1.2)(KEY, (100, 100))
+    assert np.abs(np.linalg.eigvals(np.asarray(weight, np.float64))).max() == pytest.approx(1.2, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(4, 8), (3, 6), (2, 2, 4)])
+def test_a_spectral_radius_needs_square_gates(shape):
+    with pytest.raises(ValueError, match=r"GaussianSpectralRadius needs a square block per gate, got shape \("):
+        GaussianSpectralRadius()(KEY, shape, gates=1)
+
+
+@pytest.mark.parametrize(("shape", "gates", "hidden"), [((7, 400), 4, 100), ((400,), 4, 100), ((9, 25), 1, 25)])
+def test_torch_uniform_is_bounded_by_the_width_of_a_gate(shape, gates, hidden):
+    draws = np.asarray(jax.vmap(lambda key: TorchUniform()(key, shape, gates=gates))(jax.random.split(KEY, 50)))
+    bound = hidden**-0.5
+    assert 0.99 * bound < np.abs(draws).max() <= bound
+    assert draws.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+
+
+def test_torch_uniform_of_two_draws_is_the_sum_of_two_bias_vectors():
+    draws = np.asarray(TorchUniform(draws=2)(KEY, (40_000,), gates=400))
+    assert 0.1 < np.abs(draws).max() <= 0.2
+    assert draws.std() == pytest.approx(0.1 * np.sqrt(2 / 3), rel=0.02)
+    assert (np.abs(draws) < 0.05).mean() == pytest.approx(7 / 16, abs=0.01)
+
+
+# ---- memory --------------------------------------------------------------------------------------------------------
+
+
+def test_chrono_draws_memory_times_uniformly_between_its_bounds(x64):
+    forget, write = memory_biases(Chrono(t_max=100.0, t_min=20.0), KEY, 20_000)
+    np.testing.assert_array_equal(write, -forget)
+    time = np.exp(np.asarray(forget))
+    assert 20 <= time.min() and time.max() <= 100
+    quantiles = np.quantile(time, [0.1, 0.25, 0.5, 0.75, 0.9])
+    np.testing.assert_allclose(quantiles, 20 + 80 * np.array([0.1, 0.25, 0.5, 0.75, 0.9]), atol=1.5)
+    forgetting_time = 1 / (1 - 1 / (1 + np.exp(-np.asarray(forget))))
+    np.testing.assert_allclose(forgetting_time, 1 + time, rtol=1e-10)
+
+
+def test_chrono_of_one_time_gives_every_unit_that_time():
+    forget, _ = memory_biases(Chrono(t_max=30.0, t_min=30.0), KEY, 5)
+    np.testing.assert_allclose(forget, np.log(30.0), rtol=1e-6)
+
+
+def test_a_number_is_the_forget_bias_of_all_units_and_leaves_the_input_gate_alone():
+    forget, write = memory_biases(2, KEY, 5, jnp.float16)
+    assert forget.dtype == write.dtype == jnp.float16
+    assert (forget == 2).all() and not write.any()
+
+
+# ---- spectral_radius -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 40])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_spectral_radius_equals_the_largest_modulus_of_an_eigenvalue(x64, size, scale):
+    matrices = np.random.default_rng(size).normal(size=(5, size, size)) * scale
+    expected = np.abs(np.linalg.eigvals(matrices)).max(axis=-1)
+    np.testing.assert_allclose(jax.jit(jax.vmap(spectral_radius))(matrices), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ([[0.0, 0.0], [0.0, 0.0]], 0.0),
+        ([[0.0, 1.0], [0.0, 0.0]], 0.0),  # nilpotent
+        ([[0.0, -2.0], [2.0, 0.0]], 2.0),  # a complex pair
+        ([[1.0, 0.0], [0.0, -1.0]], 1.0),  # two of one modulus
+        ([[0.9, 1e3], [0.0, 0.9]], 0.9),  # far from normal, defective
+        ([[-3.0]], 3.0),
+    ],
+)
+def test_spectral_radius_of_matrices_with_a_trap(matrix, expected):
+    assert spectral_radius(jnp.array(matrix)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_spectral_radius_is_one_for_an_orthogonal_matrix():
+    assert spectral_radius(OrthogonalPerGate()(KEY, (50, 50))) == pytest.approx(1, rel=1e-5)
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: OrthogonalPerGate(gain="1"), TypeError, "gain must be a number, got '1' of type str"),
+        (lambda: OrthogonalFused(gain=float("nan")), ValueError, "gain must be finite, got nan"),
+        (lambda: Identity(gain=None), TypeError, "gain must be a number, got None"),
+        (lambda: Gaussian(gain=float("inf")), ValueError, "gain must be finite, got inf"),
+        (lambda: GaussianSpectralRadius(0.0), ValueError, "spectral_radius must be above 0, got 0"),
+        (lambda: GaussianSpectralRadius(-1.0), ValueError, "spectral_radius must be above 0, got -1"),
+        (lambda: TorchUniform(draws=0), ValueError, "draws must be at least 1, got 0"),
+        (lambda: TorchUniform(draws=1.5), TypeError, "draws must be an integer.*, got 1.5"),
+        (lambda: Constant(True), TypeError, "value must be a number, got True"),
+        (lambda: Chrono(t_max=0.5), ValueError, "t_max must be at least t_min = 1.0, got 0.5"),
+        (lambda: Chrono(t_max=5.0, t_min=0.0), ValueError, "t_min must be above 0, got 0"),
+        (lambda: Chrono(t_max=float("nan")), ValueError, "t_max must be finite, got nan"),
+    ],
+)
+def test_a_bad_argument_is_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
