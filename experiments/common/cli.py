@@ -28,7 +28,7 @@ def run(main: Main, *, description: str, default_config: str, schema: type | Non
       main: the study; called with the config and the folder for the results.
       description: what the study does, for `--help`.
       default_config: path of the config file that is taken where `--config` is not given.
-      schema: the dataclass of the config; the docstrings below its fields go into `--help`.
+      schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
     """
     sys.exit(exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema))
 

@@ -1,12 +1,10 @@
 """Configs as frozen dataclasses: the schema of a study is a class, and what a user gives is checked against it once."""
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import json
 import math
-import textwrap
+import re
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -101,16 +99,14 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def field_docs(schema: type, prefix: str = "") -> dict[str, str]:
-    """Returns the docstrings below the fields of a dataclass, and of those nested in it, by the fields' dotted names."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(schema))).body
+    """Returns what the `Attributes:` of a dataclass and of those nested in it say, by the fields' dotted names."""
     docs = {}
-    for field, below in itertools.pairwise(typing.cast(ast.ClassDef, definition).body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(doc))):
-                docs[prefix + name] = " ".join(doc.split())
-    for name, hint in typing.get_type_hints(schema).items():
+    _, _, section = (inspect.getdoc(schema) or "").partition("Attributes:\n")
+    for item in re.finditer(r"^ +(\w+): (.*(?:\n +(?!\w+: ).*)*)", section, re.MULTILINE):
+        docs[prefix + item[1]] = " ".join(item[2].split())
+    for field, hint in typing.get_type_hints(schema).items():
         if dataclasses.is_dataclass(hint):
-            docs |= field_docs(typing.cast(type, hint), f"{prefix}{name}.")
+            docs |= field_docs(typing.cast(type, hint), f"{prefix}{field}.")
     return docs
 
 

@@ -82,7 +82,7 @@ def _read_files(path: str) -> tuple[str, bytes]:
     data = b"".join(_read_file(p) for p in paths)
     if not data:
         raise ExperimentError(f"config.data.path: {path} is empty.")
-    return (Path(path).name if len(paths) == 1 else f"{len(paths)} files {path}"), data
+    return (Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files {path}"), data
 
 
 def _read_file(path: str) -> bytes:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -97,7 +98,7 @@ class Workdir:
         try:
             with np.load(path) as stored:
                 return {key.replace("|", "/"): stored[key] for key in stored.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             say(f"warning: {path} is damaged ({error}) and will be computed again")
             return None
 
@@ -167,7 +168,8 @@ def _check_same(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> Non
         first = changed[0]
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise ExperimentError(
-            f"--workdir={path} holds another study: {first} is {before.get(first)!r} there and {now.get(first)!r} here{more}."
+            f"--workdir={path} holds another study: "
+            f"{first} is {before.get(first)!r} there and {now.get(first)!r} here{more}."
             "\nNothing was changed; choose another folder."
         )
 

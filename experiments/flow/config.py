@@ -37,7 +37,7 @@ class Flow:
       length: longest distance in steps; the loss is taken at the last of so many steps.
       batch: sequences per seed.
       jacobian_batch: sequences per seed for Jacobian products, at the first and the last snapshot.
-      lyapunov_length: steps of the run that Lyapunov exponents are averaged over, of which the first tenth only settles.
+      lyapunov_length: steps of the run that Lyapunov exponents are averaged over; the first tenth only settles.
     """
 
     length: int

@@ -34,9 +34,7 @@ MEAN_FIELD_TEXT = (
     "Dotted, RNN: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the variances measured "
     "in the weights and in the projected inputs."
 )
-AT_REST_TEXT = (
-    "Dotted, gated cells: the same gradient with no input, so with the Jacobian at the zero state, to the power k."
-)
+AT_REST_TEXT = "Dotted, gated cells: the same gradient without input, hence powers of the Jacobian at the zero state."
 
 
 def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:

@@ -79,7 +79,7 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
 
 def test_a_broken_config_json_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ExperimentError, match="config.json cannot be read"):
+    with pytest.raises(ExperimentError, match=r"config\.json cannot be read"):
         opened(tmp_path)
 
 
