@@ -1,13 +1,15 @@
 """The default gradient-flow study: how far back does the gradient reach in an RNN, an LSTM and a GRU?
 
-Claim: at initialisation the gradient norm falls exponentially with distance, over about as many steps as the forget
-gate's bias says in an LSTM, fewer in an RNN and a GRU; training on text lengthens the reach of the gated cells.
+Claim: the norm falls about exponentially with distance, and over 128 steps by 17 orders of magnitude in a GRU as it is
+initialised by default, but by 3 to 4 in an orthogonal RNN and in an LSTM with a forget bias of 1. Two hundred training
+steps on text shorten the reach of all three; the LSTM keeps by far the most.
 
     make gradient-flow
     python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
 
-Duration: DURATION_PLACEHOLDER
-Expect:   EXPECT_PLACEHOLDER
+Duration: about 50 s on two CPU cores
+Expect:   median norm at distance 128 over that at 0, four seeds: LSTM 3e-3, RNN 5e-4, GRU 2e-17 at initialisation; LSTM
+          1e-13, RNN 4e-25, GRU 1e-34 after training (the text differs between Python versions, and so do these).
 """
 
 import ml_collections

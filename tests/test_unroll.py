@@ -82,9 +82,7 @@ def test_a_masked_step_is_the_same_as_a_step_deleted(seed, mask, resets, reverse
     carry, ys = unroll(CELL, run.params, run.xs, run.carry, mask=mask, resets=resets, reverse=reverse)
     for b in range(B):
         kept = np.flatnonzero(mask[:, b])
-        expected = unroll(
-            CELL, run.params, run.xs[kept, b], at(run.carry, b), resets=resets[kept, b], reverse=reverse
-        )
+        expected = unroll(CELL, run.params, run.xs[kept, b], at(run.carry, b), resets=resets[kept, b], reverse=reverse)
         close((at(carry, b), ys[kept, b]), expected)
         assert not ys[~mask[:, b], b].any()
 
@@ -160,9 +158,7 @@ def test_a_run_that_is_masked_throughout_holds_the_carry_and_gives_zeros():
 def test_a_full_mask_and_no_reset_change_nothing():
     run = draw()
     plain = unroll(CELL, run.params, run.xs, run.carry)
-    masked = unroll(
-        CELL, run.params, run.xs, run.carry, mask=np.ones((T, B), bool), resets=np.zeros((T, B), bool)
-    )
+    masked = unroll(CELL, run.params, run.xs, run.carry, mask=np.ones((T, B), bool), resets=np.zeros((T, B), bool))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7), masked, plain)
 
 
@@ -319,7 +315,9 @@ def test_without_a_key_a_noisy_cell_is_deterministic():
 
 def test_a_key_works_with_no_step_and_in_the_old_style():
     assert unroll(Noisy(), Level(jnp.ones(())), jnp.ones((0, 2, 1)), key=jax.random.key(0))[1].shape == (0, 2, 1)
-    old, new = (unroll(Noisy(), Level(jnp.ones(())), jnp.ones((3, 1)), key=k(0)) for k in (jax.random.PRNGKey, jax.random.key))
+    old, new = (
+        unroll(Noisy(), Level(jnp.ones(())), jnp.ones((3, 1)), key=k(0)) for k in (jax.random.PRNGKey, jax.random.key)
+    )
     identical(old, new)
 
 
@@ -476,7 +474,11 @@ ERRORS = {
     "params is a dict": ({"params": run.params._asdict()}, TypeError, "params"),
     "params is a tuple": ({"params": tuple(run.params)}, TypeError, "params"),
     "params is missing": ({"params": None}, TypeError, "params"),
-    "params is a list of numbers": ({"params": run.params._replace(b=[0.0])}, TypeError, r"params.b\[0\] must be an array"),
+    "params is a list of numbers": (
+        {"params": run.params._replace(b=[0.0])},
+        TypeError,
+        r"params.b\[0\] must be an array",
+    ),
     "params has no bias": ({"params": run.params._replace(b=None)}, TypeError, "params has another structure"),
     "params has another size": (
         {"params": LSTM(hidden_size=5).init(jax.random.key(0), D)},
@@ -523,7 +525,11 @@ ERRORS = {
         TypeError,
         r"carry.h is bfloat16 .* makes it float32.* Cast params, xs \(float32\)",
     ),
-    "mask has another length": ({"mask": zeros(5, B, dtype=bool)}, ValueError, r"mask must have shape \(6, 2\).*got \(5, 2\)"),
+    "mask has another length": (
+        {"mask": zeros(5, B, dtype=bool)},
+        ValueError,
+        r"mask must have shape \(6, 2\).*got \(5, 2\)",
+    ),
     "mask has no batch": ({"mask": zeros(T, dtype=bool)}, ValueError, r"mask must have shape \(6, 2\).*got \(6,\)"),
     "mask is of integers": ({"mask": zeros(T, B, dtype=int)}, TypeError, "mask must be boolean, got dtype int32"),
     "mask is a list": ({"mask": [True] * T}, TypeError, r"mask\[0\] must be an array, got True of type bool"),
@@ -560,7 +566,9 @@ def test_leaves_of_xs_that_disagree_are_named():
 
 
 def test_a_step_that_changes_the_shape_of_the_carry_is_named():
-    cell = from_step(lambda params, carry, x: (carry[..., :1], x), lambda params, batch: jnp.zeros((*batch, 2)), output=the_sum)
+    cell = from_step(
+        lambda params, carry, x: (carry[..., :1], x), lambda params, batch: jnp.zeros((*batch, 2)), output=the_sum
+    )
     with pytest.raises(ValueError, match=r"the carry after a step has shape \(2, 1\), .* expects \(2, 2\)"):
         unroll(cell, None, zeros(T, B, D))
 

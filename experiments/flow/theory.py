@@ -31,8 +31,8 @@ def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D
 
 
 MEAN_FIELD_TEXT = (
-    "Dotted, RNN: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the variances measured "
-    "in the weights and in the projected inputs."
+    "Dotted, RNN: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the variances "
+    "measured in the weights and in the projected inputs."
 )
 AT_REST_TEXT = "Dotted, gated cells: the same gradient without input, hence powers of the Jacobian at the zero state."
 

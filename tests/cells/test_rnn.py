@@ -80,7 +80,11 @@ def test_the_simple_network_has_no_gates():
         ({"hidden_size": True}, TypeError, "hidden_size must be an integer.*, got True"),
         ({"hidden_size": "4"}, TypeError, "hidden_size must be an integer.*, got '4'"),
         ({"hidden_size": 4, "activation": "Tanh"}, ValueError, "activation must be one of .*tanh.*, got 'Tanh'"),
-        ({"hidden_size": 4, "activation": np.tanh}, ValueError, "activation must be one of .*tanh.*, got <ufunc 'tanh'>"),
+        (
+            {"hidden_size": 4, "activation": np.tanh},
+            ValueError,
+            "activation must be one of .*tanh.*, got <ufunc 'tanh'>",
+        ),
         ({"hidden_size": 4, "use_bias": "no"}, TypeError, "use_bias must be .*, got 'no'"),
         ({"hidden_size": 4, "input_init": "zeros"}, TypeError, "input_init must be .*, got 'zeros'"),
         ({"hidden_size": 4, "recurrent_init": Identity}, TypeError, "recurrent_init must be .*, got <class"),
