@@ -343,7 +343,7 @@ def test_batch_axes_equal_vmap_over_single_sequences(x64):
 
 
 def test_the_hessian_is_the_same_forward_over_reverse_and_reverse_over_reverse(x64):
-    cell = GRU(hidden_size=2)
+    cell = RNN(hidden_size=2)
     run = draw(cell=cell, length=3)
 
     def loss(w_h):

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from absl import flags
 from ml_collections import config_dict, config_flags
@@ -72,15 +72,15 @@ def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.Config
     """Returns the config with its overrides, the path it came from, and the other flags.
 
     `config_flags.DEFINE_config_file` would read the file through a loader that Python is about to drop, keep its
-    module and bytecode for the next one, and mix errors in the file with errors in the flags. So the file is read first,
-    and `config_flags` gets its content.
+    module and bytecode for the next one, and mix errors in the file with errors in the flags. So the file is read
+    first, and `config_flags` gets its content.
     """
     try:
         file_flag = flags.FlagValues()
         file_flag.set_gnu_getopt(True)
         flags.DEFINE_string("config", default_config, "", flag_values=file_flag)
         rest = file_flag(argv, known_only=True)
-        path = file_flag["config"].value
+        path = str(file_flag["config"].value)
         config = _load(path)
         _check_names(rest, config)
 
@@ -94,7 +94,7 @@ def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.Config
         raise ExperimentError(str(error)) from error
     if stray:
         raise ExperimentError(f"Unexpected argument {stray[0]!r}: everything is given as --name=value; see --help.")
-    return values["config"].value, path, values
+    return cast(config_dict.ConfigDict, values["config"].value), path, values
 
 
 def _load(path: str) -> config_dict.ConfigDict:
@@ -117,7 +117,7 @@ def _load(path: str) -> config_dict.ConfigDict:
         raise ExperimentError(f"--config={path}{where}: {type(error).__name__}: {reason}") from error
     if not isinstance(config, dict | config_dict.ConfigDict):
         raise ExperimentError(f"--config={path}: get_config() must return a ConfigDict, got {type(config).__name__}.")
-    return config_dict.ConfigDict(config)
+    return config_dict.ConfigDict(cast(dict[str, Any], config))
 
 
 def _check_names(argv: Sequence[str], config: config_dict.ConfigDict) -> None:

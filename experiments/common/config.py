@@ -102,7 +102,7 @@ def field_docs(schema: type, prefix: str = "") -> dict[str, str]:
     """Returns what the `Attributes:` of a dataclass and of those nested in it say, by the fields' dotted names."""
     docs = {}
     _, _, section = (inspect.getdoc(schema) or "").partition("Attributes:\n")
-    for item in re.finditer(r"^ +(\w+): (.*(?:\n +(?!\w+: ).*)*)", section, re.MULTILINE):
+    for item in re.finditer(r"^ +(\w+): (.*(?:\n ++(?!\w+: ).*)*)", section, re.MULTILINE):
         docs[prefix + item[1]] = " ".join(item[2].split())
     for field, hint in typing.get_type_hints(schema).items():
         if dataclasses.is_dataclass(hint):

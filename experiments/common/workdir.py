@@ -10,8 +10,6 @@ import platform
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -50,6 +48,7 @@ class Workdir:
         self._begin = time.monotonic()
         try:
             path.mkdir(parents=True, exist_ok=True)
+            _refuse_foreign(path)
             self._lock = _locked(path)
         except OSError as error:
             raise ExperimentError(f"--workdir={path} cannot be written: {error.strerror}.") from error
@@ -60,21 +59,14 @@ class Workdir:
             raise
 
     def _open(self, config: dict[str, Any], data: dict[str, Any]) -> None:
-        entries = [entry for entry in self.path.iterdir() if entry.name != _LOCK]
+        known = self._read(_CONFIG)
+        if known is not None:
+            _check_same(self.path, known, {"config": config, "data": data})
         for leftover in self.path.rglob(f"{_TEMPORARY}*"):
             leftover.unlink()
-        known = self._read(_CONFIG)
+        self.record = known or {"config": config, "data": data, **_circumstances()}
         if known is None:
-            if any(not entry.name.startswith(_TEMPORARY) for entry in entries):
-                raise ExperimentError(
-                    f"--workdir={self.path} is not empty and holds no study ({_CONFIG} is missing).\n"
-                    "Nothing was changed; choose another folder."
-                )
-            self.record = {"config": config, "data": data, **_circumstances()}
             self.write_text(_CONFIG, json.dumps(self.record, indent=2) + "\n")
-        else:
-            _check_same(self.path, known, {"config": config, "data": data})
-            self.record = known
         self.finished = (self.path / _DONE).exists()
         self.resumed = known is not None and not self.finished
 
@@ -87,7 +79,8 @@ class Workdir:
     def save_part(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Keeps a finished part of the work, for `load_part` of this run or the next."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{key.replace("/", "|"): value for key, value in arrays.items()})
+        renamed: dict[str, Any] = {key.replace("/", "|"): value for key, value in arrays.items()}
+        np.savez_compressed(buffer, **renamed)
         self.write_bytes(f"parts/{name}.npz", buffer.getvalue())
 
     def load_part(self, name: str) -> dict[str, np.ndarray] | None:
@@ -96,9 +89,9 @@ class Workdir:
         if not path.exists():
             return None
         try:
-            with np.load(path) as stored:
+            with path.open("rb") as file, np.load(file) as stored:
                 return {key.replace("|", "/"): stored[key] for key in stored.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except Exception as error:  # damaged bytes make the readers of zip, zlib and npy raise nearly anything
             say(f"warning: {path} is damaged ({error}) and will be computed again")
             return None
 
@@ -137,7 +130,10 @@ class Workdir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            return json.loads((self.path / name).read_text("utf-8"))
+            content = json.loads((self.path / name).read_text("utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError("it holds no object")
+            return content
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
@@ -146,14 +142,27 @@ class Workdir:
             ) from error
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raises where the folder holds somebody else's files, before anything is put or removed there."""
+    names = {entry.name for entry in path.iterdir()}
+    if _CONFIG not in names and any(name != _LOCK and not name.startswith(_TEMPORARY) for name in names):
+        raise ExperimentError(
+            f"--workdir={path} is not empty and holds no study ({_CONFIG} is missing).\n"
+            "Nothing was changed; choose another folder."
+        )
+
+
 def _locked(path: Path):
     """Returns the lock file, held as long as it is open."""
     lock = (path / _LOCK).open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         lock.close()
         raise ExperimentError(f"--workdir={path} is in use by another process; wait, or choose another.") from error
+    except OSError:
+        lock.close()
+        raise
     return lock
 
 
@@ -169,8 +178,8 @@ def _check_same(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> Non
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise ExperimentError(
             f"--workdir={path} holds another study: "
-            f"{first} is {before.get(first)!r} there and {now.get(first)!r} here{more}."
-            "\nNothing was changed; choose another folder."
+            f"{first} is {before.get(first)!r} there and {now.get(first)!r} here{more}.\n"
+            "Nothing was changed; choose another folder."
         )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.common.config import require
+from experiments.common.config import FieldError, require
 from recurrax.cells import find_cell
 
 
@@ -113,7 +113,7 @@ class GradientFlow:
             try:
                 find_cell(name)
             except ValueError as error:
-                require(False, "cells", self.cells, str(error))
+                raise FieldError("cells", f"is wrong: {error}") from error
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`."""

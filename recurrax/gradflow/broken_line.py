@@ -63,7 +63,7 @@ class _BrokenLine(NamedTuple):
 def _broken_lines(x: np.ndarray, y: np.ndarray, phi: float) -> list[_BrokenLine]:
     """Returns the best broken lines with 0 to 3 bends, or as many as there is room for.
 
-    A bend is added where it helps most, and then each one is placed anew, given the others.
+    Each bend is added where it helps most, given those before it.
     """
     y = whitened(y, phi)
     lines = [_BrokenLine([], _sum_of_squares(_residual(whitened(_broken_line(x, []), phi), y)))]
@@ -71,8 +71,6 @@ def _broken_lines(x: np.ndarray, y: np.ndarray, phi: float) -> list[_BrokenLine]
         if len(x) < 3 + 2 * count:
             break
         line = _with_one_more(x, y, phi, lines[-1].bends)
-        for _ in range(count if count > 1 else 0):
-            line = line and _with_one_more(x, y, phi, line.bends[1:])
         if line is None:
             break
         lines.append(line)

@@ -13,6 +13,8 @@ class Train:
 
     Attributes:
       rate: of Adam.
+      steps: counted
+        from 0.
     """
 
     rate: float
@@ -85,4 +87,8 @@ def test_a_missing_field_is_named():
 
 
 def test_help_finds_the_documentation_of_nested_fields():
-    assert field_docs(Study) == {"cells": "which ones.", "train.rate": "of Adam."}
+    assert field_docs(Study) == {
+        "cells": "which ones.",
+        "train.rate": "of Adam.",
+        "train.steps": "counted from 0.",
+    }

@@ -42,9 +42,12 @@ def test_a_damaged_part_counts_as_missing_with_a_warning(tmp_path, capsys):
     with opened(tmp_path) as workdir:
         workdir.save_part("lstm", {"a": np.arange(1000)})
         part = tmp_path / "parts" / "lstm.npz"
-        part.write_bytes(part.read_bytes()[:-30])
+        whole = part.read_bytes()
+        part.write_bytes(whole[:-30])
         assert workdir.load_part("lstm") is None
-    assert "is damaged" in capsys.readouterr().err
+        part.write_bytes(whole[:100] + bytes(b ^ 0xFF for b in whole[100:120]) + whole[120:])
+        assert workdir.load_part("lstm") is None
+    assert capsys.readouterr().err.count("is damaged") == 2
 
 
 def test_a_finished_folder_says_so(tmp_path):
@@ -72,13 +75,22 @@ def test_another_study_is_refused_and_nothing_is_changed(tmp_path, config, data,
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
+    (tmp_path / ".tmp-draft").write_text("looks like ours, is not")
     with pytest.raises(ExperimentError, match="holds no study"):
         opened(tmp_path)
-    assert (tmp_path / "thesis.tex").read_text() == "precious" and not (tmp_path / "config.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", ".tmp-draft"}
 
 
-def test_a_broken_config_json_is_named(tmp_path):
-    (tmp_path / "config.json").write_text("{")
+def test_what_a_run_killed_at_its_start_leaves_is_no_foreign_folder(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".tmp-x").touch()
+    with opened(tmp_path) as workdir:
+        assert not workdir.resumed and not (tmp_path / ".tmp-x").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\x00", "null"])
+def test_a_broken_config_json_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
     with pytest.raises(ExperimentError, match=r"config\.json cannot be read"):
         opened(tmp_path)
 

@@ -194,8 +194,26 @@ def test_curves_that_break_off_move_neither_level_nor_rate():
     assert (fit.shape, fit.last_distance, fit.curves) == ("exponential", 100, 3)
 
 
-def test_a_curve_without_usable_points_is_not_counted():
+def test_curves_of_many_lengths_and_sizes_do_not_look_like_another_tail():
+    """The longer a sequence the larger its gradients: the mean of those that are left would rise all the way."""
+    lengths = np.arange(10, 101, 5)
+    curves = np.where(K[:, None] <= lengths, RATE * K[:, None] + 0.8 * lengths, np.nan)
+    fit = fit_timescale(K, curves)
+    np.testing.assert_allclose(fit.rate, RATE, rtol=1e-12)
+    assert (fit.shape, fit.last_distance) == ("exponential", 100)
+
+
+def test_only_the_near_part_is_used_where_no_curve_bridges_a_gap():
+    near, far = np.where(K < 50, RATE * K, np.nan), np.where(K >= 50, -2 * K, np.nan)
+    fit = fit_timescale(K, np.stack([near, far], axis=1))
+    np.testing.assert_allclose(fit.rate, RATE, rtol=1e-12)
+    assert (fit.last_distance, fit.curves) == (49, 1)
+
+
+@pytest.mark.parametrize("usable", [0, 1, 2])
+def test_a_curve_of_fewer_than_three_points_is_not_counted(usable):
     curves = np.stack([RATE * K, np.full(101, -np.inf)], axis=1)
+    curves[:usable, 1] = [7, -3][:usable]
     fit = fit_timescale(K, curves)
     assert fit.curves == 1
     np.testing.assert_allclose(fit.rate, RATE, rtol=1e-12)
@@ -272,10 +290,13 @@ def test_error_bars_of_several_curves_hold_the_true_rate(phi):
     assert 0.91 < np.mean(np.abs(z) < student.ppf(0.975, curves - 1)) < 0.99
 
 
-@pytest.mark.parametrize(("phi", "share"), [(0.0, 0.03), (0.8, 0.08), (1.0, 0.15)])
-def test_noise_is_seldom_taken_for_a_bend(phi, share):
+@pytest.mark.parametrize(
+    ("n", "phi", "share"), [(101, 0.0, 0.03), (101, 0.8, 0.08), (101, 1.0, 0.15), (10, 0.0, 0.03), (10, 1.0, 0.12)]
+)
+def test_noise_is_seldom_taken_for_a_bend(n, phi, share):
     rng = np.random.default_rng(7)
-    fits = [fit_timescale(K, RATE * K + 0.3 * autoregressive(rng, 101, phi)) for _ in range(100)]
+    k = np.arange(n)
+    fits = [fit_timescale(k, RATE * k + 0.3 * autoregressive(rng, n, phi)) for _ in range(200)]
     assert np.mean([f.shape == "partly" for f in fits]) <= share
 
 
