@@ -167,13 +167,14 @@ def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
         raise TypeError(f"length must be an integer (int), got {length!r} of type {type(length).__name__}.")
     if length < 0:
         raise ValueError(f"length must be at least 0, got {length}.")
-    lengths = lengths if isinstance(lengths, Tracer) else np.asarray(lengths)
-    if not jnp.issubdtype(lengths.dtype, jnp.integer):
-        raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}.")
-    if not isinstance(lengths, Tracer):
-        outside = (lengths < 0) | (lengths > length)
+    known = None if isinstance(lengths, Tracer) else np.asarray(lengths)
+    dtype = lengths.dtype if known is None else known.dtype
+    if not jnp.issubdtype(dtype, jnp.integer):
+        raise TypeError(f"lengths must be integers, got dtype {dtype}.")
+    if known is not None:
+        outside = (known < 0) | (known > length)
         if outside.any():
-            raise ValueError(f"lengths must lie between 0 and T = {length}, got {lengths[outside][0]}.")
+            raise ValueError(f"lengths must lie between 0 and T = {length}, got {known[outside][0]}.")
     lengths = jnp.asarray(lengths, jnp.int32)
     steps = jnp.arange(length, dtype=jnp.int32).reshape((length,) + (1,) * lengths.ndim)
     return steps < lengths

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -17,7 +17,7 @@ COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 DASHES: tuple = ("-", (0, (6, 1.5)), (0, (4, 1.2, 1.2, 1.2)), (0, (1.5, 1)))
 """Line styles, so that curves differ in print as well."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "font.size": 10,
@@ -44,7 +44,7 @@ class Drawing:
     """File name without extension."""
     title: str
     figure: Figure
-    table: dict[str, Sequence]
+    table: Mapping[str, Sequence]
     """Columns of the CSV, all of one length."""
     caption: str
 

@@ -54,7 +54,7 @@ def load_text(path: str, *, minimum_length: int = 2) -> Text:
 
 
 def batch(
-    ids: Int[Array, "N"], seed: Int[Array, ""], step: Int[Array, ""], batch_size: int, length: int
+    ids: Int[Array, "N"], seed: int | Int[Array, ""], step: int | Int[Array, ""], batch_size: int, length: int
 ) -> tuple[Int[Array, "T B"], Int[Array, "T B"]]:
     """Draws windows of a text, and the symbol that follows each; depends on nothing but its arguments.
 

@@ -125,6 +125,7 @@ def gradient_map(cells: list[CellResults], config: GradientFlow, source: str) ->
             table["distance"].extend(range(len(row)))
             table["log10_relative_norm"].extend(row)
     axes[0, 0].set_ylabel("training step (not to scale)")
+    assert mesh is not None  # there is at least one cell
     bar = figure.colorbar(
         mesh, ax=axes, extend="both" if high < finite.max() else "min" if low > finite.min() else "neither"
     )

@@ -87,7 +87,7 @@ class Trainer:
             ids, targets = batch(self._ids, seed, training.step, self._config.batch, self._config.length)
             loss, gradient = jax.value_and_grad(self._loss)(model, ids, targets)
             updates, optimizer = self._optimizer.update(gradient, optimizer, model)
-            return loss, optax.apply_updates(model, updates), optimizer
+            return loss, Model(*optax.apply_updates(model, updates)), optimizer  # pyright: ignore[reportGeneralTypeIssues]
 
         losses, model, optimizer = jax.vmap(one_seed)(self._seeds, training.model, training.optimizer)
         return Training(training.step + 1, model, optimizer, training.losses.at[:, training.step].set(losses))

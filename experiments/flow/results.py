@@ -47,7 +47,7 @@ class CellResults:
         logs = self.by_distance(name, snapshot)
         axis = 1 if logs.shape[1] > 1 else None
         curves = logs if axis else logs.reshape(len(logs), -1).mean(1)
-        return fit_timescale(np.arange(len(logs)), curves, independent_axis=axis)
+        return fit_timescale(np.arange(len(logs)), curves, independent_axis=axis)  # pyright: ignore[reportArgumentType]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -119,8 +119,8 @@ class Cell(abc.ABC):
 
         Default: the rows of the field `w_x`, if there is one.
         """
-        w_x = getattr(params, "w_x", None)
-        return w_x.shape[0] if getattr(w_x, "shape", ()) else None
+        shape = getattr(getattr(params, "w_x", None), "shape", ())
+        return shape[0] if shape else None
 
 
 def check_cell(cell: Any) -> None:
