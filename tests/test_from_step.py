@@ -102,9 +102,9 @@ def test_an_example_may_be_an_array_or_a_pytree():
 
 
 def test_cells_of_the_same_functions_are_equal_and_others_are_not():
-    assert LEAKY == from_step(leaky_sum, zeros, output=state)
+    assert from_step(leaky_sum, zeros, output=state) == LEAKY
     assert hash(LEAKY) == hash(from_step(leaky_sum, zeros, output=state))
-    assert LEAKY != from_step(no_memory, zeros, output=state)
+    assert from_step(no_memory, zeros, output=state) != LEAKY
     with_example = from_step(leaky_sum, zeros, example=EXAMPLE)
     assert with_example == from_step(leaky_sum, zeros, example=np.ones(1, np.float32)) != LEAKY
     assert isinstance(LEAKY, Cell) and jax.tree.leaves(LEAKY) == []

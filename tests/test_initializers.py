@@ -61,7 +61,9 @@ def test_a_weight_has_the_shape_and_dtype_asked_for(x64, init, dtype):
 
 @every_one
 def test_the_default_dtype_is_that_of_jax(init):
-    draw = lambda: init(KEY, (4, 4))
+    def draw():
+        return init(KEY, (4, 4))
+
     assert jax.eval_shape(draw).dtype == jnp.float32
     with jax.enable_x64(True):
         assert jax.eval_shape(lambda: draw()).dtype == jnp.float64
@@ -83,7 +85,10 @@ def test_gates_do_not_share_their_draw(init):
 @every_one
 def test_it_works_under_jit_and_vmap(init):
     keys = jax.random.split(KEY, 3)
-    draw = lambda key: init(key, (4, 8), gates=2)
+
+    def draw(key):
+        return init(key, (4, 8), gates=2)
+
     np.testing.assert_allclose(jax.jit(draw)(KEY), draw(KEY), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(jax.vmap(draw)(keys)[2], draw(keys[2]), rtol=1e-4, atol=1e-5)
 
@@ -109,7 +114,9 @@ def test_a_width_that_the_gates_do_not_divide_is_refused_or_drawn_in_full(init):
 
 @every_one
 def test_a_bias_is_drawn_in_its_shape_or_refused(init):
-    draw = lambda: init(KEY, (8,), gates=4)
+    def draw():
+        return init(KEY, (8,), gates=4)
+
     if init in FOR_BIASES:
         assert jax.eval_shape(draw).shape == (8,)
     else:
@@ -218,7 +225,7 @@ def test_chrono_draws_memory_times_uniformly_between_its_bounds(x64):
     forget, write = memory_biases(Chrono(t_max=100.0, t_min=20.0), KEY, 20_000)
     np.testing.assert_array_equal(write, -forget)
     time = np.exp(np.asarray(forget))
-    assert 20 <= time.min() and time.max() <= 100
+    assert time.min() >= 20 and time.max() <= 100
     quantiles = np.quantile(time, [0.1, 0.25, 0.5, 0.75, 0.9])
     np.testing.assert_allclose(quantiles, 20 + 80 * np.array([0.1, 0.25, 0.5, 0.75, 0.9]), atol=1.5)
     forgetting_time = 1 / (1 - 1 / (1 + np.exp(-np.asarray(forget))))

@@ -27,7 +27,10 @@ def draw(batch=(B,), seed=0, cell=CELL, length=T):
     """Returns random arguments of a run, in JAX's default float dtype."""
     rng = np.random.default_rng(seed)
     params = cell.init(jax.random.key(0), D)
-    normal = lambda shape: jnp.asarray(rng.normal(size=shape), params.w_x.dtype)
+
+    def normal(shape):
+        return jnp.asarray(rng.normal(size=shape), params.w_x.dtype)
+
     carry = jax.tree.map(lambda a: normal(a.shape), cell.initial_carry(params, batch))
     steps = (length, *batch)
     return Run(params, normal((*steps, D)), carry, rng.random(steps) < 0.6, rng.random(steps) < 0.3)
@@ -61,7 +64,10 @@ def property_test(**strategies):
 
 seeds = st.integers(0, 2**32 - 1)
 batches = st.sampled_from([(), (2,), (2, 2)])
-steps_of = lambda batch=(B,): hypothesis.extra.numpy.arrays(bool, (T, *batch))
+
+
+def steps_of(batch=(B,)):
+    return hypothesis.extra.numpy.arrays(bool, (T, *batch))
 
 
 @property_test(seed=seeds, batch=batches, data=st.data())
@@ -128,7 +134,9 @@ def test_outputs_do_not_depend_on_what_comes_later(seed, cut, mask, resets):
 def test_junk_under_the_mask_touches_neither_values_nor_gradients(seed, mask, resets, junk):
     run = draw(seed=seed)
     rng = np.random.default_rng(seed)
-    weigh = lambda tree: sum((jnp.asarray(rng.normal(size=a.shape)) * a).sum() for a in jax.tree.leaves(tree))
+
+    def weigh(tree):
+        return sum((jnp.asarray(rng.normal(size=a.shape)) * a).sum() for a in jax.tree.leaves(tree))
 
     def loss(params, xs, carry):
         result = unroll(CELL, params, xs, carry, mask=mask, resets=resets)
@@ -183,7 +191,10 @@ def test_the_gradient_passes_a_masked_stretch_undiminished(x64):
     run = draw()
     mask = np.ones((T, B), bool)
     mask[3:] = False
-    final = lambda carry, length: unroll(CELL, run.params, run.xs[:length], carry, mask=mask[:length])[0].c.sum()
+
+    def final(carry, length):
+        return unroll(CELL, run.params, run.xs[:length], carry, mask=mask[:length])[0].c.sum()
+
     close(jax.grad(final)(run.carry, T), jax.grad(final)(run.carry, 3))
 
 
@@ -454,7 +465,12 @@ def test_explain_computes_nothing():
 # ---- errors ---------------------------------------------------------------------------------------------------------
 
 run = draw()
-zeros = lambda *shape, dtype=jnp.float32: np.zeros(shape, dtype)
+
+
+def zeros(*shape, dtype=jnp.float32):
+    return np.zeros(shape, dtype)
+
+
 ERRORS = {
     "cell is a class": ({"cell": LSTM}, TypeError, r"cell must be a recurrax Cell, got .*LSTM.*Make an instance"),
     "cell is a name": ({"cell": "lstm"}, TypeError, "cell must be a recurrax Cell, got 'lstm'"),

@@ -3,21 +3,26 @@
 Logarithms are natural. Index t is s_t, the state after t steps, s_0 the initial carry; distance k is T - t.
 """
 
+from recurrax.gradflow import theory
 from recurrax.gradflow.gate_statistics import GateStatistics, gate_activations, gate_statistics
 from recurrax.gradflow.gradient_norms import GradientNorms, gradient_norms
 from recurrax.gradflow.jacobian_products import JacobianProducts, jacobian_products
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 from recurrax.gradflow.path_norms import PathNorms, path_norms
+from recurrax.gradflow.timescale import Timescale, fit_timescale
 
 __all__ = [
     "GateStatistics",
     "GradientNorms",
     "JacobianProducts",
     "PathNorms",
+    "Timescale",
+    "fit_timescale",
     "gate_activations",
     "gate_statistics",
     "gradient_norms",
     "jacobian_products",
     "lyapunov_spectrum",
     "path_norms",
+    "theory",
 ]

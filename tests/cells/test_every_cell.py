@@ -58,12 +58,14 @@ def drawn(cell):
 
 
 def draw(cell, length, batch=(), dtype=None):
-    """Returns parameters, inputs and a carry in which nothing is zero by accident, in JAX's default float or `dtype`."""
+    """Returns parameters, inputs and a carry in which nothing is zero by accident; default dtype: JAX's float."""
     rng = np.random.default_rng(0)
     dtype = dtype or jax.dtypes.canonicalize_dtype(float)
 
     def noisy(scale, tree):
-        noise = lambda a: jnp.asarray(np.asarray(a, np.float64) + scale * rng.normal(size=a.shape), dtype)
+        def noise(a):
+            return jnp.asarray(np.asarray(a, np.float64) + scale * rng.normal(size=a.shape), dtype)
+
         return jax.tree.map(noise, tree)
 
     params = noisy(0.2, drawn(cell))
@@ -83,6 +85,10 @@ def close(got, expected, **tolerance):
 def identical(got, expected):
     assert jax.tree.structure(got) == jax.tree.structure(expected)
     jax.tree.map(np.testing.assert_array_equal, got, expected)
+
+
+def at(tree, index):
+    return jax.tree.map(lambda a: a[index], tree)
 
 
 def one_step(cell, params, x, carry, **kwargs):
@@ -107,7 +113,10 @@ def test_values_equal_the_oracle_with_masks_and_resets(x64, oracle, cell, revers
     params, xs, carry = draw(cell, length, (size,))
     mask, resets = flags(0.7, (length, size), 1), flags(0.2, (length, size), 2)
     final, ys = jax.device_get(unroll(cell, params, xs, carry, mask=mask, resets=resets, reverse=reverse))
-    to_numpy = lambda tree: jax.tree.map(np.asarray, tree)
+
+    def to_numpy(tree):
+        return jax.tree.map(np.asarray, tree)
+
     weights = to_numpy(params)
     expected_final, expected_ys = oracles.unroll(
         lambda state, x: oracle.oracle_step(cell, weights, state, x),
@@ -155,19 +164,24 @@ def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, cell, dty
     final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
     assert {leaf.dtype for leaf in jax.tree.leaves((final, ys))} == {jnp.dtype(dtype)}
     assert {leaf.dtype for leaf in jax.tree.leaves(cell.initial_carry(cell.prepare(params)))} == {jnp.dtype(dtype)}
-    wide = lambda tree: jax.tree.map(lambda a: jnp.asarray(np.asarray(a, np.float64)), tree)
+
+    def wide(tree):
+        return jax.tree.map(lambda a: jnp.asarray(np.asarray(a, np.float64)), tree)
+
     exact = unroll(cell, wide(params), wide(xs), wide(carry), mask=mask, resets=resets)
     close(wide((final, ys)), exact, rtol=0, atol=30 * float(jnp.finfo(dtype).eps))
 
 
 @every_cell
 def test_parameters_are_drawn_in_the_default_dtype_and_by_the_key_alone(cell):
-    first, again, other = (cell.init(jax.random.key(seed), INPUT_SIZE) for seed in (0, 0, 1))
+    init = jax.jit(lambda key: cell.init(key, INPUT_SIZE))
+    first, again, other = (init(jax.random.key(seed)) for seed in (0, 0, 1))
     identical(first, again)
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other), strict=True))
     assert {leaf.dtype for leaf in jax.tree.leaves(first)} == {jnp.dtype("float32")}
     with jax.enable_x64(True):
-        assert {leaf.dtype for leaf in jax.tree.leaves(cell.init(jax.random.key(0), 3))} == {jnp.dtype("float64")}
+        wide = jax.eval_shape(lambda: cell.init(jax.random.key(0), INPUT_SIZE))
+    assert {leaf.dtype for leaf in jax.tree.leaves(wide)} == {jnp.dtype("float64")}
 
 
 @every_cell
@@ -175,7 +189,10 @@ def test_batch_axes_of_any_number_agree(x64, cell):
     params, xs, carry = draw(cell, 5, (2, 2))
     mask, resets = flags(0.7, (5, 2, 2), 1), flags(0.2, (5, 2, 2), 2)
     final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
-    flat = lambda a, axes: a.reshape(*a.shape[:axes], 4, *a.shape[axes + 2 :])
+
+    def flat(a, axes):
+        return a.reshape(*a.shape[:axes], 4, *a.shape[axes + 2 :])
+
     flat_run = unroll(
         cell,
         params,
@@ -186,9 +203,9 @@ def test_batch_axes_of_any_number_agree(x64, cell):
     )
     close(flat_run, (jax.tree.map(lambda a: flat(a, 0), final), flat(ys, 1)), rtol=1e-12, atol=1e-14)
     for b in np.ndindex(2, 2):
-        at = (slice(None), *b)
-        single = unroll(cell, params, xs[at], jax.tree.map(lambda a: a[b], carry), mask=mask[at], resets=resets[at])
-        close(single, (jax.tree.map(lambda a: a[b], final), ys[at]), rtol=1e-12, atol=1e-14)
+        t = (slice(None), *b)
+        single = unroll(cell, params, xs[t], at(carry, b), mask=mask[t], resets=resets[t])
+        close(single, (at(final, b), ys[t]), rtol=1e-12, atol=1e-14)
 
 
 @every_cell
@@ -286,7 +303,7 @@ def test_initial_carry_has_the_shape_of_the_batch(cell):
 
 @every_cell
 def test_the_parameters_fix_the_input_size_or_say_that_they_do_not(cell):
-    assert cell.input_size(cell.init(jax.random.key(0), 5)) in (5, None)
+    assert cell.input_size(jax.eval_shape(lambda: cell.init(jax.random.key(0), 5))) in (5, None)
 
 
 @every_case
@@ -298,8 +315,7 @@ def test_gates_equal_the_oracle_and_lie_in_their_range(x64, oracle, cell):
         return
     assert set(cell.signed_gates) <= set(gates._fields)
     for b in range(2):
-        single = jax.tree.map(lambda a: np.asarray(a[b]), carry)
-        expected = oracle.oracle_gates(cell, jax.tree.map(np.asarray, params), single, np.asarray(xs[0, b]))
+        expected = oracle.oracle_gates(cell, *jax.device_get((params, at(carry, b), xs[0, b])))
         close({name: gate[b] for name, gate in gates._asdict().items()}, expected, rtol=1e-12, atol=1e-13)
     for name, gate in gates._asdict().items():
         assert (gate > (-1 if name in cell.signed_gates else 0)).all() and (gate < 1).all(), name

@@ -10,8 +10,7 @@ from tests.oracles import sigmoid
 VARIANTS = [
     GRU(hidden_size=4),
     GRU(hidden_size=4, reset="after", bias_init=Gaussian(0.5)),
-    GRU(hidden_size=4, use_bias=False, recurrent_init=OrthogonalFused(gain=2.0)),
-    GRU(hidden_size=4, reset="after", use_bias=False),
+    GRU(hidden_size=4, reset="after", use_bias=False, recurrent_init=OrthogonalFused(gain=2.0)),
 ]
 
 
