@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,11 @@ FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussia
 every_one = pytest.mark.parametrize("init", ALL, ids=repr)
 
 
+@functools.cache
+def jitted(init, dtype="float32"):
+    return jax.jit(lambda key: init(key, (4, 8), jnp.dtype(dtype), gates=2))
+
+
 def gates_of(weight, gates):
     return np.split(np.asarray(weight), gates, axis=-1)
 
@@ -53,44 +59,38 @@ def test_every_initializer_of_the_module_is_under_test():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
 @every_one
-def test_a_weight_has_the_shape_and_dtype_asked_for(x64, init, dtype):
-    weight = jax.jit(lambda key: init(key, (4, 8), jnp.dtype(dtype), gates=2))(KEY)
+def test_a_weight_has_the_shape_and_dtype_asked_for(init, dtype):
+    with jax.enable_x64(dtype == "float64"):
+        weight = jitted(init, dtype)(jax.random.key(0))
     assert weight.shape == (4, 8) and weight.dtype == dtype
-    assert jnp.isfinite(weight).all()
+    assert np.isfinite(np.asarray(weight, np.float64)).all()
 
 
 @every_one
 def test_the_default_dtype_is_that_of_jax(init):
-    def draw():
-        return init(KEY, (4, 4))
-
-    assert jax.eval_shape(draw).dtype == jnp.float32
-    with jax.enable_x64(True):
-        assert jax.eval_shape(lambda: draw()).dtype == jnp.float64
+    for wide, dtype in ((False, jnp.float32), (True, jnp.float64)):
+        with jax.enable_x64(wide):
+            assert jax.eval_shape(lambda: init(jax.random.key(0), (4, 4))).dtype == dtype
 
 
 @every_one
-def test_one_key_gives_one_weight(init):
-    np.testing.assert_array_equal(init(KEY, (4, 8), gates=2), init(KEY, (4, 8), gates=2))
-    if not isinstance(init, (Zeros, Constant, Identity)):
-        assert (init(KEY, (4, 8), gates=2) != init(jax.random.key(1), (4, 8), gates=2)).any()
+def test_a_weight_is_told_by_its_key(init):
+    first, again, other = (jitted(init)(jax.random.key(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first == other).all() == isinstance(init, (Zeros, Constant, Identity))
 
 
 @every_one
 def test_gates_do_not_share_their_draw(init):
-    first, second = gates_of(init(KEY, (4, 8), gates=2), 2)
+    first, second = gates_of(jitted(init)(KEY), 2)
     assert (first == second).all() == isinstance(init, (Zeros, Constant, Identity))
 
 
 @every_one
-def test_it_works_under_jit_and_vmap(init):
+def test_seeds_may_be_mapped_over(init):
     keys = jax.random.split(KEY, 3)
-
-    def draw(key):
-        return init(key, (4, 8), gates=2)
-
-    np.testing.assert_allclose(jax.jit(draw)(KEY), draw(KEY), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(jax.vmap(draw)(keys)[2], draw(keys[2]), rtol=1e-4, atol=1e-5)
+    together = jax.jit(jax.vmap(jitted(init)))(keys)
+    np.testing.assert_allclose(together[2], jitted(init)(keys[2]), rtol=1e-4, atol=1e-5)
 
 
 @every_one
