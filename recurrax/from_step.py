@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, dot
 
 
@@ -58,6 +59,14 @@ def from_step(
     for name, value in {"step": step, "initial_carry": initial_carry}.items():
         if not callable(value):
             raise TypeError(f"{name} must be a function, got {value!r}.")
+    for name, value in {"output": output, "init": init}.items():
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be a function, got {value!r}.")
+    if type(input_ndim) is not int:
+        raise TypeError(f"input_ndim must be an integer (int), got {input_ndim!r}.")
+    if input_ndim < 0:
+        raise ValueError(f"input_ndim must be at least 0, got {input_ndim}.")
+    checks.arrays("example", example)
     if output is None and example is None:
         raise ValueError(
             "Give output=, which tells y from the new carry, or example=, an input x_t without batch axes."

@@ -36,8 +36,16 @@ class Initializer(abc.ABC):
 
 def _per_gate(draw, key: jax.Array, shape: tuple[int, ...], gates: int) -> jax.Array:
     """Draws every gate's block on its own and lays them side by side."""
+    if shape[-1] % gates:
+        raise ValueError(f"shape must have a last axis that {gates} gates divide evenly, got {shape}.")
     block = (*shape[:-1], shape[-1] // gates)
     return jnp.concatenate([draw(k, block) for k in jax.random.split(key, gates)], axis=-1)
+
+
+def _orthogonal(gain: float, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """Draws in float32 what is narrower, since QR knows no half precision."""
+    wide = jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
+    return orthogonal(gain)(key, shape, wide).astype(dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +69,7 @@ class OrthogonalPerGate(Initializer):
         checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
-        return _per_gate(lambda k, block: orthogonal(self.gain)(k, block, dtype), key, shape, gates)
+        return _per_gate(lambda k, block: _orthogonal(self.gain, k, block, dtype), key, shape, gates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +85,7 @@ class OrthogonalFused(Initializer):
         checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
-        return orthogonal(self.gain)(key, shape, dtype)
+        return _orthogonal(self.gain, key, shape, dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +98,8 @@ class Identity(Initializer):
         checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
+        if len(shape) != 2:
+            raise ValueError(f"shape must have two axes for Identity, got {shape}; it draws no bias.")
         return _per_gate(lambda k, block: self.gain * jnp.eye(*block, dtype=dtype), key, shape, gates)
 
 
