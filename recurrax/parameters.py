@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from recurrax.cells.cell import Cell, Params
 
@@ -65,9 +66,15 @@ def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
     return jax.tree.unflatten(jax.tree.structure(parameter_shapes(cell, input_size)), [got[names] for names in wanted])
 
 
-@functools.lru_cache(maxsize=1024)
 def parameter_shapes(cell: Cell, input_size: int) -> Params:
     """Returns what `cell.init` would, with a `ShapeDtypeStruct` for each array."""
+    return _shapes(cell, input_size, jnp.result_type(float))
+
+
+@functools.lru_cache(maxsize=1024)
+def _shapes(cell: Cell, input_size: int, default_float: jnp.dtype) -> Params:
+    """Remembers the answer per default float: with x64 switched on or off, `init` draws in another dtype."""
+    del default_float
     return jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
 
 

@@ -86,3 +86,10 @@ def test_a_bare_array_has_no_name():
 def test_shapes_are_told_without_drawing():
     shapes = parameter_shapes(LSTM(2), 3)
     assert isinstance(shapes.w_x, jax.ShapeDtypeStruct) and shapes.w_x.shape == (3, 8)
+
+
+def test_shapes_follow_the_float_of_the_moment_whichever_mode_asked_first():
+    cell = LSTM(hidden_size=7)
+    for x64, dtype in ((True, jnp.float64), (False, jnp.float32), (True, jnp.float64)):
+        with jax.enable_x64(x64):
+            assert parameter_shapes(cell, 3).w_x.dtype == dtype
