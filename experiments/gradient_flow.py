@@ -27,7 +27,6 @@ from experiments.flow.results import COLUMNS, CellResults, tidy_rows
 from experiments.flow.sources import LONG, MEASURED, TextSource, make_source
 from experiments.flow.theory import predicted
 from recurrax import Cell
-from recurrax.cells import find_cell
 
 
 def main(config_dict: Any, path: Path) -> None:
@@ -48,7 +47,7 @@ def main(config_dict: Any, path: Path) -> None:
             say(f"{source.name}: {size:,} bytes, {source.input_size} symbols")
         else:
             say(f"{source.name}: nothing to learn, so the flow is measured at initialisation only")
-        cells, results = [make_cell(name, config.hidden_size) for name in config.cell_names()], []
+        cells, results = config.make_cells(), []
         for name, cell in zip(config.cell_names(), cells, strict=True):
             part = "cell-" + name.replace(":", ".")
             arrays = workdir.load_part(part)
@@ -66,11 +65,6 @@ def main(config_dict: Any, path: Path) -> None:
         write_results(workdir, config, source.name, results, costs, shape)
         workdir.finish()
         say(f"Report: {path / 'report.html'}")
-
-
-def make_cell(name: str, hidden_size: int) -> Cell:
-    """Returns the cell of that name with its default hyper-parameters."""
-    return find_cell(name)(hidden_size=hidden_size)  # pyright: ignore[reportCallIssue]
 
 
 def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 Only here are flags read. What a user can get wrong ends in at most three lines on stderr and exit status 2.
 """
 
+import os
 import re
 import runpy
 import shlex
@@ -12,11 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+import jax
 from absl import flags
 from ml_collections import config_dict, config_flags
 
 from experiments.common.config import field_docs, flatten
 from experiments.common.errors import ExperimentError, did_you_mean
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 Main = Callable[[config_dict.ConfigDict, Path], None]
 
@@ -30,7 +35,13 @@ def run(main: Main, *, description: str, default_config: str, schema: type | Non
       default_config: path of the config file that is taken where `--config` is not given.
       schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
     """
-    sys.exit(exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema))
+    status = exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema)
+    if status == INTERRUPTED:
+        # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def exit_status(
@@ -53,6 +64,11 @@ def exit_status(
         return 0
     except ExperimentError as error:
         return _complain(str(error))
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else "no more memory"
+        return _complain(f"{reason}\nGive smaller sizes; what was written before is whole.")
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _complain(
@@ -60,7 +76,7 @@ def exit_status(
         )
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def _complain(message: str) -> int:
@@ -83,6 +99,7 @@ def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.Config
         path = str(file_flag["config"].value)
         config = _load(path)
         _check_names(rest, config)
+        rest = _last_of_each(rest)
 
         values = flags.FlagValues()
         values.set_gnu_getopt(True)
@@ -109,7 +126,7 @@ def _load(path: str) -> config_dict.ConfigDict:
         config = module["get_config"](*argument)
     except ExperimentError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
         reason = error.msg if isinstance(error, SyntaxError) else error
@@ -129,6 +146,13 @@ def _check_names(argv: Sequence[str], config: config_dict.ConfigDict) -> None:
             fields = [f"--config.{field}" for field in known]
             hint = did_you_mean(f"--config.{override[1]}", fields) or " --help lists the fields."
             raise ExperimentError(f"--config.{override[1]}: the config has no such field.{hint}")
+
+
+def _last_of_each(argv: Sequence[str]) -> list[str]:
+    """Drops all but the last override of a field; `config_flags` would join those of a tuple."""
+    last = {argument.partition("=")[0].lstrip("-"): n for n, argument in enumerate(argv)}
+    is_override = re.compile(r"--?config\.[^=]*=")
+    return [a for n, a in enumerate(argv) if not is_override.match(a) or last[a.partition("=")[0].lstrip("-")] == n]
 
 
 def _help(name: str, description: str, path: str, config: config_dict.ConfigDict, schema: type | None) -> str:

@@ -9,20 +9,25 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from experiments.common.errors import ExperimentError, did_you_mean
 
 Schema = TypeVar("Schema")
 
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a string"}
 _EXPECTED_ITEMS = {bool: "true or false", int: "whole numbers", float: "finite numbers", str: "strings"}
+_LARGEST = {int: 2**31 - 1, float: float(np.finfo(np.float32).max)}
+"""What JAX takes by default: 32 bits."""
 
 
 def from_config(cls: type[Schema], config: Any, name: str = "config") -> Schema:
     """Checks a config against the type hints of a frozen dataclass and returns an instance of it.
 
     Hints may be bool, int, float, str, tuples of these (`tuple[int, ...]`) and dataclasses. An int passes for a float,
-    a bool never for a number, and no float may be NaN or infinite. For a tuple, text with commas passes as well, since
-    that is what the command line makes of `--config.cells=lstm,gru`. A field that has a default may be left out.
+    a bool never for a number, and numbers must be finite in 32 bits, as JAX takes them. For a tuple, text with commas
+    passes as well, since that is what the command line makes of `--config.cells=lstm,gru`. A field that has a default
+    may be left out.
 
     Args:
       cls: the dataclass. What lies beyond types, such as ranges, it checks in `__post_init__` with `require`.
@@ -118,9 +123,9 @@ def _check(hint: Any, value: Any, name: str) -> Any:
         item_type = typing.get_args(hint)[0]
         items = [_item(item_type, item) for item in _split(value)] if isinstance(value, tuple | list | str) else [None]
         if None not in items:
-            return tuple(items)
+            return tuple(_not_too_large(item, name) for item in items)
     elif (item := _item(hint, value)) is not None:
-        return item
+        return _not_too_large(item, name)
     raise ExperimentError(f"{name} must be {_expected(hint)}, got {_show(value)}.")
 
 
@@ -128,11 +133,18 @@ def _item(hint: Any, value: Any) -> Any:
     """Returns a bool, int, float or str as `hint` wants it, None if it does not fit."""
     if hint not in _EXPECTED:
         raise TypeError(f"A config field cannot have the type {hint}.")
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) <= _LARGEST[float]:
         value = float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         return None
     return None if hint is float and not math.isfinite(value) else value
+
+
+def _not_too_large(value: Any, name: str) -> Any:
+    largest = _LARGEST.get(type(value), math.inf)
+    if not isinstance(value, str) and abs(value) > largest:
+        raise ExperimentError(f"{name} must be at most {largest:.10g} in size, got {_show(value)}.")
+    return value
 
 
 def _split(value: Any) -> list[Any]:

@@ -3,14 +3,17 @@
 import dataclasses
 import functools
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 """Okabe & Ito's palette, told apart with every common kind of colour vision."""
@@ -28,12 +31,24 @@ STYLE: Any = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
     "legend.fontsize": 9,
     "lines.linewidth": 1.8,
     "svg.fonttype": "none",
     "svg.hashsalt": "recurrax",
 }
+
+
+def styled(draw: Callable[Params, Result]) -> Callable[Params, Result]:
+    """Decorates a function that draws, so that all of it is in the one look."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +78,8 @@ def new_figure(
     rows: int, columns: int, *, width: float = 9.0, height: float = 3.6, **subplots
 ) -> tuple[Figure, np.ndarray]:
     """Returns a figure and its axes `[rows, columns]`, `height` inches a row; needs no display and no global state."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **subplots)
-    return figure, axes
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 
 def color(index: int) -> str:

@@ -68,8 +68,13 @@ def batch(
 
 
 def _read_topics() -> tuple[str, bytes]:
-    from pydoc_data import topics
-
+    try:
+        from pydoc_data import topics
+    except ImportError as error:
+        raise ExperimentError(
+            "This Python comes without its help topics, the text that is modelled by default.\n"
+            "Give a text of your own with --config.data.path=FILE."
+        ) from error
     text = "\n".join(topics.topics[name] for name in sorted(topics.topics))
     return "Help topics of CPython", text.encode()
 

@@ -131,8 +131,9 @@ class Workdir:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             content = json.loads((self.path / name).read_text("utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError("it holds no object")
+            groups = [content, *(content.get(part, {}) for part in ("config", "data"))] if content else [content]
+            if not all(isinstance(group, dict) for group in groups):
+                raise ValueError("it is damaged")
             return content
         except FileNotFoundError:
             return None

@@ -3,6 +3,7 @@
 import dataclasses
 
 from experiments.common.config import FieldError, require
+from recurrax import Cell
 from recurrax.cells import find_cell
 
 
@@ -106,15 +107,23 @@ class GradientFlow:
         require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         require(0 <= self.seed < 2**31, "seed", self.seed, "between 0 and 2^31 - 1")
+        require(self.seed + self.seeds <= 2**31, "seed", self.seed, f"at most 2^31 - {self.seeds}, with so many seeds")
         names = self.cell_names()
         require(all(names), "cells", self.cells, "names separated by commas, e.g. 'rnn,lstm,gru'")
-        require(len(set(names)) == len(names), "cells", self.cells, "every cell once")
-        for name in names:
-            try:
-                find_cell(name)
-            except ValueError as error:
-                raise FieldError("cells", f"is wrong: {error}") from error
+        try:
+            cells = self.make_cells()
+        except (TypeError, ValueError) as error:
+            raise FieldError("cells", f"is wrong: {error}") from error
+        require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`."""
         return tuple(name.strip() for name in self.cells.split(","))
+
+    def make_cells(self) -> tuple[Cell, ...]:
+        """Returns the cells that `cells` names, with their default hyper-parameters.
+
+        Raises:
+          TypeError, ValueError: a name leads to no cell, or to one that cannot be made from a hidden_size alone.
+        """
+        return tuple(find_cell(name)(hidden_size=self.hidden_size) for name in self.cell_names())  # pyright: ignore[reportCallIssue]

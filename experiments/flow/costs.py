@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from recurrax import Cell, unroll
 
 
 def measure_costs(
-    cells: list[Cell], input_size: int, batch: int, length: int, rounds: int = 9
+    cells: Sequence[Cell], input_size: int, batch: int, length: int, rounds: int = 9
 ) -> dict[str, np.ndarray]:
     """Measures one model of each cell, the cells in turn within each round.
 

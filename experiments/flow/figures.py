@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, powers_of_ten
+from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, powers_of_ten, styled
 from experiments.flow.config import GradientFlow
 from experiments.flow.measure import BINS
-from experiments.flow.results import CellResults, band
+from experiments.flow.results import CellResults, band, relative
 from recurrax.gradflow.timescale import Timescale
 
 LN10 = math.log(10)
@@ -20,36 +20,47 @@ def snapshot_title(step: int) -> str:
     return "At initialisation" if step == 0 else f"After {step} training steps"
 
 
-def timescale_text(fit: Timescale) -> str:
-    """Says a fitted time scale, its error and where it holds in a few characters."""
+def timescale_text(fits: tuple[Timescale, Timescale | None]) -> str:
+    """Says what `CellResults.timescales` holds, with errors, in a few characters."""
+    first, late = fits
+    if first.shape != "partly":
+        return _timescale(first)
+    text = f"{_timescale(first)} (k ≤ {first.last_distance:.0f})"
+    if late is None:
+        return text
+    where = f"({late.first_distance:.0f} ≤ k ≤ {late.last_distance:.0f})"
+    return f"{text}, {_timescale(late).removeprefix('τ = ')} {where}"
+
+
+def _timescale(fit: Timescale) -> str:
     if not math.isfinite(fit.rate):
         return "no fit"
-    where = f" (k ≤ {fit.last_distance:.0f})" if fit.shape == "partly" else ""
     if abs(fit.rate) <= 2 * fit.rate_error:
-        return f"flat within error{where}"
+        return "flat within error"
     digits = 1 if fit.timescale_error < 10 else 0
     error = f" ± {max(fit.timescale_error, 0.1):.{digits}f}" if fit.timescale_error > 0 else ""
     sign = "τ =" if fit.rate < 0 else "grows, τ ="
-    return f"{sign} {abs(fit.timescale):.{digits}f}{error} steps{where}"
+    return f"{sign} {abs(fit.timescale):.{digits}f}{error}"
 
 
+@styled
 def gradient_norm(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
     """Draws the norm of dL/ds_{T-k} against k, at the first and the last snapshot."""
     ends = cells[0].ends
-    figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=4.3, sharey=True)
+    figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=5.0, sharey=True)
     table: dict[str, list] = {c: [] for c in ("cell", "training_step", "distance", "q10", "median", "q90", "theory")}
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         for n, cell in enumerate(cells):
             logs = cell.by_distance("flow/joint", p)
-            b, distance, fit = band(logs), np.arange(len(logs)), cell.timescale("flow/joint", p)
+            b, distance, fits = band(logs), np.arange(len(logs)), cell.timescales("flow/joint", p)
             ax.fill_between(distance, b.low / LN10, b.high / LN10, color=color(n), alpha=0.16, linewidth=0)
             ax.plot(
                 distance,
                 b.median / LN10,
                 color=color(n),
                 linestyle=dash(n),
-                label=f"{cell.label}   {timescale_text(fit)}",
+                label=f"{cell.label}   {timescale_text(fits)}",
             )
             theory = np.full(len(logs), np.nan)
             if p == 0 and "theory/log_ratio" in cell.arrays:
@@ -72,7 +83,7 @@ def gradient_norm(cells: list[CellResults], config: GradientFlow, source: str) -
         if p == 0 and any("theory/log_ratio" in cell.arrays for cell in cells):
             handles += ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":")
             labels.append("theory, see caption")
-        ax.legend(handles, labels, loc="lower left")
+        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0)
         ax.set_xlim(0, config.flow.length)
         powers_of_ten(ax.yaxis)
         panel_letter(ax, panel)
@@ -81,21 +92,24 @@ def gradient_norm(cells: list[CellResults], config: GradientFlow, source: str) -
     caption = (
         f"Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier. {source}. "
         f"H = {config.hidden_size}, T = {config.flow.length}; lines: median over {config.seeds} seeds x "
-        f"{config.flow.batch} sequences, shaded: 10 % to 90 %. τ: steps in which the norm falls to 1/e, fitted to the near "
-        f"exponential stretch, ± standard error over seeds. {theory}"
+        f"{config.flow.batch} sequences, shaded: 10 % to 90 %. τ: steps in which the norm falls to 1/e, ± standard error over "
+        f"seeds, fitted to the first stretch that is about exponential and, where the slope changes later, to the second "
+        f"half as well. {theory}"
     )
     return Drawing("gradient_norm", "Gradient norm against distance", figure, table, caption)
 
 
+@styled
 def gradient_map(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
     """Draws the median norm, relative to that at the loss, over training step and distance."""
     figure, axes = new_figure(1, len(cells), width=4.0 * len(cells), height=3.7, sharey=True)
     maps = []
     for cell in cells:
         medians = np.stack([band(cell.by_distance("flow/joint", p)).median for p in range(len(cell.snapshots))])
-        maps.append((medians - medians[:, :1]) / LN10)
-    finite = np.concatenate([m[np.isfinite(m)] for m in maps])
-    low, high = max(finite.min(), -12.0), min(max(finite.max(), 0.0), 12.0)
+        maps.append(relative(medians) / LN10)
+    # 0 is what k = 0 has against itself; it stands in where every norm is zero.
+    finite = np.concatenate([np.zeros(1)] + [m[np.isfinite(m)] for m in maps])
+    low, high = max(finite.min(), -12.0), min(finite.max(), 12.0)
     table: dict[str, list] = {"cell": [], "training_step": [], "distance": [], "log10_relative_norm": []}
     mesh = None
     for n, (cell, values) in enumerate(zip(cells, maps, strict=True)):
@@ -138,6 +152,7 @@ def gradient_map(cells: list[CellResults], config: GradientFlow, source: str) ->
     return Drawing("gradient_map", "Gradient norm over training step and distance", figure, table, caption)
 
 
+@styled
 def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing | None:
     """Draws the split of the gradient by the field of the state that it stays in; None where all have one field."""
     cells = [cell for cell in cells if len(cell.fields) > 1]
@@ -146,6 +161,7 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
     ends = cells[0].ends
     figure, axes = new_figure(len(cells), len(ends), width=5.2 * len(ends), height=4.0, sharey="row")
     table: dict[str, list] = {c: [] for c in ("cell", "training_step", "path", "distance", "q10", "median", "q90")}
+    legend: dict[str, int] = {}
     for row, cell in enumerate(cells):
         for panel, p in enumerate(ends):
             ax = axes[row, panel]
@@ -153,11 +169,12 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
             curves |= {f"stays in {field}": f"flow/path/{field}" for field in cell.fields}
             curves |= {"changes between them": "flow/path_rest"}
             floor = band(cell.by_distance("flow/joint", p)).median
-            for n, (text, name) in enumerate(curves.items()):
-                b, shade = band(cell.by_distance(name, p)), color((6, 1, 0, 2, 3, 4)[n % 6])
+            for text, name in curves.items():
+                known = legend.setdefault(text, len(legend))
+                b, shade = band(cell.by_distance(name, p)), color((6, 1, 0, 2, 3, 4)[known % 6])
                 distance = np.arange(len(b.median))
                 ax.fill_between(distance, b.low / LN10, b.high / LN10, color=shade, alpha=0.14, linewidth=0)
-                ax.plot(distance, b.median / LN10, color=shade, linestyle=dash(n), label=text)
+                ax.plot(distance, b.median / LN10, color=shade, linestyle=dash(known), label=text)
                 columns = (
                     [cell.label] * len(distance),
                     [cell.snapshots[p]] * len(distance),
@@ -179,11 +196,12 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
             )
             ax.set_xlabel("distance k from the loss (steps)")
             ax.set_xlim(0, config.flow.length)
-            ax.set_ylim(bottom=max(-30.0, np.nanmin(floor[np.isfinite(floor)]) / LN10 - 8), top=None)
+            ax.set_ylim(bottom=max(-30.0, floor[np.isfinite(floor)].min(initial=0.0) / LN10 - 8), top=None)
             powers_of_ten(ax.yaxis)
             panel_letter(ax, row * len(ends) + panel)
         axes[row, 0].set_ylabel("norm of the part of ∂L/∂s$_{T-k}$")
-        axes[row, -1].legend(loc="lower left")
+    lines = {str(line.get_label()): line for ax in axes[:, 0] for line in ax.get_lines()}
+    figure.legend([lines[text] for text in legend], list(legend), loc="outside lower center", ncols=len(legend))
     caption = (
         "The gradient split by its path: the part that, from its first step on, stayed in one field of the state (c is the "
         "constant error carousel, h the way through the recurrent weights), and the part that changed between fields. The "
@@ -195,6 +213,7 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
     return Drawing("paths", "Paths of the gradient through the state", figure, table, caption)
 
 
+@styled
 def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
     """Draws singular values of the Jacobian product against distance."""
     ends = cells[0].ends
@@ -240,6 +259,7 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     return Drawing("jacobian", "Singular values of the Jacobian product", figure, table, caption)
 
 
+@styled
 def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
     """Draws the Lyapunov spectra of the joint state."""
     ends = cells[0].ends
@@ -275,9 +295,11 @@ def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         ax.set_xlim(0, 1)
         ax.legend(loc="lower left")
         panel_letter(ax, panel)
-    tops = [c.arrays["lyapunov"].max() for c in cells]
-    middle = [np.quantile(c.arrays["lyapunov"], 0.08) for c in cells]
-    axes[0, 0].set_ylim(min(middle) - 0.3, max(0.15, max(tops) + 0.15))
+    # Dead units have exponents of minus infinity.
+    spectra = [c.arrays["lyapunov"][np.isfinite(c.arrays["lyapunov"])] for c in cells]
+    tops = [s.max(initial=0.0) for s in spectra]
+    bottoms = [np.quantile(s, 0.08) for s in spectra if s.size] or [-1.0]
+    axes[0, 0].set_ylim(min(bottoms) - 0.3, max(tops) + 0.15)
     axes[0, 0].set_ylabel("Lyapunov exponent (nats per step)")
     caption = (
         "All Lyapunov exponents of the joint state (for an LSTM h and c together), largest first: the mean rate at which "
@@ -288,6 +310,7 @@ def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     return Drawing("lyapunov", "Lyapunov spectra", figure, table, caption)
 
 
+@styled
 def gates(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing | None:
     """Draws histograms of the gates' activations; None where no cell has gates."""
     cells = [cell for cell in cells if cell.group("gates/histogram")]
@@ -336,6 +359,7 @@ def gates(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
     return Drawing("gates", "Gate activations", figure, table, caption)
 
 
+@styled
 def learning(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing | None:
     """Draws the learning curves that belong to the snapshots; None without training."""
     if config.train.snapshots[-1] == 0 or "train_loss" not in cells[0].arrays:
@@ -372,6 +396,7 @@ def learning(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     return Drawing("learning", "What the cells learned meanwhile", figure, table, caption)
 
 
+@styled
 def cost(cells: list[CellResults], costs: dict[str, np.ndarray], config: GradientFlow, shape: Sequence[int]) -> Drawing:
     """Draws what each cell costs at the same width."""
     quantities = {

@@ -1,6 +1,7 @@
 """The finished parts of a study, read back as numbers by cell and training step, and its tidy table."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,12 +43,30 @@ class CellResults:
         """Returns log norms `[K + 1, S, B]` by distance from the loss, at one snapshot."""
         return np.moveaxis(self.arrays[name][snapshot], 1, 0)[::-1]
 
-    def timescale(self, name: str, snapshot: int) -> Timescale:
-        """Fits the decay of a log norm with distance; its error is that over seeds, if there are several."""
+    def timescales(self, name: str, snapshot: int) -> tuple[Timescale, Timescale | None]:
+        """Fits the decay of a log norm with distance: at first, and in its second half where that is not all the same.
+
+        Errors are those over seeds, or from the scatter along the curve where there is a single seed.
+        """
         logs = self.by_distance(name, snapshot)
-        axis = 1 if logs.shape[1] > 1 else None
-        curves = logs if axis else logs.reshape(len(logs), -1).mean(1)
-        return fit_timescale(np.arange(len(logs)), curves, independent_axis=axis)  # pyright: ignore[reportArgumentType]
+        if logs.shape[1] == 1:
+            logs, axis = band(logs).typical[:, None, None], None
+        else:
+            axis = 1
+        distance, half = np.arange(len(logs)), len(logs) // 2
+        fits = [
+            fit_timescale(distance[begin:], logs[begin:], independent_axis=axis)  # pyright: ignore[reportArgumentType]
+            for begin in (0, half)
+        ]
+        first, late = fits
+        changes = abs(late.rate - first.rate) > 2 * math.hypot(first.rate_error, late.rate_error)
+        return first, late if first.shape == "partly" and first.last_distance <= half and changes else None
+
+
+def relative(logs: np.ndarray) -> np.ndarray:
+    """Returns log norms over those at distance 0, along the last axis; NaN where both are zero."""
+    with np.errstate(invalid="ignore"):
+        return logs - logs[..., :1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from experiments.flow import measure
 from experiments.flow.language_model import Model
+from experiments.flow.results import relative
 from experiments.flow.sources import Source
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
@@ -34,7 +35,7 @@ MEAN_FIELD_TEXT = (
     "Dotted, RNN: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the variances "
     "measured in the weights and in the projected inputs."
 )
-AT_REST_TEXT = "Dotted, gated cells: the same gradient without input, hence powers of the Jacobian at the zero state."
+AT_REST_TEXT = "Dotted, other cells: the same gradient in a run without any input."
 
 
 def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:
@@ -52,7 +53,7 @@ def _at_rest(cell: Cell, source: Source, models: Model, xs: jax.Array) -> np.nda
     """Returns the log norm ratio of a run without input, averaged over sequences."""
     _, targets = source.sequences(0, xs.shape[1], xs.shape[0])
     norms = measure.gradient_flow(cell, source, models, jnp.zeros_like(xs), targets)["joint"].mean(-1)[:, ::-1]
-    return norms - norms[:, :1]
+    return relative(norms)
 
 
 def _retention_at_rest(cell: Cell, models: Model, xs: jax.Array) -> np.ndarray | None:

@@ -59,12 +59,27 @@ def add(a: Scaled, b: Scaled) -> Scaled:
 
 
 def log_norms(s: Scaled) -> tuple[list[jax.Array], jax.Array]:
-    """Returns the log Euclidean norm of each array and of all together, `[*B]`; -inf for an exact zero."""
+    """Returns the log Euclidean norm of each array and of all together, `[*B]`; -inf for an exact zero.
+
+    An array whose entries all lie below the smallest normal number of its dtype, next to a largest entry of all arrays
+    near 1, counts as zero: for float32 that is 38 decades below.
+    """
     dtype = wide_dtype(s.arrays)
-    squares = [_reduce(jnp.sum, jnp.square(jnp.abs(a).astype(dtype)), s.exponent.ndim) for a in s.arrays]
     log_scale = s.exponent.astype(dtype) * math.log(2)
+    logs = [_log_norm(jnp.abs(a).astype(dtype), s.exponent.ndim) for a in s.arrays]
+    squares = [_reduce(jnp.sum, jnp.square(jnp.abs(a).astype(dtype)), s.exponent.ndim) for a in s.arrays]
     total = sum(squares, jnp.zeros(s.exponent.shape, dtype))
-    return [0.5 * jnp.log(q) + log_scale for q in squares], 0.5 * jnp.log(total) + log_scale
+    return [log + log_scale for log in logs], 0.5 * jnp.log(total) + log_scale
+
+
+def _log_norm(modulus: jax.Array, batch_ndim: int) -> jax.Array:
+    """Returns the log norm of an array of its own scale: squares of what is small beside other arrays underflow."""
+    _, exponent = jnp.frexp(_reduce(jnp.max, modulus, batch_ndim, initial=0))
+    limits = jnp.finfo(modulus.dtype)
+    exponent = jnp.clip(exponent, limits.minexp + 2, limits.maxexp - 2)
+    modulus = modulus * _expand(_power_of_two(-exponent, modulus.dtype), modulus)
+    square = _reduce(jnp.sum, jnp.square(modulus), batch_ndim)
+    return 0.5 * jnp.log(square) + exponent.astype(modulus.dtype) * math.log(2)
 
 
 def _reduce(function, a: jax.Array, batch_ndim: int, **kwargs) -> jax.Array:

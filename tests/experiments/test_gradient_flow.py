@@ -2,6 +2,10 @@ import csv
 import json
 import math
 import re
+import signal
+import subprocess
+import sys
+import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -148,3 +152,63 @@ def test_gate_histograms_are_densities(finished):
         for gate in "ifgo":
             np.testing.assert_allclose(part[f"gates|histogram|{gate}"].sum(-1), 1.0, atol=1e-5)
             assert part[f"gates|histogram|{gate}"].shape == (2, 2, measure.BINS)
+
+
+def test_dead_units_give_a_report_though_their_exponents_are_minus_infinity(tmp_path):
+    (tmp_path / "w").mkdir()
+    assert run(tmp_path / "w", "--config.cells=tests.experiments.cells:DeadRelu", "--config.train.snapshots=0") == 0
+    assert (tmp_path / "w" / "report.html").exists()
+
+
+def test_a_gradient_of_zero_everywhere_gives_a_report(tmp_path):
+    (tmp_path / "one.txt").write_text("a" * 4000)
+    assert run(tmp_path / "w", f"--config.data.path={tmp_path}/one.txt", "--config.cells=lstm") == 0
+    assert ": nan" not in (tmp_path / "w" / "report.html").read_text()
+
+
+def test_a_huge_input_is_told_or_drawn_but_never_ends_in_a_traceback(tmp_path):
+    arguments = ("--config.data.source=noise", "--config.data.variance=1e38", "--config.cells=rnn,lstm")
+    assert run(tmp_path / "w", *arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.cells=recurrax:Cell"], "config.cells"),
+        (["--config.cells=tests.experiments.cells:WithoutSize"], "config.cells"),
+        (["--config.cells=lstm,LSTM"], "every cell once"),
+        (["--config.hidden_size=99999999999999999999"], "config.hidden_size must be"),
+        (["--config.flow.batch=99999999999999999999"], "config.flow.batch must be"),
+        (["--config.train.snapshots=0,99999999999999999999"], "config.train.snapshots must be"),
+        (["--config.seed=2147483647", "--config.seeds=3"], "config.seed must be"),
+        (["--config.train.learning_rate=1e300"], "config.train.learning_rate must be"),
+    ],
+)
+def test_a_study_that_cannot_run_is_refused_before_it_begins(tmp_path, capsys, arguments, message):
+    assert run(tmp_path / "w", *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err and len(err.splitlines()) <= 3
+    assert not (tmp_path / "w").exists()
+
+
+def test_the_last_of_repeated_overrides_counts(tmp_path):
+    assert run(tmp_path / "w", "--config.train.snapshots=0", "--config.train.snapshots=0,1", "--config.cells=rnn") == 0
+    record = json.loads((tmp_path / "w" / "config.json").read_text())
+    assert record["config"]["train"]["snapshots"] == [0, 1]
+
+
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path):
+    command = [sys.executable, "-m", "experiments.gradient_flow", f"--workdir={tmp_path}/w", *SMALL]
+    command.append("--config.train.snapshots=0,3000000")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "w" / "config.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and "Traceback" not in err
+    assert "the same command goes on" in err

@@ -43,3 +43,9 @@ def test_nan_and_infinity_stay_visible():
 def test_complex_arrays_are_measured_by_their_modulus():
     joint = log_norms(scaled([jnp.array([[3 + 4j], [0j], [1j]])], EXPONENT))[1]
     np.testing.assert_allclose(joint[::2], np.log([5.0, 1.0]), atol=1e-6)
+
+
+def test_a_small_field_keeps_its_norm_beside_a_large_one():
+    fields, joint = log_norms(scaled([jnp.full((3, 2), 1.0), jnp.full((3, 2), 1e-25)], EXPONENT))
+    np.testing.assert_allclose(fields[1], np.log(1e-25 * np.sqrt(2)), rtol=1e-6)
+    np.testing.assert_allclose(joint, np.log(np.sqrt(2)), rtol=1e-6)

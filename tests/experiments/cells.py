@@ -1,0 +1,25 @@
+"""Cells of a user, named on the command line as module:Class."""
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from recurrax import RNN
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadRelu(RNN):
+    """A relu network none of whose units ever fires: every derivative is exactly zero."""
+
+    activation: str = "relu"
+
+    def init(self, key, input_size):
+        params = super().init(key, input_size)
+        return params._replace(b=jnp.full_like(params.b, -100.0))
+
+
+class WithoutSize(RNN):
+    """A cell that takes no width."""
+
+    def __init__(self):
+        super().__init__(hidden_size=3)
