@@ -74,6 +74,8 @@ def run(
     dtype: Any = None,
     reverse: bool = False,
     backend: str = "auto",
+    checkpoint_every: int | str | None = None,
+    truncate_every: int | tuple[int, int] | None = None,
     seq_lengths: Int[Array, "*B"] | None = None,
     mask: Bool[Array, "*B T"] | None = None,
     resets: Bool[Array, "*B T"] | None = None,
@@ -89,6 +91,8 @@ def run(
       dtype: in which to compute; None promotes inputs and parameters.
       reverse: as in `unroll`.
       backend: as in `unroll`.
+      checkpoint_every: as in `unroll`.
+      truncate_every: as in `unroll`.
       seq_lengths: steps at the start of each sequence that count; `mask` may take some of them away.
       mask: as in `unroll`, but batch-major.
       resets: as in `unroll`, but batch-major.
@@ -129,6 +133,8 @@ def run(
         reverse=reverse,
         key=key,
         backend=backend,
+        checkpoint_every=checkpoint_every,
+        truncate_every=truncate_every,
     )
     return carry, jax.tree.map(lambda y: jnp.moveaxis(y, 0, time_axis), ys)
 

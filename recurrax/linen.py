@@ -43,6 +43,8 @@ class RNN(nn.Module):
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
       backend: how `recurrax.unroll` executes the recurrence.
+      checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
+      truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
     """
 
     cell: Cell
@@ -50,6 +52,8 @@ class RNN(nn.Module):
     dtype: Any = None
     param_dtype: Any = jnp.float32
     backend: str = "auto"
+    checkpoint_every: int | str | None = None
+    truncate_every: int | tuple[int, int] | None = None
 
     def __post_init__(self):
         layer.check_fields(self.cell, self.dtype, self.param_dtype)
@@ -90,6 +94,8 @@ class RNN(nn.Module):
             dtype=self.dtype,
             reverse=self.reverse,
             backend=self.backend,
+            checkpoint_every=self.checkpoint_every,
+            truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
             mask=mask,
             resets=resets,

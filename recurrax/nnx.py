@@ -43,6 +43,8 @@ class RNN(nnx.Module):
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
       backend: how `recurrax.unroll` executes the recurrence.
+      checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
+      truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
       rngs: its stream "params" draws the parameters.
     """
 
@@ -55,6 +57,8 @@ class RNN(nnx.Module):
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
         backend: str = "auto",
+        checkpoint_every: int | str | None = None,
+        truncate_every: int | tuple[int, int] | None = None,
         rngs: nnx.Rngs,
     ):
         layer.check_fields(cell, dtype, param_dtype)
@@ -64,6 +68,8 @@ class RNN(nnx.Module):
         self.dtype = dtype
         self.param_dtype = param_dtype
         self.backend = backend
+        self.checkpoint_every = checkpoint_every
+        self.truncate_every = truncate_every
         _draw(self, rngs)
 
     def __call__(
@@ -102,6 +108,8 @@ class RNN(nnx.Module):
             dtype=self.dtype,
             reverse=self.reverse,
             backend=self.backend,
+            checkpoint_every=self.checkpoint_every,
+            truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
             mask=mask,
             resets=resets,

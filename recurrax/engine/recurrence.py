@@ -5,7 +5,7 @@ to call these functions.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,14 @@ class Recurrence(NamedTuple):
     carry: Carry
     """Where the run starts."""
     inputs: Inputs
+
+
+class Executor(Protocol):
+    """A way to execute a run; all agree in values and gradients."""
+
+    def __call__(self, cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+        """Returns the final carry and the outputs `[T, *B, ...]`, in the order of the inputs."""
+        ...
 
 
 def recurrence(

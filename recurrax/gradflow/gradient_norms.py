@@ -10,13 +10,11 @@ from jaxtyping import Array, Bool, Float
 
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
+from recurrax.floats import by_field, float_leaves, float_merger
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled, unscaled
 from recurrax.gradflow.trajectory import (
     Trajectory,
     batch_ndim,
-    by_field,
-    float_leaves,
-    float_merger,
     in_processing_order,
     output_pullback,
     outputs,

@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
+from recurrax.floats import float_leaves
 from recurrax.gradflow.tangent import jacobian, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import batch_ndim, float_leaves, states_before, trajectory
+from recurrax.gradflow.trajectory import batch_ndim, states_before, trajectory
 
 
 def lyapunov_spectrum(

@@ -10,16 +10,10 @@ from jaxtyping import Array, Bool, Float
 
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
+from recurrax.floats import by_field, float_leaves
 from recurrax.gradflow.gradient_norms import forward, loss_gradient, state_cotangents
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
-from recurrax.gradflow.trajectory import (
-    Trajectory,
-    by_field,
-    float_leaves,
-    in_processing_order,
-    states_before,
-    step_function,
-)
+from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, step_function
 
 
 class PathNorms(NamedTuple):

@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from recurrax.cells.cell import Carry, Cell, Projected
 from recurrax.engine.recurrence import Inputs, Recurrence
-from recurrax.gradflow.trajectory import float_leaves, step_function, wide_dtype
+from recurrax.floats import float_leaves
+from recurrax.gradflow.trajectory import step_function, wide_dtype
 
 Columns = Float[Array, "*B N M"]
 """M state vectors side by side; N counts every real number of the state, both parts of a complex one."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from recurrax.cells.cell import Carry, Cell, Params, Projected
 from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, recurrence, transition
+from recurrax.floats import float_leaves, float_merger
 
 
 class Trajectory(NamedTuple):
@@ -112,29 +113,6 @@ def step_function(
         return float_leaves(transition(cell, run.weights, run.initial, merge(floats), z, inputs))
 
     return step
-
-
-def float_leaves(tree: Any) -> list[jax.Array]:
-    """Returns the leaves that have a derivative, real and complex."""
-    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-
-
-def float_merger(tree: Any) -> Callable[[list[Any]], Any]:
-    """Returns the function that puts new float leaves in the place of those of `tree`."""
-    leaves, treedef = jax.tree.flatten(tree)
-
-    def merge(floats: list[Any]) -> Any:
-        new = iter(floats)
-        return treedef.unflatten([next(new) if jnp.issubdtype(a.dtype, jnp.inexact) else a for a in leaves])
-
-    return merge
-
-
-def by_field(tree: Any, values: list[Any]) -> Any:
-    """Returns one value per float leaf in the structure of `tree`, None in the place of integer leaves."""
-    leaves, treedef = jax.tree.flatten(tree)
-    new = iter(values)
-    return treedef.unflatten([next(new) if jnp.issubdtype(a.dtype, jnp.inexact) else None for a in leaves])
 
 
 def wide_dtype(arrays: list[jax.Array]) -> np.dtype:

@@ -1,4 +1,5 @@
 import csv
+import functools
 import json
 import math
 import re
@@ -200,15 +201,17 @@ def test_the_last_of_repeated_overrides_counts(tmp_path):
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "experiments.gradient_flow", f"--workdir={tmp_path}/w", *SMALL]
     command.append("--config.train.snapshots=0,3000000")
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "w" / "config.json").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    # A shell's background jobs ignore Ctrl-C, and so would their children, this one among them.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "w" / "config.json").exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130 and "Traceback" not in err
     assert "the same command goes on" in err

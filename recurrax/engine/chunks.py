@@ -1,0 +1,134 @@
+"""Executors in chunks of time: to keep less for the backward pass, or to cut it."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recurrax.cells.cell import Carry, Cell
+from recurrax.engine.recurrence import Executor, Inputs, Recurrence
+from recurrax.floats import at_least_float32
+
+
+def checkpointed(execute: Executor, every: int) -> Executor:
+    """Returns an executor that keeps the carry at every so many steps, and runs a chunk again when gradients need it.
+
+    Memory for T steps falls from T to T / every + every, for one more forward pass (Chen et al. 2016).
+    """
+
+    def execute_in_chunks(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+        # The gradient of the weights is summed up over chunks, in float32 at least.
+        wide, narrow = _widened((run.weights, run.initial))
+
+        def chunk(carry: Carry, wide: Any, inputs: Inputs) -> tuple[Carry, Any]:
+            weights, initial = narrow(wide)
+            return execute(cell, Recurrence(weights, initial, carry, inputs), reverse=reverse)
+
+        remembering = jax.checkpoint(chunk, prevent_cse=False)
+        return _over_chunks(lambda carry, inputs: remembering(carry, wide, inputs), run, every, reverse)
+
+    return execute_in_chunks
+
+
+def truncated(execute: Executor, every: int, back: int) -> Executor:
+    """Returns an executor whose gradients flow back from a chunk of `every` steps for `back` steps at most.
+
+    BPTT(h; h') of Williams & Peng 1990 with h' = every and h = back: the outputs of a chunk depend, as far as gradients
+    are concerned, on the last `back` steps up to the chunk's end. Values are unchanged. The steps before a chunk are
+    run once more for it where back > every. The final carry belongs to the last chunk.
+    """
+
+    def execute_truncated(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+        def part(reverse: bool, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
+            return execute(cell, run._replace(carry=carry, inputs=inputs), reverse=reverse)
+
+        if back == every:
+            return _over_chunks(functools.partial(part, reverse), run, every, reverse, cut=True)
+        return _over_windows(functools.partial(part, False), run, every, back, reverse)
+
+    return execute_truncated
+
+
+def _over_chunks(body, run: Recurrence, size: int, reverse: bool, *, cut: bool = False) -> tuple[Carry, Any]:
+    """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
+    length = _length(run.inputs)
+    whole = length // size * size
+    if length <= size:
+        return body(run.carry, run.inputs)
+    # The chunk that is not full is the last one in processing order.
+    split = length - whole if reverse else whole
+    early, late = _slice(run.inputs, 0, split), _slice(run.inputs, split, length)
+    full, rest = (late, early) if reverse else (early, late)
+    chunks = jax.tree.map(lambda a: a.reshape(whole // size, size, *a.shape[1:]), full)
+
+    def step(carry, inputs):
+        after, ys = body(carry, inputs)
+        return _without_gradient(after) if cut else after, (ys, after if cut else None)
+
+    carry, (ys, ends) = jax.lax.scan(step, run.carry, chunks, reverse=reverse)
+    ys = jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys)
+    if whole == length:
+        return (jax.tree.map(lambda a: a[0 if reverse else -1], ends) if cut else carry), ys
+    last, ys_rest = body(carry, rest)
+    parts = (ys_rest, ys) if reverse else (ys, ys_rest)
+    return last, jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
+
+
+def _over_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
+    """Runs chunks of `every` steps, each as the end of a window of `back` > every steps; `window` runs forwards."""
+    inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
+    length = _length(inputs)
+    if length <= back:
+        final, ys = window(run.carry, inputs)
+        return final, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
+
+    def last_chunk(start, steps, state):
+        """Runs a window; returns the state at the start of the next one, the final state, and the chunk's outputs."""
+        part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, steps), inputs)
+        after, ys = window(state, _slice(part, 0, every))
+        end, more = window(after, _slice(part, every, steps))
+        both = jax.tree.map(lambda a, b: jnp.concatenate([a, b])[back - every :], ys, more)
+        return _without_gradient(after), end, both
+
+    # All chunks that end within the first `back` steps reach back to the beginning and need no window of their own.
+    done = back // every * every
+    first = done + every - back
+    state, ys = window(run.carry, _slice(inputs, 0, first))
+    _, more = window(state, _slice(inputs, first, done))
+    outputs, state = [ys, more], _without_gradient(state)
+    count = (length - done) // every
+    starts = first + every * jnp.arange(count)
+
+    def step(state, start):
+        state, end, ys = last_chunk(start, back, state)
+        return state, (end, ys)
+
+    state, (ends, ys) = jax.lax.scan(step, state, starts)
+    outputs.append(jax.tree.map(lambda a: a.reshape(count * every, *a.shape[2:]), ys))
+    rest = length - done - count * every
+    if rest:
+        _, final, ys = last_chunk(first + count * every, back - every + rest, state)
+        outputs.append(ys)
+    else:
+        final = jax.tree.map(lambda a: a[-1], ends)
+    ys = jax.tree.map(lambda *a: jnp.concatenate(a), *outputs)
+    return final, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
+
+
+def _length(inputs: Inputs) -> int:
+    return jax.tree.leaves(inputs)[0].shape[0]
+
+
+def _slice(tree: Any, begin: int, end: int) -> Any:
+    return jax.tree.map(lambda a: a[begin:end], tree)
+
+
+def _without_gradient(carry: Carry) -> Carry:
+    return jax.tree.map(jax.lax.stop_gradient, carry)
+
+
+def _widened(tree: Any) -> tuple[Any, Any]:
+    """Returns a pytree with floats of at least 32 bits, and the function that takes it back; both lose nothing."""
+    dtypes = jax.tree.map(lambda a: a.dtype, tree)
+    return jax.tree.map(at_least_float32, tree), lambda wide: jax.tree.map(lambda a, d: a.astype(d), wide, dtypes)

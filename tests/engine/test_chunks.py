@@ -1,0 +1,129 @@
+"""Checkpoints keep all values and gradients; truncation keeps values, and gradients within its reach."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import GRU, LSTM, RNN, unroll
+from tests.engine.comparison import CELLS, FEATURES, IDS, RUNS, assert_close, problem
+
+BACKENDS = ("scan", "fused")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", ["plain", "all"])
+@pytest.mark.parametrize("every", [1, 4, 100, "sqrt"])
+def test_checkpoints_change_nothing(x64, backend, kind, every):
+    loss, point, direction = problem(LSTM(5), RUNS[kind])
+
+    def derivatives(**how):
+        gradient = jax.grad(functools.partial(loss, **how), argnums=(0, 1, 2))
+        return loss(*point, **how), *jax.jvp(gradient, point, direction)
+
+    assert_close(derivatives(backend=backend, checkpoint_every=every), derivatives(backend="scan"), every)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_checkpoints_save_memory(backend):
+    cell, xs = LSTM(32), jnp.ones((1024, 4, 8))
+    params = cell.init(jax.random.key(0), 8)
+
+    def memory(every):
+        gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend, checkpoint_every=every)[1] ** 2))
+        return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
+
+    assert memory("sqrt") < memory(None) / 4
+
+
+@pytest.mark.parametrize(("cell", "kind"), [(RNN(4), "plain"), (LSTM(4), "all")], ids=["rnn", "lstm-all"])
+@pytest.mark.parametrize("window", [(4, 4), (9, 9), (3, 5), (2, 6), (4, 7), (5, 20), (1, 3)], ids=str)
+def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
+    """Against windows run one by one: the outputs of steps [e - k1, e) see the last k2 steps before e."""
+    _, (params, xs, start), _ = problem(cell, {})
+    every, back = window
+    arguments = {name: jnp.asarray(a) if not isinstance(a, bool) else a for name, a in RUNS[kind].items()}
+    length, reverse = len(xs), arguments.pop("reverse", False)
+
+    def reference(params, xs, start):
+        frozen = jax.lax.stop_gradient(params)
+        if reverse:
+            xs = jnp.flip(xs, 0)
+        flags = {name: jnp.flip(a, 0) if reverse else a for name, a in arguments.items()}
+        pieces = []
+        final = start
+        for begin in range(0, length, every):
+            end = min(begin + every, length)
+            full_end = begin + every
+            first = max(0, full_end - back)
+            carry = start
+            if first:
+                held = {name: a[:first] for name, a in flags.items()}
+                carry, _ = unroll(cell, frozen, jax.lax.stop_gradient(xs[:first]), start, backend="scan", **held)
+                carry = jax.lax.stop_gradient(carry)
+            seen = {name: a[first:end] for name, a in flags.items()}
+            final, ys = unroll(cell, params, xs[first:end], carry, backend="scan", **seen)
+            pieces.append(ys[begin - first :])
+        ys = jnp.concatenate(pieces)
+        return final, jnp.flip(ys, 0) if reverse else ys
+
+    def truncated(params, xs, start, backend):
+        how = {"backend": backend, "truncate_every": every if every == back else window}
+        return unroll(cell, params, xs, start, reverse=reverse, **arguments, **how)
+
+    def value(run, *point):
+        carry, ys = run(*point)
+        weights = jnp.cos(jnp.arange(ys.size, dtype=xs.dtype)).reshape(ys.shape)
+        return jnp.sum(weights * jnp.sin(ys)) + jnp.sum(jnp.sin(carry.h))
+
+    gradients = jax.jit(jax.grad(functools.partial(value, reference), argnums=(0, 1, 2)))(params, xs, start)
+    for backend in BACKENDS:
+        run = functools.partial(truncated, backend=backend)
+        assert_close(run(params, xs, start), unroll(cell, params, xs, start, reverse=reverse, **arguments), "values")
+        got = jax.grad(functools.partial(value, run), argnums=(0, 1, 2))(params, xs, start)
+        assert_close(got, gradients, backend)
+
+
+def test_truncation_and_checkpoints_go_together(x64):
+    loss, point, _ = problem(GRU(4), {})
+    expected = jax.grad(functools.partial(loss, truncate_every=5), argnums=(0, 1, 2))(*point)
+    got = jax.grad(functools.partial(loss, truncate_every=5, checkpoint_every=2), argnums=(0, 1, 2))(*point)
+    assert_close(got, expected, "both")
+
+
+def test_no_gradient_passes_the_end_of_a_chunk():
+    cell, xs = RNN(3), jnp.ones((9, 2, FEATURES))
+    params = cell.init(jax.random.key(0), FEATURES)
+    gradient = jax.grad(lambda xs: jnp.sum(unroll(cell, params, xs, truncate_every=4)[1][-1]))(xs)
+    assert (gradient[:8] == 0).all() and (gradient[8] != 0).all()
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=IDS)
+def test_a_stream_has_the_bits_of_one_pass(cell):
+    params, xs = cell.init(jax.random.key(0), FEATURES), jax.random.normal(jax.random.key(1), (60, 2, FEATURES))
+    _, whole = unroll(cell, params, xs, backend="scan")
+    carry, pieces = None, []
+    for begin, end in ((0, 1), (1, 8), (8, 60)):
+        carry, ys = unroll(cell, params, xs[begin:end], carry, backend="scan")
+        pieces.append(ys)
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"checkpoint_every": 0}, ValueError, "checkpoint_every"),
+        ({"checkpoint_every": "cbrt"}, ValueError, "'sqrt' or None, got 'cbrt'"),
+        ({"checkpoint_every": 2.5}, TypeError, "checkpoint_every"),
+        ({"truncate_every": -1}, ValueError, "truncate_every"),
+        ({"truncate_every": (4, 2)}, ValueError, "k2 >= k1"),
+        ({"truncate_every": (4, 2, 3)}, ValueError, "pair"),
+        ({"truncate_every": [4, 8]}, TypeError, "truncate_every"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, error, message):
+    cell = RNN(3)
+    with pytest.raises(error, match=message):
+        unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((3, 2)), **arguments)

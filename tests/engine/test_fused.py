@@ -1,0 +1,244 @@
+"""`fused` against `scan`, which is differentiated by JAX alone."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
+from recurrax.cells.cell import dot
+from tests.engine.comparison import CELLS, IDS, RUNS, assert_close, problem
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=IDS)
+@pytest.mark.parametrize("kind", RUNS)
+def test_values_and_all_derivatives_are_those_of_scan(x64, cell, kind):
+    loss, point, direction = problem(cell, RUNS[kind])
+
+    def derivatives(backend):
+        f = functools.partial(loss, backend=backend)
+        gradient = jax.grad(f, argnums=(0, 1, 2))
+
+        def size_of_gradient(*point):
+            return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(gradient(*point)))
+
+        return {
+            "value and forward": jax.jvp(f, point, direction),
+            "gradient": gradient(*point),
+            "forward over reverse": jax.jvp(gradient, point, direction)[1],
+            "reverse over reverse": jax.grad(size_of_gradient, argnums=(0, 1, 2))(*point),
+        }
+
+    expected, got = (jax.jit(derivatives, static_argnums=0)(backend) for backend in ("scan", "fused"))
+    for name in expected:
+        assert_close(got[name], expected[name], name)
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (1, 2), (5, 0), (5,), (4, 2, 3)], ids=str)
+def test_edge_shapes(x64, shape):
+    for cell in (LSTM(3), GRU(3)):
+        params = cell.init(jax.random.key(0), 2)
+        xs = jax.random.normal(jax.random.key(1), (*shape, 2))
+
+        def value(params, xs, backend, cell=cell):
+            carry, ys = unroll(cell, params, xs, backend=backend)
+            return jnp.sum(ys**2) + jnp.sum(carry.h**3)
+
+        for argnum in (0, 1):
+            expected, got = (jax.grad(value, argnum)(params, xs, backend) for backend in ("scan", "fused"))
+            assert_close(got, expected, shape)
+
+
+def test_nothing_of_a_masked_step_reaches_a_gradient(x64):
+    cell = LSTM(3)
+    params, xs = cell.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (6, 2, 2))
+    mask = jnp.arange(6)[:, None] < jnp.array([4, 6])
+    broken = jnp.where(mask[..., None], xs, jnp.nan)
+
+    def value(xs, params):
+        return jnp.sum(unroll(cell, params, xs, mask=mask, backend="fused")[1] ** 2)
+
+    expected, got = jax.grad(value, (0, 1))(xs, params), jax.grad(value, (0, 1))(broken, params)
+    assert_close(got, expected, "NaN in padding")
+
+
+def test_states_of_integers_are_carried_along(x64):
+    cell = Counting(3)
+    params, xs = cell.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (6, 2, 2))
+
+    def value(params, backend):
+        carry, ys = unroll(cell, params, xs, backend=backend)
+        return jnp.sum(ys**2), carry.count
+
+    expected, got = (jax.grad(value, has_aux=True)(params, backend) for backend in ("scan", "fused"))
+    assert_close(got, expected, "counter")
+    np.testing.assert_array_equal(got[1], jnp.full(2, 6))
+
+
+def test_a_product_of_another_kind_is_deferred_as_well(x64):
+    """A block-diagonal recurrent weight, multiplied by einsum."""
+    cell = Blocks(6)
+    loss, point, _ = problem(cell, {})
+    expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", "fused"))
+    assert_close(got, expected, "blocks")
+
+
+def test_vmap_over_models(x64):
+    cell = GRU(3)
+    params = jax.vmap(lambda key: cell.init(key, 2))(jax.random.split(jax.random.key(0), 4))
+    xs = jax.random.normal(jax.random.key(1), (6, 2, 2))
+
+    def gradient(backend):
+        return jax.vmap(jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2)))(params)
+
+    assert_close(gradient("fused"), gradient("scan"), "vmap")
+
+
+@pytest.mark.parametrize("cell_kind", ["carry", "input"])
+def test_a_weight_that_depends_on_the_run_is_refused_and_auto_takes_scan(cell_kind):
+    cell = FastWeights(3, depends_on=cell_kind)
+    params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
+    with pytest.raises(ValueError, match="depends on the carry or the input; use backend='scan'"):
+        unroll(cell, params, xs, backend="fused")
+    explanation = explain(cell, params, xs)
+    assert explanation.backend == "scan" and "depends on the carry" in explanation.refused["fused"]
+    unroll(cell, params, xs)
+
+
+@pytest.mark.parametrize("inside", ["jit", "checkpoint", "vmap"])
+def test_a_product_inside_another_transformation_is_refused_and_auto_takes_scan(inside):
+    cell = Nested(3, inside=inside)
+    params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
+    with pytest.raises(ValueError, match="not at its top level"):
+        unroll(cell, params, xs, backend="fused")
+    assert explain(cell, params, xs).backend == "scan"
+    unroll(cell, params, xs)
+
+
+def test_matrices_are_not_kept_for_every_step():
+    """Weights that multiply, and weights that are used without `dot`, would cost T times their size."""
+    steps, width = 64, 64
+    for cell in (LSTM(width), Undeferred(width)):
+        params, xs = cell.init(jax.random.key(0), 2), jnp.ones((steps, 1, 2))
+
+        def memory(backend, cell=cell, params=params, xs=xs):
+            gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))
+            return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
+
+        assert memory("fused") < steps * 4 * params.w_h.size / 4, type(cell)
+        assert memory("fused") < 4 * memory("scan") + 1e5
+
+
+def test_gradients_in_bfloat16_are_summed_up_in_float32():
+    """A bias that is used in every step: its gradient is a sum of 1,024 equal terms, which bfloat16 ends at 256."""
+    cell = StepBias(4)
+    params = jax.tree.map(lambda a: a.astype(jnp.bfloat16), cell.init(jax.random.key(0), 2))
+    xs = jnp.zeros((1024, 1, 2), jnp.bfloat16)
+
+    def value(params, backend):
+        return jnp.sum(unroll(cell, params, xs, backend=backend)[1].astype(jnp.float32))
+
+    assert float(jax.grad(value)(params, "fused").b[0]) == 1024
+    chunked = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, checkpoint_every=4)[1].astype(jnp.float32)))(params)
+    assert float(chunked.b[0]) == 1024
+
+
+def test_weight_gradients_in_bfloat16_are_those_of_float32():
+    cell = LSTM(16)
+    params, xs = cell.init(jax.random.key(0), 8), jax.random.normal(jax.random.key(1), (1024, 4, 8))
+
+    def value(params, xs):
+        return jnp.sum(unroll(cell, params, xs, backend="fused")[1].astype(jnp.float32) ** 2)
+
+    exact = jax.grad(value)(params, xs)
+    rough = jax.grad(value)(*jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, xs)))
+    for a, b in zip(exact, rough, strict=True):
+        assert jnp.linalg.norm(a - b.astype(jnp.float32)) < 0.02 * jnp.linalg.norm(a)
+
+
+def test_any_step_function_runs_fused_if_told_to_and_by_scan_by_itself(x64):
+    class Weight(NamedTuple):
+        w: jax.Array
+
+    def step(params, h, x):
+        h = jnp.tanh(h @ params.w + x)
+        return h, h
+
+    cell = from_step(step, lambda params, batch: jnp.zeros((*batch, 3)), output=lambda params, h: h)
+    params, xs = Weight(jnp.eye(3) * 0.5), jax.random.normal(jax.random.key(1), (6, 2, 3))
+
+    def gradient(backend):
+        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))(params)
+
+    assert_close(gradient("fused"), gradient("scan"), "from_step")
+    assert explain(cell, params, xs).backend == "scan"
+
+
+class CountingCarry(NamedTuple):
+    h: jax.Array
+    count: jax.Array
+
+
+class Counting(RNN):
+    """A network that counts its steps."""
+
+    def initial_carry(self, weights, batch_shape=()):
+        return CountingCarry(super().initial_carry(weights, batch_shape).h, jnp.zeros(batch_shape, jnp.int32))
+
+    def step(self, weights, carry, z, dot=dot):
+        return CountingCarry(super().step(weights, carry, z, dot).h, carry.count + 1)
+
+
+class Blocks(RNN):
+    """Two blocks of units that do not see each other."""
+
+    def step(self, weights, carry, z, dot=dot):
+        half = self.hidden_size // 2
+        blocks = jnp.stack([weights.w_h[:half, :half], weights.w_h[half:, half:]])
+        h = dot(
+            carry.h.reshape(*carry.h.shape[:-1], 2, half), blocks, lambda a, w: jnp.einsum("...bi,bij->...bj", a, w)
+        )
+        return type(carry)(jnp.tanh(z.h + h.reshape(carry.h.shape)))
+
+
+class Undeferred(RNN):
+    """Multiplies without `dot`."""
+
+    def step(self, weights, carry, z, dot=dot):
+        return type(carry)(jnp.tanh(z.h + carry.h @ weights.w_h))
+
+
+class StepBias(RNN):
+    """Adds its bias within the step, and forgets at once."""
+
+    def project(self, weights, x, key=None):
+        return super().project(weights._replace(b=jnp.zeros_like(weights.b)), x, key)
+
+    def step(self, weights, carry, z, dot=dot):
+        return type(carry)(z.h + weights.b + 0 * carry.h)
+
+
+@dataclasses.dataclass(frozen=True)
+class FastWeights(RNN):
+    """A recurrent weight that is scaled by the state or the input: no product of the contract."""
+
+    depends_on: str = "carry"
+
+    def step(self, weights, carry, z, dot=dot):
+        scale = jnp.mean(carry.h if self.depends_on == "carry" else z.h)
+        return type(carry)(jnp.tanh(z.h + dot(carry.h, scale * weights.w_h)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Nested(RNN):
+    """Calls `dot` inside another transformation."""
+
+    inside: str = "jit"
+
+    def step(self, weights, carry, z, dot=dot):
+        inner = {"jit": jax.jit, "checkpoint": jax.checkpoint, "vmap": functools.partial(jax.vmap, in_axes=(0, None))}
+        return type(carry)(jnp.tanh(z.h + inner[self.inside](lambda h, w: dot(h, w))(carry.h, weights.w_h)))
