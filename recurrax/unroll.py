@@ -186,13 +186,13 @@ def explain(
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     choices: list[Choice] = []
 
-    def run(*arguments):
-        recurrent = recurrence(cell, *arguments)
-        execute, choice = how.executor(cell, recurrent)
+    def execute(params, xs, carry, mask, resets, key):
+        run = recurrence(cell, params, xs, carry, mask, resets, key)
+        executor, choice = how.executor(cell, run)
         choices.append(choice)
-        return execute(cell, recurrent, reverse=reverse)
+        return executor(cell, run, reverse=reverse)
 
-    final, ys = jax.eval_shape(run, params, xs, carry, mask, resets, key)
+    final, ys = jax.eval_shape(execute, params, xs, carry, mask, resets, key)
     leaf = jax.tree.leaves(xs)[0]
     steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
     return Explanation(*choices[0], steps, tuple(batch_shape), final, ys)

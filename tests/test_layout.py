@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
 
 LEVELS = (
-    ("checks",),
+    ("checks", "floats"),
     ("activations", "initializers"),
     ("cells",),
     ("parameters", "from_step"),

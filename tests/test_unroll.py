@@ -440,11 +440,11 @@ def test_length_mask_names_what_is_wrong(lengths, length, error, message):
 def test_explain_tells_the_executor_the_sizes_and_why():
     run = draw()
     explanation = explain(CELL, run.params, run.xs, run.carry, mask=run.mask, resets=run.resets)
-    assert explanation.backend == "scan" and explanation.reason
+    assert explanation.backend == "fused" and explanation.reason
     assert (explanation.steps, explanation.batch_shape) == (T, (B,))
     assert explanation.outputs.shape == (T, B, H) and explanation.outputs.dtype == jnp.float32
     assert explanation.carry.c.shape == (B, H)
-    assert str(explanation).startswith("scan: ")
+    assert str(explanation).startswith("fused: ")
     assert f"steps {T}, batch ({B},); carry h float32[{B}, {H}], c float32[{B}, {H}]" in str(explanation)
 
 
@@ -558,8 +558,8 @@ ERRORS = {
     "key is of floats": ({"key": zeros(2)}, TypeError, "^key"),
     "key is several": ({"key": jax.random.split(jax.random.key(0))}, ValueError, "^key"),
     "reverse is text": ({"reverse": "no"}, TypeError, "reverse must be"),
-    "backend is unknown": ({"backend": "fast"}, ValueError, "backend must be one of 'auto', 'scan', got 'fast'"),
-    "backend is missing": ({"backend": None}, ValueError, "backend must be one of 'auto', 'scan', got None"),
+    "backend is unknown": ({"backend": "fast"}, ValueError, "backend must be one of 'auto', 'scan', 'fused', got 'fast'"),
+    "backend is missing": ({"backend": None}, ValueError, "backend must be one of 'auto', 'scan', 'fused', got None"),
 }
 
 
