@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 WORKDIR ?= runs/gradient_flow
 ARGS ?=
 
-.PHONY: help setup gradient-flow test test-all lint bench-gradient-norms clean
+.PHONY: help setup gradient-flow test test-all lint bench clean
 
 help:
 	@echo "make gradient-flow   run the default study; the report lands in $(WORKDIR) (WORKDIR=..., ARGS='--config.cells=lstm,gru')"
 	@echo "make test            set up, then run the tests"
 	@echo "make test-all        the slow tests and those against live PyTorch, Keras and Haiku as well"
 	@echo "make lint            ruff and pyright"
+	@echo "make bench           speed and memory beside other libraries, about half an hour; see benchmarks/README.md"
 	@echo "make setup           make .venv with what the study and the tests need"
 	@echo "make clean           remove .venv and caches, keep results"
 
@@ -48,6 +49,12 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.peers
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(VENV)/.peers
+	$(BIN)/python -m benchmarks.libraries --out=runs/bench $(ARGS)
+	$(BIN)/python -m benchmarks.own_cells
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.gradient_norms
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -558,7 +558,11 @@ ERRORS = {
     "key is of floats": ({"key": zeros(2)}, TypeError, "^key"),
     "key is several": ({"key": jax.random.split(jax.random.key(0))}, ValueError, "^key"),
     "reverse is text": ({"reverse": "no"}, TypeError, "reverse must be"),
-    "backend is unknown": ({"backend": "fast"}, ValueError, "backend must be one of 'auto', 'scan', 'fused', got 'fast'"),
+    "backend is unknown": (
+        {"backend": "fast"},
+        ValueError,
+        "backend must be one of 'auto', 'scan', 'fused', got 'fast'",
+    ),
     "backend is missing": ({"backend": None}, ValueError, "backend must be one of 'auto', 'scan', 'fused', got None"),
 }
 

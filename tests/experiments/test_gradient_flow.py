@@ -1,5 +1,4 @@
 import csv
-import functools
 import json
 import math
 import re
@@ -199,11 +198,12 @@ def test_the_last_of_repeated_overrides_counts(tmp_path):
 
 
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path):
-    command = [sys.executable, "-m", "experiments.gradient_flow", f"--workdir={tmp_path}/w", *SMALL]
-    command.append("--config.train.snapshots=0,3000000")
     # A shell's background jobs ignore Ctrl-C, and so would their children, this one among them.
-    listen = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
+    listen = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{listen}; runpy.run_module('experiments.gradient_flow', run_name='__main__')"
+    command = [sys.executable, "-c", script, f"--workdir={tmp_path}/w", *SMALL]
+    command.append("--config.train.snapshots=0,3000000")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 120
             while not (tmp_path / "w" / "config.json").exists() and time.monotonic() < deadline:

@@ -1,0 +1,54 @@
+"""What long sequences cost: memory and time of a training step, plain and with checkpoints.
+
+    python -m benchmarks.memory
+
+LSTM, float32. Memory is what the compiled step needs besides its arguments and results. The second table shows that
+both grow linearly in T with chunks of one length.
+"""
+
+import jax
+import jax.numpy as jnp
+from absl import app
+
+from benchmarks.timing import interleaved, ratio
+from recurrax import LSTM, unroll
+
+
+def training_step(steps: int, batch: int, width: int, **how):
+    """Returns the compiled step, its memory in bytes, and a callable that runs it."""
+    cell = LSTM(width)
+    params = cell.init(jax.random.key(0), width)
+    xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
+    gradient = jax.jit(jax.value_and_grad(lambda params: jnp.mean(jnp.square(unroll(cell, params, xs, **how)[1]))))
+    analysis = gradient.lower(params).compile().memory_analysis()
+    assert analysis is not None
+    return analysis.temp_size_in_bytes, lambda: (jax.block_until_ready(gradient(params)), None)[1]
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    ways = {
+        "scan": {"backend": "scan"},
+        "fused": {"backend": "fused"},
+        "scan, sqrt": {"backend": "scan", "checkpoint_every": "sqrt"},
+        "fused, sqrt": {"backend": "fused", "checkpoint_every": "sqrt"},
+    }
+    built = {name: training_step(4096, 32, 128, **how) for name, how in ways.items()}
+    timed = interleaved({name: run for name, (_, run) in built.items()}, 5)
+    print("LSTM, B=32, T=4096, H=128\n\n| | MB | of scan | ms | / scan |\n|---|---|---|---|---|")
+    for name, (memory, _) in built.items():
+        share, slower = memory / built["scan"][0], ratio(timed[name], timed["scan"])[0]
+        print(f"| {name} | {memory / 1e6:.1f} | {share:.3f} | {timed[name].median:.0f} | {slower:.2f} |", flush=True)
+
+    print("\nLSTM, B=1, H=128, fused, checkpoint_every=256\n")
+    print("| T | MB | bytes per step | ms | us per step |\n|---|---|---|---|---|")
+    for steps in (1024, 4096, 16384, 65536):
+        memory, run = training_step(steps, 1, 128, backend="fused", checkpoint_every=256)
+        ms = interleaved({"run": run}, 5)["run"].median
+        print(
+            f"| {steps} | {memory / 1e6:.2f} | {memory / steps:.0f} | {ms:.0f} | {1e3 * ms / steps:.1f} |", flush=True
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)
