@@ -52,8 +52,10 @@ def unroll(
       key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
       backend: how to execute it; all give the same values and derivatives, to rounding. "auto" takes what was fastest
         in measurements; `explain` names it.
-        - "scan": step by step. Its bits do not depend on how a sequence is cut into several calls.
-        - "fused": whatever need not wait for the carry is done for all steps at once, before and after the scan.
+        - "scan": step by step.
+        - "fused": derivatives of all that need not wait for the carry are taken for all steps at once. Values are those
+          of "scan", to the bit where no derivative is taken.
+        With both, a sequence in several calls, each with the carry of the one before, has the bits of one call.
       checkpoint_every: keep the state at every so many steps only and run the steps between again when a gradient needs
         them; "sqrt" for the square root of T. Memory for T steps falls from T to T / k + k, at one more forward pass.
       truncate_every: steps k after which gradients are cut off (truncated backpropagation through time); or `(k1, k2)`:

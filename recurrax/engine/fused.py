@@ -1,6 +1,6 @@
 """Any cell about as fast as hand-written code: what does not have to wait for the carry is done for all steps at once.
 
-The input of all steps is projected in one product. For derivatives, a step is cut at its products r_k = op(a_k, W_k):
+For derivatives, the inputs of all steps are projected in one product, and a step is cut at its products op(a_k, W_k) = r_k:
 
     s_t, a_1..a_K = between(s_{t-1}, z_t, r_1..r_K)
 
@@ -23,6 +23,7 @@ from jax.core import Tracer
 
 from recurrax.cells.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, transition
+from recurrax.engine.scan import scan
 from recurrax.floats import at_least_float32, float_leaves, float_merger, is_float
 
 _COSTLY = frozenset(
@@ -36,11 +37,29 @@ _COSTLY = frozenset(
 
 
 def fused(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
-    """Executes the run with projections, weight gradients and outputs of all steps taken out of the scan.
+    """Executes the run step by step as `scan` does; derivatives are taken for all steps at once.
+
+    A run that is not differentiated has the bits of `scan`, whatever the number of steps: a product over all steps may
+    round otherwise than one over a few.
 
     Returns:
       The final carry and the outputs `[T, *B, ...]`, in the order of the inputs.
     """
+    return _run(cell, reverse, run)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _run(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
+    return scan(cell, run, reverse=reverse)
+
+
+@_run.defjvp
+def _run_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    return jax.jvp(functools.partial(_hoisted, cell, reverse), primals, tangents)
+
+
+def _hoisted(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
+    """Projects, and computes outputs, for all steps at once."""
     z = _projected(cell, run)
     flags = run.inputs._replace(x=None, key=None)
     final, states = _states(cell, reverse, run.weights, run.initial, run.carry, z, flags)
