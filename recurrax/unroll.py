@@ -178,7 +178,7 @@ def explain(
 
     >>> cell = LSTM(hidden_size=8)
     >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))
-    fused: as fast as scan or faster at every size measured
+    fused: weight gradients of all steps in one product
     steps 20, batch (4,); carry h float32[4, 8], c float32[4, 8]; ys y float32[20, 4, 8]
 
     Raises:

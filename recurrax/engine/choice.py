@@ -44,6 +44,8 @@ class Facts(NamedTuple):
     """Examples."""
     products: int
     """Products with a weight in a step."""
+    projected: int
+    """Arrays that a step is given of its input: 4 for an LSTM, one per gate."""
 
 
 class Rule(NamedTuple):
@@ -57,7 +59,12 @@ class Rule(NamedTuple):
 RULES = (
     Rule(lambda f: f.steps <= 1, "scan", "a single step"),
     Rule(lambda f: f.products == 0, "scan", "no product in the step goes through dot, so there is nothing to defer"),
-    Rule(lambda f: True, "fused", "as fast as scan or faster at every size measured"),
+    Rule(
+        lambda f: f.device == "cpu" and f.batch > (16 if f.projected > 3 else 96),
+        "scan",
+        "a large batch on a CPU, where keeping more costs more than it saves",
+    ),
+    Rule(lambda f: True, "fused", "weight gradients of all steps in one product"),
 )
 """The first rule that applies, and whose executor does not refuse, decides. See `benchmarks/README.md`."""
 
@@ -87,4 +94,5 @@ def choose(cell: Cell, run: Recurrence, backend: str) -> Choice:
 def _facts(cell: Cell, run: Recurrence) -> Facts:
     x = jax.tree.leaves(run.inputs.x)[0]
     steps, *batch = x.shape[: x.ndim - cell.input_ndim]
-    return Facts(jax.default_backend(), steps, math.prod(batch), fused.products_per_step(cell, run))
+    products, projected = fused.step_size(cell, run)
+    return Facts(jax.default_backend(), steps, math.prod(batch), products, projected)

@@ -1,15 +1,16 @@
 """Any cell about as fast as hand-written code: what does not have to wait for the carry is done for all steps at once.
 
-For derivatives, the inputs of all steps are projected in one product, and a step is cut at its products op(a_k, W_k) = r_k:
+For derivatives, the inputs of all steps are projected in one product, and a step becomes a function of its products:
 
-    s_t, a_1..a_K = between(s_{t-1}, z_t, r_1..r_K)
+    s_t = step(s_{t-1}, z_t, r_1..r_K),    r_k = op(a_k, W_k)
 
-    ds_t, da_1..da_K = J_t (ds_{t-1}, dz_t, dr_1..dr_K),    dr_k = op(da_k, W_k) + op(a_k, dW_k)
+    ds_t = J_t (ds_{t-1}, dz_t, op(a_1, dW_1)..op(a_K, dW_K))
 
-The last term does not wait for the carry either: all its steps are one product before the tangents' scan. So is its
-transpose, the gradient of W_k, after the backward scan, which JAX derives. J_t is kept as the outputs of costly
-functions; sums and products are done again. As all of this is a rule for tangents, made of functions that can be
-differentiated themselves, forward mode, reverse mode and any order of both are exact.
+J_t, in which the weights W_k are held fast, contains what the tangent of the state does to the operands a_k. What that
+of a weight does, op(a_k, dW_k), does not wait for the carry: all its steps are one product before the scan of tangents.
+So is its transpose, the gradient of W_k, after the backward scan, which JAX derives. J_t is kept as the outputs of
+costly functions; sums and cheap products are done again. As all of this is a rule for tangents, made of functions that
+can be differentiated themselves, forward mode, reverse mode and any order of both are exact.
 """
 
 import dataclasses
@@ -66,11 +67,12 @@ def _hoisted(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
     return final, jax.vmap(lambda s, z, flags: emit(cell, run.weights, s, z, flags))(states, z, flags)
 
 
-def products_per_step(cell: Cell, run: Recurrence) -> int:
-    """Returns how many products with a weight a step has, whose gradients can wait."""
+def step_size(cell: Cell, run: Recurrence) -> tuple[int, int]:
+    """Returns how many products with a weight a step has, and how many arrays it is given of its input."""
+    shapes = _shapes(cell, run)
     count: list[int] = []
-    jax.eval_shape(lambda *state: count.append(len(_products(cell, *state))), *_shapes(cell, run))
-    return count[0]
+    jax.eval_shape(lambda *state: count.append(len(_products(cell, *state))), *shapes)
+    return count[0], len(jax.tree.leaves(shapes[2]))
 
 
 def refusal(cell: Cell, run: Recurrence) -> str | None:
@@ -115,8 +117,6 @@ def _states(
 def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     weights, initial, carry, z, _ = primals
     d_weights, d_initial, d_carry, d_z, _ = (_float_tangents(p, t) for p, t in zip(primals, tangents, strict=True))
-    final, states, operands, pushforwards = _linearized(cell, reverse, *primals)
-
     with_floats = float_merger(weights)
     ops: list = []
 
@@ -126,85 +126,110 @@ def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> t
         return [p.weight for p in products]
 
     factors, d_factors = jax.jvp(matrices, (float_leaves(weights),), (d_weights,))
+    final, states, operands, pushforwards = _linearized(cell, reverse, factors, *primals)
     through_weights = [jax.vmap(op, (0, None))(a, dw) for op, a, dw in zip(ops, operands, d_factors, strict=True)]
     # A gradient that is summed up over the steps has to be so in float32 at least.
     wide = jax.tree.map(at_least_float32, (d_weights, d_initial))
 
     def push(d_carry, step):
-        pushforward, d_z, through = step
-        small = jax.tree.map(lambda a, like: a.astype(like.dtype), wide, (d_weights, d_initial))
-        d_products = [jnp.zeros_like(d) for d in through]
-        for k, (op, factor) in enumerate(zip(ops, factors, strict=True)):
-            _, d_operands = pushforward.push(weights, initial)(*small, d_carry, d_z, d_products)
-            d_products[k] = op(d_operands[k], factor) + through[k]
-        d_carry, _ = pushforward.push(weights, initial)(*small, d_carry, d_z, d_products)
+        pushforward, z, d_z, through = step
+        d_weights_, d_initial_ = jax.tree.map(lambda a, like: a.astype(like.dtype), wide, (d_weights, d_initial))
+        tangent = pushforward.push(weights, initial, factors, z)
+        d_carry = tangent(d_weights_, d_initial_, d_carry, d_z, through)
         return d_carry, d_carry
 
-    d_final, d_states = jax.lax.scan(push, d_carry, (pushforwards, d_z, through_weights), reverse=reverse)
+    steps = (pushforwards, z, d_z, through_weights)
+    d_final, d_states = jax.lax.scan(push, d_carry, steps, reverse=reverse)
     return (final, states), (_all_tangents(final, d_final), _all_tangents(states, d_states))
 
 
-def _linearized(cell, reverse, weights, initial, carry, z, flags):
-    """Runs the cell and linearises every step between its products.
+def _linearized(cell, reverse, factors, weights, initial, carry, z, flags):
+    """Runs the cell and linearises every step, the weights W_k of its products held fast.
 
     Returns:
-      s_T, s_1 to s_T, the products' operands, and the `Pushforward`s, the last three for all steps.
+      s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, r_1..r_K) -> carry`,
+      of float leaves; the last three for all steps.
     """
+    layout: Any = None
 
     def step(carry, step_inputs):
+        nonlocal layout
         z, flags = step_inputs
-        products: list[jax.Array] = []
-
-        def multiply(operand, weight, op=jnp.dot):
-            products.append(op(operand, weight))
-            return products[-1]
-
-        new = transition(cell, weights, initial, carry, z, flags, multiply)
         parts = (weights, initial, carry, z)
         mergers = [float_merger(part) for part in parts]
 
-        def between(*arguments):
-            *floats, given = arguments
-            operands, given = [], iter(given)
-
-            def substitute(operand, weight, op=jnp.dot):
-                del weight, op
-                operands.append(operand)
-                return next(given)
-
+        def with_taps(factors, taps, *floats):
             w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
-            return float_leaves(transition(cell, w, i, c, zt, flags, substitute)), operands
+            operands: list[jax.Array] = []
 
-        kept = jax.checkpoint(between, policy=lambda primitive, *_, **__: primitive.name in _COSTLY, prevent_cse=False)
-        (_, operands), pushforward = jax.linearize(kept, *map(float_leaves, parts), products)
-        return new, (new, operands, Pushforward.of(pushforward, weights, initial))
+            def multiply(operand, weight, op=jnp.dot):
+                del weight
+                operands.append(operand)
+                k = len(operands) - 1
+                return _tapped(op(operand, factors[k]), taps[k])
 
-    final, (states, operands, pushforwards) = jax.lax.scan(step, carry, (z, flags), reverse=reverse)
+            new = transition(cell, w, i, c, zt, flags, multiply)
+            return float_leaves(new), (new, operands)
+
+        kept = jax.checkpoint(
+            with_taps, policy=lambda primitive, *_, **__: primitive.name in _COSTLY, prevent_cse=False
+        )
+        taps = [jnp.zeros_like(p.op(p.operand, p.weight)) for p in _products(cell, weights, carry, z)]
+        _, pushforward, (new, operands) = jax.linearize(
+            lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, parts), taps, has_aux=True
+        )
+        pushforward = Pushforward.of(pushforward, weights, initial, factors, z)
+        unique, layout = _without_repeats((new, operands, pushforward))
+        return new, unique
+
+    final, unique = jax.lax.scan(step, carry, (z, flags), reverse=reverse)
+    treedef, places = layout
+    states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
     return final, states, operands, pushforwards
+
+
+@jax.custom_jvp
+def _tapped(product: jax.Array, tap: jax.Array) -> jax.Array:
+    """Returns the product; its tangent is that of both. To add a tap of zeros would cost time."""
+    del tap
+    return product
+
+
+@_tapped.defjvp
+def _tapped_jvp(primals, tangents):
+    return primals[0], tangents[0] + tangents[1]
+
+
+def _without_repeats(tree: Any) -> tuple[list[jax.Array], tuple[Any, list[int]]]:
+    """Returns the different arrays of a pytree, so that a scan stacks each once, and how to put it together again."""
+    leaves, treedef = jax.tree.flatten(tree)
+    unique = list({id(leaf): leaf for leaf in leaves}.values())
+    number = {id(leaf): n for n, leaf in enumerate(unique)}
+    return unique, (treedef, [number[id(leaf)] for leaf in leaves])
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["residuals"], meta_fields=["treedef", "shared"])
 @dataclasses.dataclass(frozen=True)
 class Pushforward:
-    """A linear map that `jax.linearize` gave, as arrays that a scan may stack: those of the weights are left out."""
+    """A linear map that `jax.linearize` gave, as arrays that a scan may stack; what is known anyway is left out."""
 
     residuals: list[jax.Array]
     treedef: Any
     shared: tuple[int | None, ...]
-    """For every leaf the number of the invariant leaf that it is, or None."""
+    """For every leaf the number of the known leaf that it is, or None."""
 
     @classmethod
-    def of(cls, linear: Any, *invariant: Any) -> "Pushforward":
-        """Takes a linear map apart; leaves of `invariant` pytrees, the same at every step, are not kept."""
+    def of(cls, linear: Any, *known: Any) -> "Pushforward":
+        """Takes a linear map apart; leaves of the pytrees `known` are not kept."""
         leaves, treedef = jax.tree.flatten(linear)
-        place = {id(leaf): n for n, leaf in enumerate(jax.tree.leaves(invariant))}
+        place = {id(leaf): n for n, leaf in enumerate(jax.tree.leaves(known))}
         shared = tuple(place.get(id(leaf)) for leaf in leaves)
         return cls([leaf for leaf, n in zip(leaves, shared, strict=True) if n is None], treedef, shared)
 
-    def push(self, *invariant: Any) -> Any:
-        """Returns the linear map; `invariant` as it was given to `of`."""
-        rest, known = iter(self.residuals), jax.tree.leaves(invariant)
-        return self.treedef.unflatten([next(rest) if n is None else known[n] for n in self.shared])
+    def push(self, *known: Any) -> Any:
+        """Returns the linear map; `known` as it was given to `of`."""
+        rest, leaves = iter(self.residuals), jax.tree.leaves(known)
+        return self.treedef.unflatten([next(rest) if n is None else leaves[n] for n in self.shared])
 
 
 class _Product(NamedTuple):

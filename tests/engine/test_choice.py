@@ -9,10 +9,13 @@ from recurrax.engine.choice import BACKENDS, RULES, Facts
 @pytest.mark.parametrize(
     ("facts", "backend"),
     [
-        (Facts("cpu", steps=1, batch=32, products=1), "scan"),
-        (Facts("cpu", steps=100, batch=32, products=0), "scan"),
-        (Facts("cpu", steps=100, batch=32, products=2), "fused"),
-        (Facts("gpu", steps=100, batch=32, products=1), "fused"),
+        (Facts("cpu", steps=1, batch=32, products=1, projected=1), "scan"),
+        (Facts("cpu", steps=100, batch=32, products=0, projected=1), "scan"),
+        (Facts("cpu", steps=100, batch=16, products=2, projected=4), "fused"),
+        (Facts("cpu", steps=100, batch=32, products=1, projected=4), "scan"),
+        (Facts("cpu", steps=100, batch=64, products=1, projected=3), "fused"),
+        (Facts("cpu", steps=100, batch=128, products=1, projected=1), "scan"),
+        (Facts("gpu", steps=100, batch=128, products=1, projected=4), "fused"),
     ],
 )
 def test_rules(facts, backend):
@@ -21,7 +24,7 @@ def test_rules(facts, backend):
 
 def test_some_rule_applies_to_everything():
     assert all(rule.backend in BACKENDS for rule in RULES)
-    assert RULES[-1].applies(Facts("tpu", steps=0, batch=0, products=0))
+    assert RULES[-1].applies(Facts("tpu", steps=0, batch=0, products=0, projected=0))
 
 
 def test_facts_are_those_of_the_run():
