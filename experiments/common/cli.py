@@ -60,7 +60,7 @@ def exit_status(
             return 0
         if not values["workdir"].value:
             raise ExperimentError("--workdir is missing: the folder for the results, e.g. --workdir=runs/first")
-        main(config, Path(values["workdir"].value).expanduser())
+        main(config, _folder(values["workdir"].value))
         return 0
     except ExperimentError as error:
         return _complain(str(error))
@@ -77,6 +77,13 @@ def exit_status(
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _folder(workdir: str) -> Path:
+    try:
+        return Path(workdir).expanduser()
+    except RuntimeError as error:
+        raise ExperimentError(f"--workdir={workdir}: there is no user of that name.") from error
 
 
 def _complain(message: str) -> int:

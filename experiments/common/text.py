@@ -92,7 +92,7 @@ def _read_files(path: str) -> tuple[str, bytes]:
 
 def _read_file(path: str) -> bytes:
     try:
-        data = Path(path).expanduser().read_bytes()
+        data = Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
         raise ExperimentError(f"config.data.path: {path} cannot be read: {error.strerror}.") from error
     try:

@@ -39,6 +39,7 @@ def test_fields_are_set_on_the_command_line(config, tmp_path):
     ("arguments", "message"),
     [
         ([], "--workdir is missing"),
+        (["--workdir=~nobody-of-that-name/w"], "--workdir=~nobody-of-that-name/w"),
         (["--workdir=w", "--nonsense=3"], "nonsense"),
         (["--workdir=w", "--config.siez=3"], "Did you mean --config.size"),
         (["--workdir=w", "--config.train.rat=3"], "Did you mean --config.train.rate"),

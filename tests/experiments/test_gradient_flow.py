@@ -132,6 +132,7 @@ def test_ones_own_text_is_read(tmp_path):
         ("--config.data.source=web", "config.data.source must be"),
         ("--config.data.variance=0", "config.data.variance must be"),
         ("--config.data.path=/no/such/file", "cannot be read"),
+        ("--config.data.path=~nobody-of-that-name/text", "~nobody-of-that-name/text cannot be read"),
     ],
 )
 def test_bad_input_ends_in_three_lines_and_writes_nothing(tmp_path, capsys, argument, message):
