@@ -114,6 +114,9 @@ class GradientFlow:
             cells = self.make_cells()
         except (TypeError, ValueError) as error:
             raise FieldError("cells", f"is wrong: {error}") from error
+        except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
+            problem = f"is {self.cells!r}, which cannot be imported: {type(error).__name__}: {error}"
+            raise FieldError("cells", problem) from error
         require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
 
     def cell_names(self) -> tuple[str, ...]:

@@ -142,6 +142,16 @@ def test_bad_input_ends_in_three_lines_and_writes_nothing(tmp_path, capsys, argu
     assert not (tmp_path / "w").exists()
 
 
+@pytest.mark.parametrize("content", ["def f(:", "raise RuntimeError('no such device')", "raise SystemExit(3)"])
+def test_a_module_of_ones_own_that_cannot_be_imported_is_named(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "broken_cells.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run(tmp_path / "w", "--config.cells=broken_cells:Mine") == 2
+    err = capsys.readouterr().err
+    assert "config.cells" in err and "broken_cells" in err and len(err.splitlines()) <= 3
+    assert not (tmp_path / "w").exists()
+
+
 def test_a_diverging_training_is_told(tmp_path, capsys):
     arguments = ("--config.train.learning_rate=1e38", "--config.train.clip_norm=1e38", "--config.cells=rnn")
     assert run(tmp_path / "w", *arguments) == 2
