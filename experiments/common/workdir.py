@@ -131,7 +131,7 @@ class Workdir:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             content = json.loads((self.path / name).read_text("utf-8"))
-            groups = [content, *(content.get(part, {}) for part in ("config", "data"))] if content else [content]
+            groups = [content, *(content.get(part, {}) for part in ("config", "data") if isinstance(content, dict))]
             if not all(isinstance(group, dict) for group in groups):
                 raise ValueError("it is damaged")
             return content

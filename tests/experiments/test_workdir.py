@@ -88,7 +88,7 @@ def test_what_a_run_killed_at_its_start_leaves_is_no_foreign_folder(tmp_path):
         assert not workdir.resumed and not (tmp_path / ".tmp-x").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "\x00", "null"])
+@pytest.mark.parametrize("content", ["{", "[]", "\x00", "null", "3", "[1]"])
 def test_a_broken_config_json_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ExperimentError, match=r"config\.json cannot be read"):
