@@ -39,7 +39,7 @@ def main(config_dict: Any, path: Path) -> None:
         config = dataclasses.replace(config, train=dataclasses.replace(config.train, snapshots=(0,)))
         data = {"name": source.name, "sha256": "", "symbols": 0}
     with Workdir(path, config=to_dict(config), data=data) as workdir:
-        if workdir.finished:
+        if workdir.finished and (path / "report.html").exists():
             say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
             return
         if isinstance(source, TextSource):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import sys
 import tempfile
 import time
@@ -190,6 +191,12 @@ def _circumstances() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
         "machine": {"platform": platform.platform(), "device": jax.devices()[0].device_kind, "cores": os.cpu_count()},
-        "command": " ".join(["python", *sys.argv]),
+        "command": _command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _command() -> str:
+    """Returns what to type to run this again: `python -m`, as a script finds its imports only so."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return shlex.join(["python", *(["-m", spec.name] if spec else sys.argv[:1]), *sys.argv[1:]])

@@ -18,6 +18,14 @@ class DeadRelu(RNN):
         return params._replace(b=jnp.full_like(params.b, -100.0))
 
 
+@dataclasses.dataclass(frozen=True)
+class WithoutCarry(RNN):
+    """A cell with a bug that shows as soon as it runs."""
+
+    def initial_carry(self, weights, batch_shape=()):
+        raise RuntimeError("no carry")
+
+
 class WithoutSize(RNN):
     """A cell that takes no width."""
 

@@ -2,6 +2,8 @@ import csv
 import json
 import math
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +84,14 @@ def test_a_finished_study_is_kept(finished, capsys):
     assert run(finished) == 0
     assert "finished; nothing was done" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_report_that_was_removed_is_drawn_again_from_the_finished_parts(finished, tmp_path, capsys):
+    shutil.copytree(finished, tmp_path / "w")
+    (tmp_path / "w" / "report.html").unlink()
+    assert run(tmp_path / "w") == 0
+    assert capsys.readouterr().err.count("already measured") == 3
+    assert (tmp_path / "w" / "report.html").read_bytes() == (finished / "report.html").read_bytes()
 
 
 def test_another_config_in_a_finished_folder_is_refused(finished, capsys):
@@ -226,3 +236,11 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path):
             process.kill()
     assert process.returncode == 130 and "Traceback" not in err
     assert "the same command goes on" in err
+
+
+def test_the_record_tells_the_command_as_one_would_type_it(tmp_path):
+    arguments = ["-m", "experiments.gradient_flow", f"--workdir={tmp_path}/my run", *SMALL, "--config.seed=1"]
+    arguments += ["--config.data.source=noise", "--config.cells=tests.experiments.cells:WithoutCarry"]
+    subprocess.run([sys.executable, *arguments], stderr=subprocess.DEVNULL)  # it breaks off right after the record
+    record = json.loads((tmp_path / "my run" / "config.json").read_text())
+    assert shlex.split(record["command"]) == ["python", *arguments]
