@@ -103,6 +103,14 @@ def panel_letter(axes: Axes, index: int) -> None:
     axes.text(-0.02, 1.03, chr(ord("a") + index), transform=axes.transAxes, weight="bold", ha="right", va="bottom")
 
 
+def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
+    """Puts one legend under all panels, in as many rows as it takes not to reach over the edges."""
+    inches = [0.62 + 0.066 * len(label) for label in labels]  # of a key with its gaps, and of a letter
+    width = figure.get_figwidth()
+    columns = len(labels) if sum(inches) <= width else max(1, int(width / max(inches)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
 def _render(figure: Figure, kind: str) -> bytes:
     """Returns the figure as the bytes of a file; the same figure gives the same bytes."""
     buffer = io.BytesIO()

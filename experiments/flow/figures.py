@@ -6,13 +6,23 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, powers_of_ten, styled
+from experiments.common.plotting import (
+    Drawing,
+    color,
+    dash,
+    legend_below,
+    new_figure,
+    panel_letter,
+    powers_of_ten,
+    styled,
+)
 from experiments.flow.config import GradientFlow
 from experiments.flow.measure import BINS
 from experiments.flow.results import CellResults, band, relative
 from recurrax.gradflow.timescale import Timescale
 
 LN10 = math.log(10)
+CAROUSEL = "theory: forget gates alone"
 
 
 def snapshot_title(step: int) -> str:
@@ -190,7 +200,7 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
                 c = band(cell.by_distance(f"flow/path/{cell.fields[-1]}", p)).median
                 carousel = cell.arrays["theory/log_carousel"].mean(0)
                 theory = (c[1] + carousel[1:] - carousel[1]) / LN10
-                ax.plot(np.arange(1, len(c)), theory, color="black", linewidth=1.0, linestyle=":")
+                ax.plot(np.arange(1, len(c)), theory, color="black", linewidth=1.0, linestyle=":", label=CAROUSEL)
             ax.set_title(
                 f"{cell.label}: {snapshot_title(cell.snapshots[p])[0].lower() + snapshot_title(cell.snapshots[p])[1:]}"
             )
@@ -201,13 +211,14 @@ def paths(cells: list[CellResults], config: GradientFlow, source: str) -> Drawin
             panel_letter(ax, row * len(ends) + panel)
         axes[row, 0].set_ylabel("norm of the part of ∂L/∂s$_{T-k}$")
     lines = {str(line.get_label()): line for ax in axes[:, 0] for line in ax.get_lines()}
-    figure.legend([lines[text] for text in legend], list(legend), loc="outside lower center", ncols=len(legend))
+    order = [*legend, *([CAROUSEL] if CAROUSEL in lines else [])]
+    legend_below(figure, [lines[text] for text in order], order)
+    dotted = "Thin dots: product of the forget gates at their initial bias. " if CAROUSEL in lines else ""
     caption = (
         "The gradient split by its path: the part that, from its first step on, stayed in one field of the state (c is the "
         "constant error carousel, h the way through the recurrent weights), and the part that changed between fields. The "
-        "parts, not their norms, add up to the whole; where they cancel, one may exceed it. Dotted: product of the forget "
-        "gates at their initial bias. "
-        f"{source}. H = {config.hidden_size}; median and 10 % to 90 % over {config.seeds} seeds x {config.flow.batch} "
+        "parts, not their norms, add up to the whole; where they cancel, one may exceed it. "
+        f"{dotted}{source}. H = {config.hidden_size}; median and 10 % to 90 % over {config.seeds} seeds x {config.flow.batch} "
         "sequences. The lower edge is cut."
     )
     return Drawing("paths", "Paths of the gradient through the state", figure, table, caption)
@@ -221,10 +232,12 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     table: dict[str, list] = {
         c: [] for c in ("cell", "training_step", "distance", "q10", "median", "q90", "median_of_all")
     }
+    lowest = 0.0
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         for n, cell in enumerate(cells):
             largest, middle = (band(cell.by_distance(f"jacobian/{name}", panel)) for name in ("largest", "median"))
+            lowest = largest.low[np.isfinite(largest.low)].min(initial=lowest)
             distance = np.arange(len(largest.median))
             ax.fill_between(distance, largest.low / LN10, largest.high / LN10, color=color(n), alpha=0.16, linewidth=0)
             ax.plot(distance, largest.median / LN10, color=color(n), linestyle=dash(n), label=cell.label)
@@ -249,12 +262,14 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     handles += axes[0, 0].plot([], [], color="#555555", linewidth=1.8) + axes[0, 0].plot(
         [], [], color="#555555", linewidth=0.9
     )
-    axes[0, 0].legend(handles, [*labels, "largest", "median of all"], loc="lower left")
+    legend_below(figure, handles, [*labels, "largest", "median of all"])
+    # The median may fall three times as far in its logarithm, and would leave no room for what the figure is about.
+    axes[0, 0].set_ylim(bottom=1.25 * lowest / LN10 - 1)
     axes[0, 0].set_ylabel("singular value of ∂s$_T$/∂s$_{T-k}$")
     caption = (
         "Thick: leading singular value of the Jacobian product, the most that any small difference in the state can grow "
         f"over k steps; thin: the median of all singular values. {source}. H = {config.hidden_size}; median and 10 % to "
-        f"90 % (of the leading one) over {config.seeds} seeds x {config.flow.jacobian_batch} sequences."
+        f"90 % (of the leading one) over {config.seeds} seeds x {config.flow.jacobian_batch} sequences. The lower edge is cut."
     )
     return Drawing("jacobian", "Singular values of the Jacobian product", figure, table, caption)
 
@@ -389,8 +404,8 @@ def learning(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     ax.set_ylabel("loss (bits per byte)")
     ax.legend()
     caption = (
-        f"Training loss: mean over {config.seeds} seeds, shaded from the lowest to the highest; dots: held-out text at the "
-        f"snapshots. {source}. H = {config.hidden_size}; batches of {config.train.batch} x {config.train.length} bytes, Adam "
+        f"Training loss: mean over {config.seeds} seeds, shaded from the lowest to the highest; dots: held-out text, the "
+        f"last tenth, at the snapshots. {source}. H = {config.hidden_size}; batches of {config.train.batch} x {config.train.length} bytes, Adam "
         f"{config.train.learning_rate:g}, gradient norm clipped at {config.train.clip_norm:g}."
     )
     return Drawing("learning", "What the cells learned meanwhile", figure, table, caption)
@@ -403,7 +418,7 @@ def cost(cells: list[CellResults], costs: dict[str, np.ndarray], config: Gradien
         "parameters": ("parameters of the cell", 1.0, "{:,.0f}"),
         "forward_ms": ("forward (ms)", 1.0, "{:.2f}"),
         "gradient_ms": ("gradient (ms)", 1.0, "{:.2f}"),
-        "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.1f}"),
+        "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.2g}"),
     }
     figure, axes = new_figure(
         1, len(quantities), width=3.0 * len(quantities), height=1.0 + 0.42 * len(cells), sharey=True

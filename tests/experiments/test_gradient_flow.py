@@ -15,8 +15,10 @@ import pytest
 
 from experiments import gradient_flow
 from experiments.common import cli
-from experiments.flow import measure
+from experiments.common.config import from_config
+from experiments.flow import figures, measure
 from experiments.flow.config import GradientFlow
+from experiments.flow.results import CellResults
 
 SMALL = (
     "--config.hidden_size=4", "--config.seeds=2", "--config.flow.length=12", "--config.flow.batch=3",
@@ -173,6 +175,21 @@ def test_gate_histograms_are_densities(finished):
         for gate in "ifgo":
             np.testing.assert_allclose(part[f"gates|histogram|{gate}"].sum(-1), 1.0, atol=1e-5)
             assert part[f"gates|histogram|{gate}"].shape == (2, 2, measure.BINS)
+
+
+@pytest.mark.parametrize("snapshots", [1, 3])
+@pytest.mark.parametrize("draw", [figures.gradient_norm, figures.paths, figures.jacobian, figures.lyapunov])
+def test_no_legend_reaches_over_the_edge_of_its_figure(finished, draw, snapshots):
+    config = from_config(GradientFlow, json.loads((finished / "config.json").read_text())["config"])
+    with np.load(finished / "parts" / "cell-lstm.npz") as part:
+        arrays = {key.replace("|", "/"): part[key] for key in part.files}
+    arrays["snapshots"] = arrays["snapshots"][:snapshots]
+    figure = draw([CellResults("lstm", "LSTM", arrays)], config, "A text").figure
+    figure.draw_without_rendering()
+    edge = figure.bbox
+    for legend in [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]:
+        box = legend.get_window_extent()
+        assert edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1
 
 
 def test_dead_units_give_a_report_though_their_exponents_are_minus_infinity(tmp_path):
