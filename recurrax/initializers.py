@@ -164,6 +164,23 @@ class TorchUniform(Initializer):
 
 
 @dataclasses.dataclass(frozen=True)
+class Uniform(Initializer):
+    """Independent entries from U(low, high); for recurrent weights that are vectors, as in `IndRNN`."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("low", self.low)
+        checks.finite("high", self.high)
+        if self.high < self.low:
+            raise ValueError(f"high must be at least low = {self.low}, got {self.high}.")
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return jax.random.uniform(key, shape, dtype, self.low, self.high)
+
+
+@dataclasses.dataclass(frozen=True)
 class Constant(Initializer):
     """One value everywhere."""
 

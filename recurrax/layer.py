@@ -12,6 +12,8 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.backend import Backend
+from recurrax.engine.recurrence import one_step, recurrence
 from recurrax.unroll import length_mask, unroll
 
 _KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_)
@@ -73,7 +75,7 @@ def run(
     *,
     dtype: Any = None,
     reverse: bool = False,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
     checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
     seq_lengths: Int[Array, "*B"] | None = None,
@@ -164,8 +166,9 @@ def step(
     dtype = compute_dtype(dtype, params, inputs)
     params, inputs = cast(params, dtype), cast(inputs, dtype)
     start = _carry("carry", carry, cell, params, batch_shape)
-    new, ys = unroll(cell, params, jax.tree.map(lambda x: x[None], inputs), start, key=key, backend="scan")
-    return jax.tree.map(lambda a, old: a.astype(old.dtype), new, carry), jax.tree.map(lambda y: y[0], ys)
+    run = recurrence(cell, params, jax.tree.map(lambda x: x[None], inputs), start, None, None, key)
+    new, y = one_step(cell, run, run.carry, jax.tree.map(lambda a: a[0], run.inputs))
+    return jax.tree.map(lambda a, old: a.astype(old.dtype), new, carry), y
 
 
 def _leading_axes(cell: Cell, inputs: Any, meaning: str, time_axes: int) -> tuple[int, ...]:

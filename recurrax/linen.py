@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax import layer
 from recurrax.cells.cell import Carry, Cell, Params
+from recurrax.engine.backend import Backend
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
 __all__ = ["RNN", "RNNCell"]
@@ -51,7 +52,7 @@ class RNN(nn.Module):
     reverse: bool = False
     dtype: Any = None
     param_dtype: Any = jnp.float32
-    backend: str = "auto"
+    backend: str | Backend = "auto"
     checkpoint_every: int | str | None = None
     truncate_every: int | tuple[int, int] | None = None
 

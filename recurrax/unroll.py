@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.backend import Backend
 from recurrax.engine.choice import BACKENDS, Choice, choose
 from recurrax.engine.chunks import checkpointed, truncated
 from recurrax.engine.recurrence import Executor, Recurrence, check_kinds, recurrence
@@ -28,7 +29,7 @@ def unroll(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
     checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> tuple[Carry, Any]:
@@ -78,14 +79,14 @@ def unroll(
 class _How:
     """How to execute a run, checked."""
 
-    backend: str
+    backend: str | Backend
     checkpoint_every: int | str | None
     truncate_every: tuple[int, int] | None
 
     def executor(self, cell: Cell, run: Recurrence) -> tuple[Executor, Choice]:
         """Returns the executor for a run, and why it is this one."""
         choice = choose(cell, run, self.backend)
-        execute = BACKENDS[choice.backend].execute
+        execute: Executor = choice.backend
         if self.checkpoint_every is not None:
             length = jax.tree.leaves(run.inputs.x)[0].shape[0]
             every = max(1, math.isqrt(length)) if self.checkpoint_every == "sqrt" else self.checkpoint_every
@@ -102,9 +103,10 @@ def _unroll(cell, how, reverse, params, xs, carry, mask, resets, key):
     return execute(cell, run, reverse=reverse)
 
 
-def _how(cell: Cell, backend: str, checkpoint_every: Any, truncate_every: Any) -> _How:
+def _how(cell: Cell, backend: str | Backend, checkpoint_every: Any, truncate_every: Any) -> _How:
     check_cell(cell)
-    checks.choice("backend", backend, ("auto", *BACKENDS))
+    if not isinstance(backend, Backend):
+        checks.choice("backend", backend, ("auto", *BACKENDS))
     if checkpoint_every is not None and checkpoint_every != "sqrt":
         if isinstance(checkpoint_every, str):
             raise ValueError(f"checkpoint_every must be a number of steps, 'sqrt' or None, got {checkpoint_every!r}.")
@@ -170,7 +172,7 @@ def explain(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
     checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> Explanation:
@@ -197,7 +199,8 @@ def explain(
     final, ys = jax.eval_shape(execute, params, xs, carry, mask, resets, key)
     leaf = jax.tree.leaves(xs)[0]
     steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
-    return Explanation(*choices[0], steps, tuple(batch_shape), final, ys)
+    backend, reason, refused = choices[0]
+    return Explanation(backend.name, reason, refused, steps, tuple(batch_shape), final, ys)
 
 
 def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:

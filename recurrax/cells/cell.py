@@ -52,8 +52,10 @@ class Cell(abc.ABC):
 
     layers: ClassVar[tuple["Cell", ...]] = ()
     """The cells of a composition in depth, which executors unroll layer by layer."""
+    diagonal: ClassVar[bool] = False
+    """True where a unit of the new carry depends on the same unit of the same field of the old one, and on no other."""
     linear: ClassVar[bool] = False
-    """True for a cell that is affine and diagonal in the carry."""
+    """True for a cell that is diagonal, and affine in the carry: s_t = a_t * s_{t-1} + b_t."""
     input_ndim: ClassVar[int] = 1
     """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
     draws_parameters: ClassVar[bool] = True

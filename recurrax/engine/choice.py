@@ -7,31 +7,24 @@ from typing import NamedTuple
 import jax
 
 from recurrax.cells.cell import Cell
-from recurrax.engine import fused, scan
-from recurrax.engine.recurrence import Executor, Recurrence
-
-
-class Backend(NamedTuple):
-    """An executor, and what it cannot execute."""
-
-    execute: Executor
-    refusal: Callable[[Cell, Recurrence], str | None]
-    """Says why a run cannot be executed; None where it can."""
+from recurrax.engine.associative import Associative
+from recurrax.engine.backend import Backend
+from recurrax.engine.fused import Fused, step_size
+from recurrax.engine.newton import Newton
+from recurrax.engine.recurrence import Recurrence
+from recurrax.engine.scan import Scan
 
 
 class Choice(NamedTuple):
     """The executor that runs, why, and why not the others."""
 
-    backend: str
+    backend: Backend
     reason: str
     refused: dict[str, str]
 
 
-BACKENDS = {
-    "scan": Backend(scan.scan, lambda cell, run: None),
-    "fused": Backend(fused.fused, fused.refusal),
-}
-"""How a recurrence can be executed, by the name that `backend` takes; every one gives the same values and gradients."""
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton())}
+"""How a recurrence can be executed, by the name that `backend` takes; all give the same values and gradients."""
 
 
 class Facts(NamedTuple):
@@ -46,6 +39,10 @@ class Facts(NamedTuple):
     """Products with a weight in a step."""
     projected: int
     """Arrays that a step is given of its input: 4 for an LSTM, one per gate."""
+    linear: bool = False
+    """Whether the cell is linear and diagonal in the carry."""
+    diagonal: bool = False
+    """Whether it is diagonal in the carry."""
 
 
 class Rule(NamedTuple):
@@ -69,30 +66,32 @@ RULES = (
 """The first rule that applies, and whose executor does not refuse, decides. See `benchmarks/README.md`."""
 
 
-def choose(cell: Cell, run: Recurrence, backend: str) -> Choice:
-    """Returns what `backend`, a name or "auto", leads to.
+def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
+    """Returns what `backend`, an instance, a name or "auto", leads to.
 
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
     if backend != "auto":
-        reason = BACKENDS[backend].refusal(cell, run)
+        asked = BACKENDS[backend] if isinstance(backend, str) else backend
+        reason = asked.refusal(cell, run)
         if reason is not None:
             raise ValueError(f"backend={backend!r} cannot run {cell!r}: {reason}; use backend='scan' or 'auto'.")
-        return Choice(backend, "asked for", {})
+        return Choice(asked, "asked for", {})
     refused: dict[str, str] = {}
     facts = _facts(cell, run)
     for rule in RULES:
         if rule.applies(facts):
             reason = BACKENDS[rule.backend].refusal(cell, run)
             if reason is None:
-                return Choice(rule.backend, rule.reason, refused)
+                return Choice(BACKENDS[rule.backend], rule.reason, refused)
             refused[rule.backend] = reason
-    return Choice("scan", "right for every cell", refused)
+    return Choice(BACKENDS["scan"], "right for every cell", refused)
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:
     x = jax.tree.leaves(run.inputs.x)[0]
     steps, *batch = x.shape[: x.ndim - cell.input_ndim]
-    products, projected = fused.step_size(cell, run)
-    return Facts(jax.default_backend(), steps, math.prod(batch), products, projected)
+    products, projected = step_size(cell, run)
+    diagonal = cell.diagonal or cell.linear
+    return Facts(jax.default_backend(), steps, math.prod(batch), products, projected, cell.linear, diagonal)

@@ -1,6 +1,7 @@
 """Executors in chunks of time: to keep less for the backward pass, or to cut it."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ def checkpointed(execute: Executor, every: int) -> Executor:
             return execute(cell, Recurrence(weights, initial, carry, inputs), reverse=reverse)
 
         remembering = jax.checkpoint(chunk, prevent_cse=False)
-        return _over_chunks(lambda carry, inputs: remembering(carry, wide, inputs), run, every, reverse)
+        return in_chunks(lambda carry, inputs: remembering(carry, wide, inputs), run, every, reverse)
 
     return execute_in_chunks
 
@@ -44,13 +45,15 @@ def truncated(execute: Executor, every: int, back: int) -> Executor:
             return execute(cell, run._replace(carry=carry, inputs=inputs), reverse=reverse)
 
         if back == every:
-            return _over_chunks(functools.partial(part, reverse), run, every, reverse, cut=True)
-        return _over_windows(functools.partial(part, False), run, every, back, reverse)
+            return in_chunks(functools.partial(part, reverse), run, every, reverse, cut=True)
+        return _in_windows(functools.partial(part, False), run, every, back, reverse)
 
     return execute_truncated
 
 
-def _over_chunks(body, run: Recurrence, size: int, reverse: bool, *, cut: bool = False) -> tuple[Carry, Any]:
+def in_chunks(
+    body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Recurrence, size: int, reverse: bool, *, cut: bool = False
+) -> tuple[Carry, Any]:
     """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
     length = _length(run.inputs)
     whole = length // size * size
@@ -75,7 +78,7 @@ def _over_chunks(body, run: Recurrence, size: int, reverse: bool, *, cut: bool =
     return last, jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
 
 
-def _over_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
+def _in_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
     """Runs chunks of `every` steps, each as the end of a window of `back` > every steps; `window` runs forwards."""
     inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
     length = _length(inputs)

@@ -23,8 +23,10 @@ import numpy as np
 from jax.core import Tracer
 
 from recurrax.cells.cell import Carry, Cell, Projected, Weights
-from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, transition
-from recurrax.engine.scan import scan
+from recurrax.engine.backend import Backend
+from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, project_all, transition
+from recurrax.engine.scan import Scan
+from recurrax.engine.sums import Piece, pieces
 from recurrax.floats import at_least_float32, float_leaves, float_merger, is_float
 
 _COSTLY = frozenset(
@@ -37,21 +39,24 @@ _COSTLY = frozenset(
 """Primitives whose outputs are kept: dearer to compute again than to read back."""
 
 
-def fused(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
-    """Executes the run step by step as `scan` does; derivatives are taken for all steps at once.
+@dataclasses.dataclass(frozen=True)
+class Fused(Backend):
+    """Executes a run step by step as `Scan` does; derivatives are taken for all steps at once.
 
-    A run that is not differentiated has the bits of `scan`, whatever the number of steps: a product over all steps may
+    A run that is not differentiated has the bits of `Scan`, whatever the number of steps: a product over all steps may
     round otherwise than one over a few.
-
-    Returns:
-      The final carry and the outputs `[T, *B, ...]`, in the order of the inputs.
     """
-    return _run(cell, reverse, run)
+
+    def refusal(self, cell, run):
+        return _refusal(cell, run)
+
+    def __call__(self, cell, run, *, reverse=False):
+        return _run(cell, reverse, run)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _run(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
-    return scan(cell, run, reverse=reverse)
+    return Scan()(cell, run, reverse=reverse)
 
 
 @_run.defjvp
@@ -61,10 +66,10 @@ def _run_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tupl
 
 def _hoisted(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
     """Projects, and computes outputs, for all steps at once."""
-    z = _projected(cell, run)
+    z = project_all(cell, run)
     flags = run.inputs._replace(x=None, key=None)
     final, states = _states(cell, reverse, run.weights, run.initial, run.carry, z, flags)
-    return final, jax.vmap(lambda s, z, flags: emit(cell, run.weights, s, z, flags))(states, z, flags)
+    return final, emit_all(cell, run.weights, states, z, flags)
 
 
 def step_size(cell: Cell, run: Recurrence) -> tuple[int, int]:
@@ -75,7 +80,7 @@ def step_size(cell: Cell, run: Recurrence) -> tuple[int, int]:
     return count[0], len(jax.tree.leaves(shapes[2]))
 
 
-def refusal(cell: Cell, run: Recurrence) -> str | None:
+def _refusal(cell: Cell, run: Recurrence) -> str | None:
     """Says why `fused` cannot execute the run, None where it can."""
     weights, carry, z = _shapes(cell, run)
     try:
@@ -126,47 +131,62 @@ def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> t
         return [p.weight for p in products]
 
     factors, d_factors = jax.jvp(matrices, (float_leaves(weights),), (d_weights,))
-    final, states, operands, pushforwards = _linearized(cell, reverse, factors, *primals)
-    through_weights = [jax.vmap(op, (0, None))(a, dw) for op, a, dw in zip(ops, operands, d_factors, strict=True)]
+    parts = _pieces(cell, weights, carry, z)
+    final, states, operands, pushforwards = _linearized(cell, reverse, factors, parts, *primals)
+    # What a weight's tangent does to a product, all steps at once; with the input's tangent where the two are added.
+    d_z, taps = list(d_z), []
+    for op, a, d_weight, of_product in zip(ops, operands, d_factors, parts, strict=True):
+        through = jax.vmap(op, (0, None))(a, d_weight)  # [T, *B, N]
+        split = jnp.split(through, [piece.begin for piece in of_product[1:]], axis=-1)
+        for piece, part in zip(of_product, split, strict=True):
+            if piece.z is None:
+                taps.append(part)
+            else:
+                d_z[piece.z] = d_z[piece.z] + part
     # A gradient that is summed up over the steps has to be so in float32 at least.
     wide = jax.tree.map(at_least_float32, (d_weights, d_initial))
 
     def push(d_carry, step):
-        pushforward, z, d_z, through = step
+        pushforward, z, d_z, taps = step
         d_weights_, d_initial_ = jax.tree.map(lambda a, like: a.astype(like.dtype), wide, (d_weights, d_initial))
         tangent = pushforward.push(weights, initial, factors, z)
-        d_carry = tangent(d_weights_, d_initial_, d_carry, d_z, through)
+        d_carry = tangent(d_weights_, d_initial_, d_carry, d_z, taps)
         return d_carry, d_carry
 
-    steps = (pushforwards, z, d_z, through_weights)
+    steps = (pushforwards, z, d_z, taps)
     d_final, d_states = jax.lax.scan(push, d_carry, steps, reverse=reverse)
     return (final, states), (_all_tangents(final, d_final), _all_tangents(states, d_states))
 
 
-def _linearized(cell, reverse, factors, weights, initial, carry, z, flags):
+def _linearized(cell, reverse, factors, parts, weights, initial, carry, z, flags):
     """Runs the cell and linearises every step, the weights W_k of its products held fast.
 
     Returns:
-      s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, r_1..r_K) -> carry`,
-      of float leaves; the last three for all steps.
+      s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, taps) -> carry`, of
+      float leaves; the last three for all steps. A tap is a tangent that is added to a piece of a product.
     """
     layout: Any = None
 
     def step(carry, step_inputs):
         nonlocal layout
         z, flags = step_inputs
-        parts = (weights, initial, carry, z)
-        mergers = [float_merger(part) for part in parts]
+        arguments = (weights, initial, carry, z)
+        mergers = [float_merger(argument) for argument in arguments]
 
         def with_taps(factors, taps, *floats):
             w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
             operands: list[jax.Array] = []
+            rest = iter(taps)
 
             def multiply(operand, weight, op=jnp.dot):
                 del weight
+                k = len(operands)
                 operands.append(operand)
-                k = len(operands) - 1
-                return _tapped(op(operand, factors[k]), taps[k])
+                product = op(operand, factors[k])
+                for piece in parts[k]:
+                    if piece.z is None:
+                        product = _tapped(product, next(rest), piece.begin)
+                return product
 
             new = transition(cell, w, i, c, zt, flags, multiply)
             return float_leaves(new), (new, operands)
@@ -174,9 +194,14 @@ def _linearized(cell, reverse, factors, weights, initial, carry, z, flags):
         kept = jax.checkpoint(
             with_taps, policy=lambda primitive, *_, **__: primitive.name in _COSTLY, prevent_cse=False
         )
-        taps = [jnp.zeros_like(p.op(p.operand, p.weight)) for p in _products(cell, weights, carry, z)]
+        taps = [
+            jnp.zeros_like(p.op(p.operand, p.weight)[..., piece.begin : piece.end])
+            for p, of_product in zip(_products(cell, weights, carry, z), parts, strict=True)
+            for piece in of_product
+            if piece.z is None
+        ]
         _, pushforward, (new, operands) = jax.linearize(
-            lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, parts), taps, has_aux=True
+            lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
         )
         pushforward = Pushforward.of(pushforward, weights, initial, factors, z)
         unique, layout = _without_repeats((new, operands, pushforward))
@@ -188,16 +213,31 @@ def _linearized(cell, reverse, factors, weights, initial, carry, z, flags):
     return final, states, operands, pushforwards
 
 
-@jax.custom_jvp
-def _tapped(product: jax.Array, tap: jax.Array) -> jax.Array:
-    """Returns the product; its tangent is that of both. To add a tap of zeros would cost time."""
-    del tap
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _tapped(product: jax.Array, tap: jax.Array, begin: int) -> jax.Array:
+    """Returns the product; the tangent of `tap` is added to its, from `begin` on. To add zeros would cost time."""
+    del tap, begin
     return product
 
 
 @_tapped.defjvp
-def _tapped_jvp(primals, tangents):
-    return primals[0], tangents[0] + tangents[1]
+def _tapped_jvp(begin, primals, tangents):
+    (product, tap), (d_product, d_tap) = primals, tangents
+    missing = product.shape[-1:][0] - begin - tap.shape[-1] if product.ndim else 0
+    return product, d_product + jnp.pad(d_tap, [(0, 0)] * (tap.ndim - 1) + [(begin, missing)] * (tap.ndim > 0))
+
+
+def _pieces(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[list[Piece]]:
+    """Returns the pieces of the products of a step, each with what it is added to."""
+    carry, z = _first_step(carry, z)
+    with_floats = float_merger(z)
+
+    def step(floats, products):
+        rest = iter(products)
+        return float_leaves(cell.step(weights, carry, with_floats(floats), lambda *_: next(rest)))
+
+    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in _products(cell, weights, carry, z)])
+    return pieces(step, float_leaves(z), products)
 
 
 def _without_repeats(tree: Any) -> tuple[list[jax.Array], tuple[Any, list[int]]]:
@@ -252,15 +292,11 @@ def _products(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[
     return found
 
 
-def _projected(cell: Cell, run: Recurrence) -> Projected:
-    return jax.vmap(lambda inputs: project(cell, run.weights, inputs))(run.inputs)
-
-
 def _shapes(cell: Cell, run: Recurrence) -> tuple[Weights, Carry, Projected]:
     """Returns what a step is given, as shapes and dtypes."""
 
     def arguments(run):
-        return run.weights, *_first_step(run.carry, _projected(cell, run))
+        return run.weights, *_first_step(run.carry, project_all(cell, run))
 
     return jax.eval_shape(arguments, run)
 

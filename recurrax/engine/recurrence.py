@@ -128,6 +128,40 @@ def emit(cell: Cell, weights: Weights, carry: Carry, z: Projected, inputs: Input
     return jax.tree.map(lambda a: select(mask, a, jnp.zeros_like(a)), y)
 
 
+def one_step(cell: Cell, run: Recurrence, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
+    """Returns s_t and y_t from s_{t-1} and one step's input."""
+    z = project(cell, run.weights, inputs)
+    carry = transition(cell, run.weights, run.initial, carry, z, inputs)
+    return carry, emit(cell, run.weights, carry, z, inputs)
+
+
+def project_all(cell: Cell, run: Recurrence) -> Projected:
+    """Projects the inputs of all steps at once, time first."""
+    return jax.vmap(lambda inputs: project(cell, run.weights, inputs))(run.inputs)
+
+
+def states_of_all(
+    cell: Cell, weights: Weights, initial: Carry, carry: Carry, z: Projected, inputs: Inputs, *, reverse: bool = False
+) -> Carry:
+    """Returns s_1 to s_T, step by step, in the order of the inputs."""
+
+    def step(carry, step_inputs):
+        carry = transition(cell, weights, initial, carry, *step_inputs)
+        return carry, carry
+
+    return jax.lax.scan(step, carry, (z, inputs), reverse=reverse)[1]
+
+
+def emit_all(cell: Cell, weights: Weights, states: Carry, z: Projected, inputs: Inputs) -> Any:
+    """Returns y_1 to y_T from s_1 to s_T, all at once."""
+    return jax.vmap(lambda s, z, inputs: emit(cell, weights, s, z, inputs))(states, z, inputs)
+
+
+def in_processing_order(tree: Any, reverse: bool) -> Any:
+    """Flips the time axis of every leaf where a run is reversed; its own inverse."""
+    return jax.tree.map(lambda a: jnp.flip(a, 0), tree) if reverse else tree
+
+
 def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, ...]]:
     """Returns T and the batch shape after checking `xs` and `params`."""
     leaves = jax.tree.leaves(xs)

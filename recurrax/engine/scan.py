@@ -1,23 +1,55 @@
 """The plain truth: `jax.lax.scan` over the step, differentiable in every way, the reference of all other executors."""
 
+import dataclasses
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.recurrence import Recurrence, emit, project, transition
+from recurrax.engine.backend import Backend
+from recurrax.engine.recurrence import Recurrence, one_step
 
 
-def scan(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
-    """Executes the run step by step.
+@dataclasses.dataclass(frozen=True)
+class Scan(Backend):
+    """Executes a run step by step.
 
-    Returns:
-      The final carry and the outputs `[T, *B, ...]`, in the order of the inputs.
+    A sequence in several calls, each with the carry of the one before, has the bits of one call.
     """
 
-    def step(carry, inputs):
-        z = project(cell, run.weights, inputs)
-        carry = transition(cell, run.weights, run.initial, carry, z, inputs)
-        return carry, emit(cell, run.weights, carry, z, inputs)
+    def __call__(self, cell, run, *, reverse=False):
+        if jax.tree.leaves(run.inputs)[0].shape[0] == 1:
+            return _single_step(cell, run)
+        return _scan(cell, run, reverse)
 
-    return jax.lax.scan(step, run.carry, run.inputs, reverse=reverse)
+
+def _scan(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
+    return jax.lax.scan(functools.partial(one_step, cell, run), run.carry, run.inputs, reverse=reverse)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _single_step(cell: Cell, run: Recurrence) -> tuple[Carry, Any]:
+    """Executes a run of one step by the loop that a run of two has, ended early.
+
+    XLA dissolves a loop of one step, fuses what is left with other things, and so rounds otherwise.
+    """
+    inputs = jax.tree.map(lambda a: jnp.concatenate([a, a]), run.inputs)
+    shapes = jax.eval_shape(lambda: _scan(cell, run._replace(inputs=inputs), False))[1]
+
+    def body(state):
+        t, carry, ys = state
+        x = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, t, keepdims=False), inputs)
+        carry, y = one_step(cell, run, carry, x)
+        return t + 1, carry, jax.tree.map(lambda a, b: jax.lax.dynamic_update_index_in_dim(a, b, t, 0), ys, y)
+
+    end = jax.lax.optimization_barrier(jnp.ones((), jnp.int32))
+    start = (jnp.zeros((), jnp.int32), run.carry, jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), shapes))
+    _, carry, ys = jax.lax.while_loop(lambda state: state[0] < end, body, start)
+    return carry, jax.tree.map(lambda y: y[:1], ys)
+
+
+@_single_step.defjvp
+def _single_step_jvp(cell, primals, tangents):
+    return jax.jvp(lambda run: _scan(cell, run, False), primals, tangents)

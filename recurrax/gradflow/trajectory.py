@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax.cells.cell import Carry, Cell, Params, Projected
-from recurrax.engine.recurrence import Inputs, Recurrence, emit, project, recurrence, transition
+from recurrax.engine.recurrence import (
+    Inputs,
+    Recurrence,
+    emit_all,
+    in_processing_order,
+    project_all,
+    recurrence,
+    states_of_all,
+    transition,
+)
 from recurrax.floats import float_leaves, float_merger
 
 
@@ -40,20 +49,10 @@ def trajectory(
     run = recurrence(cell, params, xs, carry, mask, resets, key)
     if reverse:
         run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-    z = jax.vmap(lambda inputs: project(cell, run.weights, inputs))(run.inputs)
-
-    def step(carry, step_inputs):
-        carry = transition(cell, run.weights, run.initial, carry, *step_inputs)
-        return carry, carry
-
-    _, states = jax.lax.scan(step, run.carry, (z, run.inputs))
+    z = project_all(cell, run)
+    states = states_of_all(cell, run.weights, run.initial, run.carry, z, run.inputs)
     states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, states)
     return Trajectory(run, z, states)
-
-
-def in_processing_order(tree: Any, reverse: bool) -> Any:
-    """Flips the time axis of every leaf where a run is reversed; its own inverse."""
-    return jax.tree.map(lambda a: jnp.flip(a, 0), tree) if reverse else tree
 
 
 def batch_ndim(cell: Cell, path: Trajectory) -> int:
@@ -78,7 +77,7 @@ def _none_of(s: jax.Array) -> jax.Array:
 
 def outputs(cell: Cell, path: Trajectory) -> Any:
     """Returns y_1 to y_T in processing order."""
-    return _emit_all(cell, path, states_after(path))
+    return emit_all(cell, path.run.weights, states_after(path), path.z, path.run.inputs)
 
 
 def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
@@ -94,13 +93,12 @@ def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -
     """
     states = states_after(path)
     merge = float_merger(states)
-    _, pullback = jax.vjp(lambda floats: float_leaves(_emit_all(cell, path, merge(floats))), float_leaves(states))
+
+    def of_floats(floats):
+        return float_leaves(emit_all(cell, path.run.weights, merge(floats), path.z, path.run.inputs))
+
+    _, pullback = jax.vjp(of_floats, float_leaves(states))
     return pullback(cotangents)[0]
-
-
-def _emit_all(cell: Cell, path: Trajectory, states: Carry) -> Any:
-    weights = path.run.weights
-    return jax.vmap(lambda s, z, inputs: emit(cell, weights, s, z, inputs))(states, path.z, path.run.inputs)
 
 
 def step_function(

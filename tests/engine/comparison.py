@@ -25,18 +25,19 @@ def problem(cell, arguments, steps=STEPS):
     """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there."""
     params = cell.init(jax.random.key(0), FEATURES)
     xs = jax.random.normal(jax.random.key(1), (steps, BATCH, FEATURES))
-    start = jax.tree.map(lambda a: a + 0.3, cell.initial_carry(cell.prepare(params), (BATCH,)))
+    start = jax.tree.map(lambda a: a + jnp.asarray(0.3, a.dtype), cell.initial_carry(cell.prepare(params), (BATCH,)))
     arguments = {name: jnp.asarray(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
 
     def loss(params, xs, carry, **how):
         carry, ys = unroll(cell, params, xs, carry, **arguments, **how)
         weights = jnp.cos(jnp.arange(ys.size, dtype=xs.dtype)).reshape(ys.shape)
-        return jnp.sum(weights * jnp.sin(ys)) + sum(jnp.sum(jnp.cos(2 * leaf)) for leaf in jax.tree.leaves(carry))
+        parts = [part for leaf in jax.tree.leaves(carry) for part in (leaf.real, leaf.imag)]
+        return jnp.sum(weights * jnp.sin(ys)) + sum(jnp.sum(jnp.cos(2 * part + 0.1)) for part in parts)
 
     point = (params, xs, start)
     leaves, treedef = jax.tree.flatten(point)
     keys = jax.random.split(jax.random.key(2), len(leaves))
-    direction = [jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    direction = [jax.random.normal(key, leaf.shape, leaf.dtype) for key, leaf in zip(keys, leaves, strict=True)]
     return loss, point, treedef.unflatten(direction)
 
 

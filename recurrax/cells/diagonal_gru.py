@@ -1,0 +1,94 @@
+"""The gated recurrent unit whose units do not see each other."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.nn import sigmoid
+from jaxtyping import Array, Float
+
+from recurrax import checks
+from recurrax.cells.cell import Cell, dot
+from recurrax.cells.gru import GRUCarry, GRUGates
+from recurrax.initializers import (
+    Chrono,
+    Gaussian,
+    Initializer,
+    Uniform,
+    Zeros,
+    check_forget_bias,
+    check_initializers,
+    memory_biases,
+)
+
+
+class DiagonalGRUParams(NamedTuple):
+    """Parameters of `DiagonalGRU`, gates side by side in the order r, z, n."""
+
+    w_x: Float[Array, "D 3*H"]
+    u: Float[Array, "3*H"]
+    b: Float[Array, "3*H"] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class DiagonalGRU(Cell):
+    """Gated recurrent unit with diagonal recurrent weights (ParaGRU of Danieli et al. 2025).
+
+        r, z = sigmoid(W x_t + u * h_{t-1} + b)         h_t = (1 - z) * h_{t-1} + z * n
+        n = tanh(W_n x_t + u_n * (r * h_{t-1}) + b_n)
+
+    Its Jacobian is diagonal, so that Newton's method, the executor "newton", runs it over all steps at once.
+
+    Attributes:
+      hidden_size: H.
+      forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
+        number, or `Chrono`.
+      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      input_init, recurrent_init, bias_init: how W, u and b are drawn.
+    """
+
+    hidden_size: int
+    forget_bias: float | Chrono = 0.0
+    use_bias: bool = True
+    input_init: Initializer = Gaussian()
+    recurrent_init: Initializer = Uniform(-1.0, 1.0)
+    bias_init: Initializer = Zeros()
+
+    diagonal = True
+    signed_gates = ("n",)
+
+    def __post_init__(self):
+        checks.positive_int("hidden_size", self.hidden_size)
+        checks.boolean("use_bias", self.use_bias)
+        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+        check_forget_bias(self.forget_bias, self.use_bias)
+
+    def init(self, key, input_size):
+        key_x, key_u, key_b, key_f = jax.random.split(key, 4)
+        h = self.hidden_size
+        forget, _ = memory_biases(self.forget_bias, key_f, h)
+        return DiagonalGRUParams(
+            w_x=self.input_init(key_x, (input_size, 3 * h), gates=3),
+            u=self.recurrent_init(key_u, (3 * h,), gates=3),
+            b=self.bias_init(key_b, (3 * h,), gates=3).at[h : 2 * h].add(-forget) if self.use_bias else None,
+        )
+
+    def initial_carry(self, weights, batch_shape=()):
+        return GRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.u.dtype))
+
+    def project(self, weights, x, key=None):
+        z = x @ weights.w_x
+        return GRUGates(*jnp.split(z if weights.b is None else z + weights.b, 3, axis=-1))
+
+    def gates(self, weights, carry, z, dot=dot):
+        u_r, u_z, u_n = jnp.split(weights.u, 3)
+        r = sigmoid(z.r + u_r * carry.h)
+        return GRUGates(r=r, z=sigmoid(z.z + u_z * carry.h), n=jnp.tanh(z.n + u_n * (r * carry.h)))
+
+    def step(self, weights, carry, z, dot=dot):
+        gate = self.gates(weights, carry, z, dot)
+        return GRUCarry((1 - gate.z) * carry.h + gate.z * gate.n)
+
+    def retention(self, gates):
+        return 1 - gates.z

@@ -1,0 +1,70 @@
+"""Cells that are linear in the carry, over all steps at once."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recurrax import checks
+from recurrax.cells.cell import Carry, Cell
+from recurrax.engine.backend import Backend
+from recurrax.engine.chunks import in_chunks
+from recurrax.engine.linear import linear_recurrence
+from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all, transition
+from recurrax.floats import float_leaves, float_merger, is_float
+
+
+@dataclasses.dataclass(frozen=True)
+class Associative(Backend):
+    """Runs a cell with `linear = True` in O(log T) depth (Martin & Cundy 2018).
+
+    What such a cell adds is its step from a state of zeros, what it multiplies by is how the step changes along a
+    state of ones; masks and resets are part of both. The states are the scan of these maps under composition.
+
+    Attributes:
+      chunk: steps that are run at once, one chunk after the other, for less memory and work; None for all of them.
+    """
+
+    chunk: int | None = None
+
+    def __post_init__(self):
+        if self.chunk is not None:
+            checks.positive_int("chunk", self.chunk)
+
+    def refusal(self, cell, run):
+        if not cell.linear:
+            return "its step is not linear and diagonal in the carry (Cell.linear is False)"
+        if not all(map(is_float, jax.tree.leaves(run.carry))):
+            return "its carry has integer fields, which follow no linear recurrence"
+        return None
+
+    def __call__(self, cell, run, *, reverse=False):
+        if self.chunk is None:
+            return _all_at_once(cell, run, reverse)
+
+        def chunk(carry, inputs):
+            return _all_at_once(cell, run._replace(carry=carry, inputs=inputs), reverse)
+
+        return in_chunks(chunk, run, self.chunk, reverse)
+
+
+def _all_at_once(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
+    run = run._replace(inputs=in_processing_order(run.inputs, reverse))
+    z = project_all(cell, run)
+    with_floats = float_merger(run.carry)
+    start = float_leaves(run.carry)
+
+    def affine_map(z, inputs):
+        """Returns what the step adds and what it multiplies by."""
+
+        def step(floats):
+            return float_leaves(transition(cell, run.weights, run.initial, with_floats(floats), z, inputs))
+
+        zeros, ones = (jax.tree.map(fill, start) for fill in (jnp.zeros_like, jnp.ones_like))
+        return jax.jvp(step, (zeros,), (ones,))
+
+    added, factors = jax.vmap(affine_map)(z, run.inputs)
+    states = with_floats([linear_recurrence(*leaf) for leaf in zip(factors, added, start, strict=True)])
+    final = jax.tree.map(lambda s, first: s[-1] if len(s) else first, states, run.carry)
+    return final, in_processing_order(emit_all(cell, run.weights, states, z, run.inputs), reverse)
