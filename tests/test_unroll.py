@@ -152,6 +152,51 @@ def test_junk_under_the_mask_touches_neither_values_nor_gradients(seed, mask, re
 # ---- masks ----------------------------------------------------------------------------------------------------------
 
 
+class Quotient(NamedTuple):
+    rate: jax.Array
+    weight: jax.Array
+
+
+def ones_to_start(params, batch):
+    return jnp.ones((*batch, 1))
+
+
+def the_state(params, h):
+    return h
+
+
+def with_quotient(params, h, x):
+    """Defined for 0 < x < 2 alone: at 0, 1 / x and the logarithm give inf, and their derivatives too."""
+    h = params.rate * h / x + params.weight * jnp.log(x) + jnp.log(2 - x)
+    return h, h
+
+
+QUOTIENT = from_step(with_quotient, ones_to_start, output=the_state)
+
+
+@pytest.mark.parametrize("junk", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("backend", ["scan", "fused"])
+def test_a_masked_step_sends_no_gradient_back_wherever_the_cell_is_defined(x64, backend, junk):
+    params = Quotient(jnp.array(0.5), jnp.array(0.3))
+    xs = np.random.default_rng(0).uniform(0.5, 1.5, (T, 2, 2, 1))
+    carry = jnp.ones((2, 2, 1))
+    mask = np.ones((T, 2, 2), bool)
+    mask[2:, 0, 1], mask[:2, 1, 0], mask[:, 1, 1] = False, False, False
+
+    def total(params, xs, carry, mask):
+        final, ys = unroll(QUOTIENT, params, xs, carry, mask=mask, backend=backend)
+        return ys.sum() + final.sum()
+
+    gradient = jax.grad(total, argnums=(0, 1, 2))
+    got = gradient(params, jnp.asarray(np.where(mask[..., None], xs, junk)), carry, mask)
+    expected = [gradient(params, jnp.asarray(xs[mask[:, *b], *b]), carry[b], None) for b in np.ndindex(2, 2)]
+    close(got[0], jax.tree.map(lambda *parts: sum(parts), *(part for part, _, _ in expected)))
+    close(got[2].reshape(4, 1), jnp.stack([part for _, _, part in expected]))
+    for b, (_, part, _) in zip(np.ndindex(2, 2), expected, strict=True):
+        close(got[1][mask[:, *b], *b], part)
+    assert not got[1][~mask].any()
+
+
 def test_a_run_that_is_masked_throughout_holds_the_carry_and_gives_zeros():
     run = draw()
     carry, ys = unroll(CELL, run.params, run.xs, run.carry, mask=np.zeros((T, B), bool), resets=np.ones((T, B), bool))

@@ -65,7 +65,7 @@ def recurrence(
     steps = (length, *batch_shape)
     if mask is not None:
         checks.flags("mask", mask, steps, "[T, *B]")
-        xs = jax.tree.map(lambda x: select(mask, x, jnp.zeros_like(x)), xs)
+        xs = _where_steps_exist(mask, xs)
     if resets is not None:
         checks.flags("resets", resets, steps, "[T, *B]")
         resets = resets if mask is None else resets & mask
@@ -160,6 +160,28 @@ def emit_all(cell: Cell, weights: Weights, states: Carry, z: Projected, inputs: 
 def in_processing_order(tree: Any, reverse: bool) -> Any:
     """Flips the time axis of every leaf where a run is reversed; its own inverse."""
     return jax.tree.map(lambda a: jnp.flip(a, 0), tree) if reverse else tree
+
+
+def _where_steps_exist(mask: Bool[Array, "T *B"], xs: Any) -> Any:
+    """Returns the inputs, with one that exists in the place of every one that does not.
+
+    A step under the mask is computed as well, its result is not taken, and the gradient that it gets is zero. So it has
+    to be where the cell has a finite derivative, since 0 * inf is NaN: zeros would not do for a logarithm or a
+    quotient. It gets the first input that exists in its sequence; a sequence without any, that of the first sequence
+    which has one; and where none exists at all, ones.
+    """
+    if not mask.size:
+        return xs
+    some, first = mask.any(0), jnp.argmax(mask, 0)
+
+    def fill(x: jax.Array) -> jax.Array:
+        axes = range(mask.ndim, x.ndim)
+        own = jnp.take_along_axis(x, jnp.expand_dims(first, (0, *axes)), 0)[0]
+        other = own.reshape(-1, *x.shape[mask.ndim :])[jnp.argmax(some)]
+        substitute = jnp.where(some.any(), select(some, own, other), jnp.ones_like(own))
+        return select(mask, x, jax.lax.stop_gradient(substitute))
+
+    return jax.tree.map(fill, xs)
 
 
 def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, ...]]:

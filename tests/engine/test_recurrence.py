@@ -46,11 +46,25 @@ def test_the_output_is_zero_under_the_mask():
     assert not y[0].any() and jnp.isnan(y[1]).all()
 
 
-def test_a_run_has_zero_inputs_and_no_reset_under_the_mask_and_a_key_for_every_step():
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ([[1, 0], [0, 1], [1, 1]], [[1, 4], [1, 4], [5, 6]]),
+        ([[0, 0], [0, 0], [0, 1]], [[6, 6], [6, 6], [6, 6]]),
+        ([[0, 0], [0, 0], [0, 0]], [[1, 1], [1, 1], [1, 1]]),
+    ],
+)
+def test_under_the_mask_stands_the_first_input_that_exists(mask, expected):
+    mask = jnp.array(mask, bool)
+    xs = jnp.where(mask[..., None], jnp.arange(1.0, 7).reshape(3, 2, 1), jnp.nan) * jnp.ones(2)
+    run = recurrence(CELL, PARAMS, xs, None, mask, None, None)
+    np.testing.assert_array_equal(run.inputs.x, np.repeat(np.array(expected)[..., None], 2, -1))
+
+
+def test_a_run_has_no_reset_under_the_mask_and_a_key_for_every_step():
     mask = jnp.array([[True, False], [False, True], [True, True]])
     xs, key = jnp.full((3, 2, 2), 7.0), jax.random.key(3)
     run = recurrence(CELL, PARAMS, xs, None, mask, jnp.ones((3, 2), bool), key)
-    np.testing.assert_array_equal(run.inputs.x[..., 0], 7 * mask.astype(int))
     np.testing.assert_array_equal(run.inputs.reset, mask)
     for t in range(3):
         assert run.inputs.key[t] == jax.random.fold_in(key, t)
