@@ -39,3 +39,13 @@ def at_least_float32(a: jax.Array) -> jax.Array:
     """Widens float16 and bfloat16, in which long sums stall; leaves everything else alone."""
     narrow = jnp.issubdtype(a.dtype, jnp.floating) and jnp.finfo(a.dtype).bits < 32
     return a.astype(jnp.float32) if narrow else a
+
+
+def widened(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Returns a pytree with floats of at least 32 bits, and the function that takes it back; both lose nothing."""
+    dtypes = jax.tree.map(lambda a: a.dtype, tree)
+
+    def narrow(wide: Any) -> Any:
+        return jax.tree.map(lambda a, dtype: a if a.dtype == dtype else a.astype(dtype), wide, dtypes)
+
+    return jax.tree.map(at_least_float32, tree), narrow

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.recurrence import Executor, Inputs, Recurrence
-from recurrax.floats import at_least_float32
+from recurrax.floats import widened
 
 
 def checkpointed(execute: Executor, every: int) -> Executor:
@@ -20,7 +20,7 @@ def checkpointed(execute: Executor, every: int) -> Executor:
 
     def execute_in_chunks(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
         # The gradient of the weights is summed up over chunks, in float32 at least.
-        wide, narrow = _widened((run.weights, run.initial))
+        wide, narrow = widened((run.weights, run.initial))
 
         def chunk(carry: Carry, wide: Any, inputs: Inputs) -> tuple[Carry, Any]:
             weights, initial = narrow(wide)
@@ -129,9 +129,3 @@ def _slice(tree: Any, begin: int, end: int) -> Any:
 
 def _without_gradient(carry: Carry) -> Carry:
     return jax.tree.map(jax.lax.stop_gradient, carry)
-
-
-def _widened(tree: Any) -> tuple[Any, Any]:
-    """Returns a pytree with floats of at least 32 bits, and the function that takes it back; both lose nothing."""
-    dtypes = jax.tree.map(lambda a: a.dtype, tree)
-    return jax.tree.map(at_least_float32, tree), lambda wide: jax.tree.map(lambda a, d: a.astype(d), wide, dtypes)

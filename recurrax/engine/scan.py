@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +10,8 @@ import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
-from recurrax.engine.recurrence import Recurrence, one_step
+from recurrax.engine.recurrence import Inputs, Recurrence, one_step
+from recurrax.floats import widened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,22 @@ class Scan(Backend):
 
 
 def _scan(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
-    return jax.lax.scan(functools.partial(one_step, cell, run), run.carry, run.inputs, reverse=reverse)
+    return jax.lax.scan(_stepper(cell, run), run.carry, run.inputs, reverse=reverse)
+
+
+def _stepper(cell: Cell, run: Recurrence) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
+    """Returns one step of the loop.
+
+    A scan sums up the gradient of what all steps share, the weights and what resets restore, in its own dtype: so they
+    are wide outside, and narrow again in each step.
+    """
+    wide, narrow = widened((run.weights, run.initial))
+
+    def step(carry, inputs):
+        weights, initial = narrow(wide)
+        return one_step(cell, run._replace(weights=weights, initial=initial), carry, inputs)
+
+    return step
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -37,11 +54,12 @@ def _single_step(cell: Cell, run: Recurrence) -> tuple[Carry, Any]:
     """
     inputs = jax.tree.map(lambda a: jnp.concatenate([a, a]), run.inputs)
     shapes = jax.eval_shape(lambda: _scan(cell, run._replace(inputs=inputs), False))[1]
+    step = _stepper(cell, run)
 
     def body(state):
         t, carry, ys = state
         x = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, t, keepdims=False), inputs)
-        carry, y = one_step(cell, run, carry, x)
+        carry, y = step(carry, x)
         return t + 1, carry, jax.tree.map(lambda a, b: jax.lax.dynamic_update_index_in_dim(a, b, t, 0), ys, y)
 
     end = jax.lax.optimization_barrier(jnp.ones((), jnp.int32))

@@ -3,9 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import LSTM
+from recurrax import LSTM, RNN, unroll
 from recurrax.engine.recurrence import Inputs, emit, project, recurrence, transition
 from recurrax.engine.scan import scan
+from recurrax.initializers import Zeros
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -31,3 +32,16 @@ def test_scan_takes_inputs_that_are_a_pytree_with_nothing_beside_them():
     run = recurrence(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
     assert run.inputs == Inputs(run.inputs.x, None, None, None)
     assert scan(cell, run)[1].shape == (4, 3)
+
+
+def test_gradients_in_half_precision_are_summed_up_in_float32():
+    """A bias that every step adds to its output: its gradient is the number of steps, which bfloat16 ends at 256."""
+    cell = RNN(3, activation="identity", recurrent_init=Zeros())
+    for dtype in (jnp.bfloat16, jnp.float16):
+        params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 2))
+        xs = jnp.zeros((4096, 1, 2), dtype)
+
+        def total(params):
+            return jnp.sum(unroll(cell, params, xs, backend="scan")[1].astype(jnp.float32))
+
+        np.testing.assert_array_equal(jax.grad(total)(params).b, 4096)
