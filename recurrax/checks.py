@@ -16,6 +16,14 @@ def positive_int(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be at least 1, got {value}.")
 
 
+def size(name: str, value: Any) -> None:
+    """Raises unless `value` is an integer of at least 0, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    if value < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}.")
+
+
 def finite(name: str, value: Any) -> None:
     """Raises unless `value` is a finite real number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

@@ -108,3 +108,14 @@ def test_shapes_are_compared_leaf_by_leaf():
 def test_another_structure_is_named_with_both(got):
     with pytest.raises(TypeError, match=r"carry has another structure than LSTM\(4\) expects: got .*, expected .*Pair"):
         checks.same_shapes("carry", got, Pair(jnp.zeros(2), None), "LSTM(4)")
+
+
+@pytest.mark.parametrize("value", [0, 3, np.int64(3)])
+def test_sizes_pass(value):
+    checks.size("size", value)
+
+
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError), ("1", TypeError)])
+def test_what_is_no_size_is_named(value, error):
+    with pytest.raises(error, match=f"size must be .*, got {value!r}"):
+        checks.size("size", value)

@@ -83,6 +83,7 @@ class GRU(Cell):
         check_forget_bias(self.forget_bias, self.use_bias)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_h, key_b, key_n, key_f = jax.random.split(key, 5)
         h = self.hidden_size
         forget, _ = memory_biases(self.forget_bias, key_f, h)

@@ -76,6 +76,7 @@ class LSTM(Cell):
         check_forget_bias(self.forget_bias, self.use_bias)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_h, key_b, key_f = jax.random.split(key, 4)
         h = self.hidden_size
         return LSTMParams(

@@ -60,6 +60,7 @@ class RNN(Cell):
         activation(self.activation)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_h, key_b = jax.random.split(key, 3)
         h = self.hidden_size
         return RNNParams(

@@ -189,6 +189,15 @@ def test_parameters_are_drawn_in_the_default_dtype_and_by_the_key_alone(cell):
     assert {leaf.dtype for leaf in jax.tree.leaves(wide)} == {jnp.dtype("float64")}
 
 
+@pytest.mark.parametrize(
+    ("size", "error"), [(-1, ValueError), (3.0, TypeError), ("3", TypeError), (None, TypeError), (True, TypeError)]
+)
+@every_cell
+def test_a_wrong_input_size_is_named(cell, size, error):
+    with pytest.raises(error, match=r"^input_size must be .*, got"):
+        cell.init(jax.random.key(0), size)
+
+
 @every_cell
 def test_batch_axes_of_any_number_agree(x64, cell):
     params, xs, carry = draw(cell, 5, (2, 2))
