@@ -98,11 +98,12 @@ class StepCell(Cell):
 
     def initial_carry(self, weights, batch_shape=()):
         carry = self.initial_carry_function(weights, batch_shape)
+        checks.arrays("initial_carry", carry)
         if self.output_function is not None:
             return carry
         specs, treedef = self.example
         x = treedef.unflatten([jax.ShapeDtypeStruct((*batch_shape, *s.shape), s.dtype) for s in specs])
-        _, y = jax.eval_shape(self.step_function, weights, carry, x)
+        _, y = jax.eval_shape(self._carry_and_y, weights, carry, x)
         return StepCarry(carry, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), y))
 
     def project(self, weights, x, key=None):
@@ -110,8 +111,14 @@ class StepCell(Cell):
 
     def step(self, weights, carry, z, dot=dot):
         if self.output_function is not None:
-            return self.step_function(weights, carry, z)[0]
-        return StepCarry(*self.step_function(weights, carry.carry, z))
+            return self._carry_and_y(weights, carry, z)[0]
+        return StepCarry(*self._carry_and_y(weights, carry.carry, z))
+
+    def _carry_and_y(self, weights, carry, x):
+        both = self.step_function(weights, carry, x)
+        if not isinstance(both, (tuple, list)) or len(both) != 2:
+            raise TypeError(f"step must return a pair, (carry, y), got {both!r}.")
+        return both
 
     def output(self, weights, carry, z):
         if self.output_function is None:

@@ -141,6 +141,22 @@ def test_a_flax_cell_becomes_a_cell_and_equals_ours_with_its_weights():
     np.testing.assert_allclose(h, carry.h, atol=1e-6)
 
 
+def state_alone(params, h, x):
+    return params.rate * h + x
+
+
+def a_number(params, batch):
+    return 0.0
+
+
+@pytest.mark.parametrize("rest", [{"output": state}, {"example": EXAMPLE}])
+def test_what_the_functions_return_wrongly_is_named(rest):
+    with pytest.raises(TypeError, match=r"step must return a pair, \(carry, y\), got"):
+        unroll(from_step(state_alone, zeros, **rest), PARAMS, jnp.ones((3, 2, 1)))
+    with pytest.raises(TypeError, match="initial_carry must be an array, got 0.0 of type float"):
+        unroll(from_step(leaky_sum, a_number, **rest), PARAMS, jnp.ones((3, 2, 1)))
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
