@@ -44,6 +44,8 @@ def _per_gate(draw, key: jax.Array, shape: tuple[int, ...], gates: int) -> jax.A
 
 def _orthogonal(gain: float, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Draws in float32 what is narrower, since QR knows no half precision."""
+    if len(shape) < 2:
+        raise ValueError(f"shape must have at least two axes for an orthogonal matrix, got {shape}; it draws no bias.")
     wide = jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
     return orthogonal(gain)(key, shape, wide).astype(dtype)
 

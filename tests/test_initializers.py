@@ -120,7 +120,7 @@ def test_a_bias_is_drawn_in_its_shape_or_refused(init):
     if init in FOR_BIASES:
         assert jax.eval_shape(draw).shape == (8,)
     else:
-        with pytest.raises(ValueError, match="shape"):
+        with pytest.raises(ValueError, match=r"got (shape )?\(\d,\)"):
             jax.eval_shape(draw)
 
 

@@ -80,10 +80,17 @@ def gradient_norms(
       TypeError, ValueError: as `recurrax.unroll`, and where `loss` does not return a real scalar.
     """
     check_cell(cell)
+    check_loss(loss)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
     dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
     return _backward(cell, reverse, path, dys, dlast)
+
+
+def check_loss(loss: Any) -> None:
+    """Raises a TypeError unless `loss` is a function."""
+    if not callable(loss):
+        raise TypeError(f"loss must be a function, (ys, final carry) -> scalar, got {loss!r}.")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import by_field, float_leaves
-from recurrax.gradflow.gradient_norms import forward, loss_gradient, state_cotangents
+from recurrax.gradflow.gradient_norms import check_loss, forward, loss_gradient, state_cotangents
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
 from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, step_function
 
@@ -60,6 +60,7 @@ def path_norms(
       Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
     """
     check_cell(cell)
+    check_loss(loss)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
     dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))

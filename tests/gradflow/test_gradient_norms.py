@@ -133,6 +133,14 @@ def test_a_loss_that_is_no_real_scalar_is_named(bad):
         gradflow.gradient_norms(cell, cell.init(jax.random.key(0), FEATURES), sequences(), bad)
 
 
+@pytest.mark.parametrize("measure", [gradflow.gradient_norms, gradflow.path_norms])
+@pytest.mark.parametrize("bad", [None, 1.0])
+def test_a_loss_that_is_no_function_is_named(measure, bad):
+    cell = RNN(3)
+    with pytest.raises(TypeError, match=r"loss must be a function, .* got"):
+        measure(cell, cell.init(jax.random.key(0), FEATURES), sequences(), bad)
+
+
 def test_a_hundred_thousand_steps_stay_finite():
     cell = LSTM(16)
     params = cell.init(jax.random.key(0), FEATURES)
