@@ -5,8 +5,11 @@ from recurrax.cells.cell import Cell
 from recurrax.cells.gru import GRU
 from recurrax.cells.lstm import LSTM
 from recurrax.cells.rnn import RNN
+from recurrax.engine.associative import Associative
+from recurrax.engine.backend import Backend
+from recurrax.engine.newton import Newton
 from recurrax.from_step import from_step
-from recurrax.unroll import explain, length_mask, unroll
+from recurrax.unroll import convergence, explain, length_mask, unroll
 
 __version__ = "0.1.0"
 
@@ -14,7 +17,11 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Associative",
+    "Backend",
     "Cell",
+    "Newton",
+    "convergence",
     "explain",
     "from_step",
     "gradflow",

@@ -16,6 +16,7 @@ from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.backend import Backend
 from recurrax.engine.choice import BACKENDS, Choice, choose
 from recurrax.engine.chunks import checkpointed, truncated
+from recurrax.engine.newton import Convergence, Newton
 from recurrax.engine.recurrence import Executor, Recurrence, check_kinds, recurrence
 
 
@@ -56,7 +57,10 @@ def unroll(
         - "scan": step by step.
         - "fused": derivatives of all that need not wait for the carry are taken for all steps at once. Values are those
           of "scan", to the bit where no derivative is taken.
-        With both, a sequence in several calls, each with the carry of the one before, has the bits of one call.
+        - "associative": all steps at once, for cells that are linear in the carry.
+        - "newton": all steps at once, by iteration, for any cell; see `convergence`.
+        With the first two, a sequence in several calls, each with the carry of the one before, has the bits of one
+        call. The last two have settings: give an instance of `recurrax.Associative` or `recurrax.Newton`.
       checkpoint_every: keep the state at every so many steps only and run the steps between again when a gradient needs
         them; "sqrt" for the square root of T. Memory for T steps falls from T to T / k + k, at one more forward pass.
       truncate_every: steps k after which gradients are cut off (truncated backpropagation through time); or `(k1, k2)`:
@@ -180,7 +184,7 @@ def explain(
 
     >>> cell = LSTM(hidden_size=8)
     >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))
-    fused: weight gradients of all steps in one product
+    fused: inputs projected, and weight gradients summed up, for all steps at once
     steps 20, batch (4,); carry h float32[4, 8], c float32[4, 8]; ys y float32[20, 4, 8]
 
     Raises:
@@ -201,6 +205,54 @@ def explain(
     steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
     backend, reason, refused = choices[0]
     return Explanation(backend.name, reason, refused, steps, tuple(batch_shape), final, ys)
+
+
+def convergence(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry | None = None,
+    *,
+    mask: Bool[Array, "T *B"] | None = None,
+    resets: Bool[Array, "T *B"] | None = None,
+    reverse: bool = False,
+    key: jax.Array | None = None,
+    backend: str | Newton = "newton",
+) -> Convergence:
+    """Tells how Newton's method does on a run: iterations, residual, and whether that is within the tolerance.
+
+    >>> cell = LSTM(hidden_size=8)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> report = convergence(cell, params, jnp.ones((20, 4, 3)), backend=Newton(jacobian="diagonal"))
+    >>> bool(report.converged), int(report.iterations) < 20
+    (True, True)
+
+    Args:
+      cell: the cell.
+      params: its parameters.
+      xs: as in `unroll`, at least one step.
+      carry: as in `unroll`.
+      mask: as in `unroll`.
+      resets: as in `unroll`.
+      reverse: as in `unroll`.
+      key: as in `unroll`.
+      backend: the settings to try, an instance of `Newton`; "newton" for the default ones.
+
+    Raises:
+      TypeError, ValueError: as `unroll`.
+    """
+    if not (backend == "newton" or isinstance(backend, Newton)):
+        raise TypeError(f"backend must be 'newton' or an instance of recurrax.Newton, got {backend!r}.")
+    how = _how(cell, backend, None, None)
+    check_kinds(params, xs, carry, mask, resets, reverse, key)
+    return _convergence(cell, how, reverse, params, xs, carry, mask, resets, key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _convergence(cell, how, reverse, params, xs, carry, mask, resets, key):
+    run = recurrence(cell, params, xs, carry, mask, resets, key)
+    newton = choose(cell, run, how.backend).backend
+    return newton.convergence(cell, run, reverse=reverse)
 
 
 def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:

@@ -65,6 +65,7 @@ class DiagonalGRU(Cell):
         check_forget_bias(self.forget_bias, self.use_bias)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_u, key_b, key_f = jax.random.split(key, 4)
         h = self.hidden_size
         forget, _ = memory_biases(self.forget_bias, key_f, h)

@@ -65,6 +65,7 @@ class IndRNN(Cell):
         activation(self.activation)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_u, key_b = jax.random.split(key, 3)
         h = self.hidden_size
         return IndRNNParams(

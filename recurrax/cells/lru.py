@@ -85,6 +85,7 @@ class LRU(Cell):
         checks.positive("max_phase", self.max_phase)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         keys = jax.random.split(key, 6)
         h, o = self.hidden_size, self.output_size or self.hidden_size
         # Away from the ends by one part in a million: log(0) at radius 0 and at phase 0, no decay at radius 1.
@@ -103,7 +104,8 @@ class LRU(Cell):
     def prepare(self, params, *, key=None, batch_shape=()):
         # There is no complex number of half precision.
         nu, theta = (jnp.exp(at_least_float32(a)) for a in (params.log_nu, params.log_theta))
-        return LRUWeights(decay=jnp.exp(-nu + 0j) * jax.lax.complex(jnp.cos(theta), jnp.sin(theta)), params=params)
+        radius = jnp.exp(-nu)
+        return LRUWeights(decay=jax.lax.complex(radius * jnp.cos(theta), radius * jnp.sin(theta)), params=params)
 
     def initial_carry(self, weights, batch_shape=()):
         return LRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.decay.dtype))

@@ -85,6 +85,7 @@ class MinGRU(Cell):
         _check(self)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_b, key_f = jax.random.split(key, 3)
         h = self.hidden_size
         forget, _ = memory_biases(self.forget_bias, key_f, h)
@@ -165,6 +166,7 @@ class MinLSTM(Cell):
         _check(self)
 
     def init(self, key, input_size):
+        checks.size("input_size", input_size)
         key_x, key_b, key_f = jax.random.split(key, 3)
         h = self.hidden_size
         forget, write = memory_biases(self.forget_bias, key_f, h)

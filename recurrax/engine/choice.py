@@ -1,6 +1,5 @@
 """Which executor runs: what was asked for, or the rule that measurements made."""
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import jax
 from recurrax.cells.cell import Cell
 from recurrax.engine.associative import Associative
 from recurrax.engine.backend import Backend
-from recurrax.engine.fused import Fused, step_size
+from recurrax.engine.fused import Fused, StepSize, step_size
 from recurrax.engine.newton import Newton
 from recurrax.engine.recurrence import Recurrence
 from recurrax.engine.scan import Scan
@@ -33,12 +32,7 @@ class Facts(NamedTuple):
     device: str
     """"cpu", "gpu" or "tpu"."""
     steps: int
-    batch: int
-    """Examples."""
-    products: int
-    """Products with a weight in a step."""
-    projected: int
-    """Arrays that a step is given of its input: 4 for an LSTM, one per gate."""
+    step: StepSize
     linear: bool = False
     """Whether the cell is linear and diagonal in the carry."""
     diagonal: bool = False
@@ -55,15 +49,33 @@ class Rule(NamedTuple):
 
 RULES = (
     Rule(lambda f: f.steps <= 1, "scan", "a single step"),
-    Rule(lambda f: f.products == 0, "scan", "no product in the step goes through dot, so there is nothing to defer"),
     Rule(
-        lambda f: f.device == "cpu" and f.batch > (16 if f.projected > 3 else 96),
-        "scan",
-        "a large batch on a CPU, where keeping more costs more than it saves",
+        lambda f: f.device != "cpu" and f.linear and f.steps >= 64,
+        "associative",
+        "a linear cell on a device that does many things at once",
     ),
-    Rule(lambda f: True, "fused", "weight gradients of all steps in one product"),
+    Rule(
+        lambda f: f.device != "cpu" and f.diagonal and f.steps >= 1024,
+        "newton",
+        "a diagonal cell over many steps on a device that does many things at once",
+    ),
+    Rule(
+        lambda f: f.step.products == 0 and not f.step.projects,
+        "scan",
+        "neither does project compute anything nor does a product in the step go through dot: nothing to do at once",
+    ),
+    Rule(
+        lambda f: (
+            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights <= 16 * f.step.projected
+        ),
+        "scan",
+        "a large batch on a CPU: what would be kept leaves the cache, and weights are small beside it",
+    ),
+    Rule(lambda f: True, "fused", "inputs projected, and weight gradients summed up, for all steps at once"),
 )
-"""The first rule that applies, and whose executor does not refuse, decides. See `benchmarks/README.md`."""
+"""The first rule that applies, and whose executor does not refuse, decides.
+
+`benchmarks/README.md` has the measurements, `python -m benchmarks.executors` makes them."""
 
 
 def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
@@ -90,8 +102,6 @@ def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:
-    x = jax.tree.leaves(run.inputs.x)[0]
-    steps, *batch = x.shape[: x.ndim - cell.input_ndim]
-    products, projected = step_size(cell, run)
+    steps = len(jax.tree.leaves(run.inputs.x)[0])
     diagonal = cell.diagonal or cell.linear
-    return Facts(jax.default_backend(), steps, math.prod(batch), products, projected, cell.linear, diagonal)
+    return Facts(jax.default_backend(), steps, step_size(cell, run), cell.linear, diagonal)

@@ -24,7 +24,7 @@ from jax.core import Tracer
 
 from recurrax.cells.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.backend import Backend
-from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, project_all, transition
+from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, over_steps, project_all, transition
 from recurrax.engine.scan import Scan
 from recurrax.engine.sums import Piece, pieces
 from recurrax.floats import at_least_float32, float_leaves, float_merger, is_float
@@ -72,12 +72,31 @@ def _hoisted(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
     return final, emit_all(cell, run.weights, states, z, flags)
 
 
-def step_size(cell: Cell, run: Recurrence) -> tuple[int, int]:
-    """Returns how many products with a weight a step has, and how many arrays it is given of its input."""
-    shapes = _shapes(cell, run)
-    count: list[int] = []
-    jax.eval_shape(lambda *state: count.append(len(_products(cell, *state))), *shapes)
-    return count[0], len(jax.tree.leaves(shapes[2]))
+class StepSize(NamedTuple):
+    """What decides how much there is to gain."""
+
+    products: int
+    """Products with a weight in a step."""
+    projects: bool
+    """Whether anything is computed of the input alone."""
+    projected: int
+    """Numbers that a step is given of its input, for all examples."""
+    weights: int
+    """Numbers in the weights."""
+
+
+def step_size(cell: Cell, run: Recurrence) -> StepSize:
+    """Returns the size of a step."""
+    weights, carry, z = _shapes(cell, run)
+    counts: list[int] = []
+    jax.eval_shape(lambda *state: counts.append(len(_products(cell, *state))), weights, carry, z)
+    projection = jax.make_jaxpr(lambda run: project_all(cell, run))(run)
+    return StepSize(
+        products=counts[0],
+        projects=bool(projection.eqns),
+        projected=sum(a.size for a in jax.tree.leaves(z)) // max(1, len(jax.tree.leaves(run.inputs)[0])),
+        weights=sum(a.size for a in float_leaves(run.weights)),
+    )
 
 
 def _refusal(cell: Cell, run: Recurrence) -> str | None:
@@ -115,7 +134,7 @@ def _states(
         carry = transition(cell, weights, initial, carry, *step_inputs)
         return carry, carry
 
-    return jax.lax.scan(step, carry, (z, flags), reverse=reverse)
+    return over_steps(step, carry, (z, flags), reverse=reverse)
 
 
 @_states.defjvp
@@ -154,7 +173,7 @@ def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> t
         return d_carry, d_carry
 
     steps = (pushforwards, z, d_z, taps)
-    d_final, d_states = jax.lax.scan(push, d_carry, steps, reverse=reverse)
+    d_final, d_states = over_steps(push, d_carry, steps, reverse=reverse)
     return (final, states), (_all_tangents(final, d_final), _all_tangents(states, d_states))
 
 
@@ -207,7 +226,7 @@ def _linearized(cell, reverse, factors, parts, weights, initial, carry, z, flags
         unique, layout = _without_repeats((new, operands, pushforward))
         return new, unique
 
-    final, unique = jax.lax.scan(step, carry, (z, flags), reverse=reverse)
+    final, unique = over_steps(step, carry, (z, flags), reverse=reverse)
     treedef, places = layout
     states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
     return final, states, operands, pushforwards

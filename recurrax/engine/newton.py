@@ -19,6 +19,7 @@ from recurrax.engine.recurrence import (
     Recurrence,
     emit_all,
     in_processing_order,
+    over_steps,
     project_all,
     states_of_all,
     transition,
@@ -140,7 +141,7 @@ def _states_jvp(cell: Cell, how: Newton, primals: tuple, tangents: tuple) -> tup
             d_carry = jax.jvp(one, (before,), (d_carry,))[1] + added
             return d_carry, d_carry
 
-        _, d_states = jax.lax.scan(push, system.pack(d_carry), (before, z, flags, added))
+        _, d_states = over_steps(push, system.pack(d_carry), (before, z, flags, added))
     return states, system.unpack(d_states)
 
 

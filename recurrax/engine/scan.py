@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
-from recurrax.engine.recurrence import Inputs, Recurrence, one_step
+from recurrax.engine.recurrence import Inputs, Recurrence, one_step, over_steps
 from recurrax.floats import widened
 
 
@@ -28,7 +28,7 @@ class Scan(Backend):
 
 
 def _scan(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
-    return jax.lax.scan(_stepper(cell, run), run.carry, run.inputs, reverse=reverse)
+    return over_steps(_stepper(cell, run), run.carry, run.inputs, reverse=reverse)
 
 
 def _stepper(cell: Cell, run: Recurrence) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:

@@ -70,6 +70,9 @@ def draw(cell, length, batch=(), dtype=None):
 
     def noisy(scale, tree):
         def noise(a):
+            if np.iscomplexobj(a):
+                noisy_a = np.asarray(a) + scale * (rng.normal(size=a.shape) + 1j * rng.normal(size=a.shape))
+                return jnp.asarray(noisy_a, a.dtype)
             return jnp.asarray(np.asarray(a, np.float64) + scale * rng.normal(size=a.shape), dtype)
 
         return jax.tree.map(noise, tree)
@@ -168,11 +171,16 @@ def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, cell, dty
     params, xs, carry = draw(cell, 13, (3,), dtype=dtype)
     mask, resets = flags(0.7, (13, 3), 1), flags(0.2, (13, 3), 2)
     final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
-    assert {leaf.dtype for leaf in jax.tree.leaves((final, ys))} == {jnp.dtype(dtype)}
-    assert {leaf.dtype for leaf in jax.tree.leaves(cell.initial_carry(cell.prepare(params)))} == {jnp.dtype(dtype)}
+    complex_dtype = jnp.dtype("complex128" if dtype == "float64" else "complex64")
+
+    def expected(leaf):
+        return complex_dtype if jnp.iscomplexobj(leaf) else jnp.dtype(dtype)
+
+    for leaf in jax.tree.leaves((final, ys, cell.initial_carry(cell.prepare(params)))):
+        assert leaf.dtype == expected(leaf)
 
     def wide(tree):
-        return jax.tree.map(lambda a: jnp.asarray(np.asarray(a, np.float64)), tree)
+        return jax.tree.map(lambda a: jnp.asarray(np.asarray(a, complex if jnp.iscomplexobj(a) else float)), tree)
 
     exact = unroll(cell, wide(params), wide(xs), wide(carry), mask=mask, resets=resets)
     close(wide((final, ys)), exact, rtol=0, atol=30 * float(jnp.finfo(dtype).eps))
@@ -246,7 +254,7 @@ def test_an_empty_batch_gives_empty_results_and_zero_gradients(cell):
 
     def total(params):
         final, ys = unroll(cell, params, xs, carry, mask=flags(0.5, (4, 0), 0), resets=flags(0.5, (4, 0), 0))
-        return ys.sum() + sum(leaf.sum() for leaf in jax.tree.leaves(final)), (final, ys)
+        return ys.sum() + sum(leaf.real.sum() for leaf in jax.tree.leaves(final)), (final, ys)
 
     gradient, (final, ys) = jax.grad(total, has_aux=True)(params)
     assert {leaf.shape for leaf in jax.tree.leaves(final)} == {leaf.shape for leaf in jax.tree.leaves(carry)}
@@ -361,6 +369,36 @@ def test_retention_is_a_share_of_the_state_or_absent(cell):
     if kept is not None:
         assert kept.shape == gates[0].shape
         assert (kept > 0).all() and (kept < 1).all()
+
+
+@every_cell
+def test_a_cell_that_says_so_is_diagonal_and_linear(x64, cell):
+    params, xs, carry = draw(cell, 1, (2,))
+    if not (cell.diagonal or cell.linear):
+        return
+
+    def step(carry):
+        return one_step(cell, params, xs[0], carry)
+
+    _, along_ones = jax.jvp(step, (carry,), (jax.tree.map(jnp.ones_like, carry),))
+    leaves, treedef = jax.tree.flatten(carry)
+    for n, leaf in enumerate(leaves):
+        for unit in range(leaf.shape[-1]):
+            direction = [
+                jnp.zeros_like(a) if m != n else a.at[..., unit].set(1)
+                for m, a in enumerate(map(jnp.zeros_like, leaves))
+            ]
+            _, change = jax.jvp(step, (carry,), (treedef.unflatten(direction),))
+            own = jax.tree.leaves(change)[n][..., unit]
+            close(own, jax.tree.leaves(along_ones)[n][..., unit], rtol=1e-12, atol=1e-15)
+            others = [a if m != n else a.at[..., unit].set(0) for m, a in enumerate(jax.tree.leaves(change))]
+            assert not any(a.any() for a in others), "a unit depends on another one"
+    if cell.linear:
+        other = jax.tree.map(lambda a: 3 * a + 1, carry)
+        _, there = jax.jvp(step, (other,), (jax.tree.map(jnp.ones_like, carry),))
+        close(there, along_ones, rtol=1e-12, atol=1e-15)
+        straight = jax.tree.map(lambda s, a, c, o: s + a * (o - c), step(carry), along_ones, carry, other)
+        close(step(other), straight, rtol=1e-12, atol=1e-12)
 
 
 @every_cell

@@ -2,20 +2,33 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from recurrax import LSTM, explain, from_step
+from recurrax import LSTM, explain, from_step, unroll
 from recurrax.engine.choice import BACKENDS, RULES, Facts
+from recurrax.engine.fused import StepSize, step_size
+from recurrax.engine.recurrence import recurrence
+
+LSTM_64x128 = StepSize(products=1, projects=True, projected=64 * 4 * 128, weights=2 * 4 * 128**2)
+RNN_64x128 = StepSize(products=1, projects=True, projected=64 * 128, weights=2 * 128**2)
+LSTM_32x512 = StepSize(products=1, projects=True, projected=32 * 4 * 512, weights=2 * 4 * 512**2)
+LRU_32x128 = StepSize(products=0, projects=True, projected=32 * 128, weights=128**2)
+NOTHING = StepSize(products=0, projects=False, projected=32, weights=100)
 
 
 @pytest.mark.parametrize(
     ("facts", "backend"),
     [
-        (Facts("cpu", steps=1, batch=32, products=1, projected=1), "scan"),
-        (Facts("cpu", steps=100, batch=32, products=0, projected=1), "scan"),
-        (Facts("cpu", steps=100, batch=16, products=2, projected=4), "fused"),
-        (Facts("cpu", steps=100, batch=32, products=1, projected=4), "scan"),
-        (Facts("cpu", steps=100, batch=64, products=1, projected=3), "fused"),
-        (Facts("cpu", steps=100, batch=128, products=1, projected=1), "scan"),
-        (Facts("gpu", steps=100, batch=128, products=1, projected=4), "fused"),
+        (Facts("cpu", 1, LSTM_64x128), "scan"),
+        (Facts("cpu", 100, NOTHING), "scan"),
+        (Facts("cpu", 128, LSTM_64x128), "scan"),
+        (Facts("cpu", 50, LSTM_64x128), "fused"),
+        (Facts("cpu", 128, RNN_64x128), "fused"),
+        (Facts("cpu", 512, LSTM_32x512), "fused"),
+        (Facts("gpu", 128, LSTM_64x128), "fused"),
+        (Facts("cpu", 4096, LRU_32x128, linear=True, diagonal=True), "fused"),
+        (Facts("gpu", 4096, LRU_32x128, linear=True, diagonal=True), "associative"),
+        (Facts("gpu", 16, LRU_32x128, linear=True, diagonal=True), "fused"),
+        (Facts("gpu", 4096, LRU_32x128, diagonal=True), "newton"),
+        (Facts("gpu", 100, LRU_32x128, diagonal=True), "fused"),
     ],
 )
 def test_rules(facts, backend):
@@ -24,7 +37,24 @@ def test_rules(facts, backend):
 
 def test_some_rule_applies_to_everything():
     assert all(rule.backend in BACKENDS for rule in RULES)
-    assert RULES[-1].applies(Facts("tpu", steps=0, batch=0, products=0, projected=0))
+    assert RULES[-1].applies(Facts("tpu", 0, StepSize(0, False, 0, 0)))
+
+
+def test_a_backend_is_a_name_or_an_instance():
+    cell = LSTM(3)
+    params = cell.init(jax.random.key(0), 2)
+    for backend in BACKENDS.values():
+        if backend.name != "associative":
+            named, given = (explain(cell, params, jnp.ones((5, 2)), backend=b) for b in (backend.name, backend))
+            assert named == given
+    with pytest.raises(ValueError, match="backend must be one of 'auto', 'scan', 'fused', .*, got 'fast'"):
+        unroll(cell, params, jnp.ones((5, 2)), backend="fast")
+
+
+def test_the_size_of_a_step():
+    cell = LSTM(3)
+    size = explain_size(cell, jnp.ones((5, 4, 2)))
+    assert size == StepSize(products=1, projects=True, projected=4 * 12, weights=12 * (2 + 3 + 1))
 
 
 def test_facts_are_those_of_the_run():
@@ -35,7 +65,12 @@ def test_facts_are_those_of_the_run():
     without_dot = from_step(
         lambda params, h, x: (h + x, h + x), lambda params, batch: jnp.zeros((*batch, 2)), output=last
     )
-    assert "nothing to defer" in explain(without_dot, None, jnp.ones((5, 4, 2))).reason
+    assert "nothing to do at once" in explain(without_dot, None, jnp.ones((5, 4, 2))).reason
+
+
+def explain_size(cell, xs):
+    params = cell.init(jax.random.key(0), xs.shape[-1])
+    return step_size(cell, recurrence(cell, params, xs, None, None, None, None))
 
 
 def last(params, h):

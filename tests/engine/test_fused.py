@@ -9,61 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
+from recurrax import LSTM, RNN, explain, from_step, unroll
 from recurrax.cells.cell import dot
-from tests.engine.comparison import CELLS, IDS, RUNS, assert_close, problem
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=IDS)
-@pytest.mark.parametrize("kind", RUNS)
-def test_values_and_all_derivatives_are_those_of_scan(x64, cell, kind):
-    loss, point, direction = problem(cell, RUNS[kind])
-
-    def derivatives(backend):
-        f = functools.partial(loss, backend=backend)
-        gradient = jax.grad(f, argnums=(0, 1, 2))
-
-        def size_of_gradient(*point):
-            return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(gradient(*point)))
-
-        return {
-            "value and forward": jax.jvp(f, point, direction),
-            "gradient": gradient(*point),
-            "forward over reverse": jax.jvp(gradient, point, direction)[1],
-            "reverse over reverse": jax.grad(size_of_gradient, argnums=(0, 1, 2))(*point),
-        }
-
-    expected, got = (jax.jit(derivatives, static_argnums=0)(backend) for backend in ("scan", "fused"))
-    for name in expected:
-        assert_close(got[name], expected[name], name)
-
-
-@pytest.mark.parametrize("shape", [(0, 2), (1, 2), (5, 0), (5,), (4, 2, 3)], ids=str)
-def test_edge_shapes(x64, shape):
-    for cell in (LSTM(3), GRU(3)):
-        params = cell.init(jax.random.key(0), 2)
-        xs = jax.random.normal(jax.random.key(1), (*shape, 2))
-
-        def value(params, xs, backend, cell=cell):
-            carry, ys = unroll(cell, params, xs, backend=backend)
-            return jnp.sum(ys**2) + jnp.sum(carry.h**3)
-
-        for argnum in (0, 1):
-            expected, got = (jax.grad(value, argnum)(params, xs, backend) for backend in ("scan", "fused"))
-            assert_close(got, expected, shape)
-
-
-def test_nothing_of_a_masked_step_reaches_a_gradient(x64):
-    cell = LSTM(3)
-    params, xs = cell.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (6, 2, 2))
-    mask = jnp.arange(6)[:, None] < jnp.array([4, 6])
-    broken = jnp.where(mask[..., None], xs, jnp.nan)
-
-    def value(xs, params):
-        return jnp.sum(unroll(cell, params, xs, mask=mask, backend="fused")[1] ** 2)
-
-    expected, got = jax.grad(value, (0, 1))(xs, params), jax.grad(value, (0, 1))(broken, params)
-    assert_close(got, expected, "NaN in padding")
+from tests.engine.comparison import assert_close, problem
 
 
 def test_states_of_integers_are_carried_along(x64):
@@ -85,17 +33,6 @@ def test_a_product_of_another_kind_is_deferred_as_well(x64):
     loss, point, _ = problem(cell, {})
     expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", "fused"))
     assert_close(got, expected, "blocks")
-
-
-def test_vmap_over_models(x64):
-    cell = GRU(3)
-    params = jax.vmap(lambda key: cell.init(key, 2))(jax.random.split(jax.random.key(0), 4))
-    xs = jax.random.normal(jax.random.key(1), (6, 2, 2))
-
-    def gradient(backend):
-        return jax.vmap(jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2)))(params)
-
-    assert_close(gradient("fused"), gradient("scan"), "vmap")
 
 
 @pytest.mark.parametrize("cell_kind", ["carry", "input"])

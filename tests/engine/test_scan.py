@@ -5,7 +5,7 @@ import pytest
 
 from recurrax import LSTM, RNN, unroll
 from recurrax.engine.recurrence import Inputs, emit, project, recurrence, transition
-from recurrax.engine.scan import scan
+from recurrax.engine.scan import Scan
 from recurrax.initializers import Zeros
 
 
@@ -22,7 +22,7 @@ def test_scan_is_the_loop_over_project_transition_and_emit(x64, reverse):
         z = project(cell, run.weights, inputs)
         carry = transition(cell, run.weights, run.initial, carry, z, inputs)
         ys[t] = emit(cell, run.weights, carry, z, inputs)
-    final, outputs = scan(cell, run, reverse=reverse)
+    final, outputs = Scan()(cell, run, reverse=reverse)
     np.testing.assert_allclose(outputs, jnp.stack(ys), rtol=1e-12, atol=1e-15)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15), final, carry)
 
@@ -31,7 +31,7 @@ def test_scan_takes_inputs_that_are_a_pytree_with_nothing_beside_them():
     cell = LSTM(hidden_size=3)
     run = recurrence(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
     assert run.inputs == Inputs(run.inputs.x, None, None, None)
-    assert scan(cell, run)[1].shape == (4, 3)
+    assert Scan()(cell, run)[1].shape == (4, 3)
 
 
 def test_gradients_in_half_precision_are_summed_up_in_float32():

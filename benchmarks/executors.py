@@ -1,0 +1,85 @@
+"""What made the rules of `backend="auto"`: every executor beside `scan`, per cell and size.
+
+    python -m benchmarks.executors
+
+Training (value and gradient of mean(ys^2) with respect to parameters and inputs) in float32, on whatever device JAX
+finds. The table gives the time of `scan` over that of each executor: above 1 the executor is faster. `--cells=linear`
+and `--cells=diagonal` show the executors that run over all steps at once.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from absl import app, flags
+
+from benchmarks.timing import interleaved, ratio
+from recurrax import GRU, LSTM, RNN, Associative, Backend, Cell, Newton, convergence, unroll
+from recurrax.cells.diagonal_gru import DiagonalGRU
+from recurrax.cells.indrnn import IndRNN
+from recurrax.cells.lru import LRU
+from recurrax.cells.min_rnns import MinGRU, MinLSTM
+
+CELLS: dict[str, tuple[list[Callable[[int], Cell]], list[str | Backend], str]] = {
+    "dense": (
+        [RNN, LSTM, lambda width: GRU(width, reset="after"), GRU],
+        ["fused"],
+        "1x1000x128,8x100x256,16x50x32,32x100x64,32x128x256,64x100x64,64x128x128,128x50x64,128x64x256,32x128x512",
+    ),
+    "linear": (
+        [LRU, MinGRU, MinLSTM],
+        ["fused", "associative", Associative(chunk=64)],
+        "1x4096x128,8x512x64,32x128x128",
+    ),
+    "diagonal": ([IndRNN, DiagonalGRU], ["fused", "newton"], "1x4096x128,8x512x64,32x128x128"),
+}
+"""Cells, executors and sizes BxTxH."""
+
+_CELLS = flags.DEFINE_list("cells", ",".join(CELLS), "groups of cells: dense, linear, diagonal")
+_SIZES = flags.DEFINE_list("sizes", [], "sizes BxTxH in the place of each group's own")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "rounds", lower_bound=3)
+
+
+def training_step(cell: Cell, backend: str | Backend, params, xs: jax.Array) -> Callable[[], None]:
+    """Returns a callable that makes a gradient and returns when it is done."""
+
+    def loss(params, xs):
+        return jnp.mean(jnp.square(unroll(cell, params, xs, backend=backend)[1]))
+
+    gradient = jax.jit(jax.value_and_grad(loss, (0, 1)))
+    return lambda: (jax.block_until_ready(gradient(params, xs)), None)[1]
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    print(
+        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, float32, training; scan / executor, median (quartiles)"
+    )
+    for group in _CELLS.value:
+        cells, backends, sizes = CELLS[group]
+        print("\n| cell | B x T x H | scan, ms |", " | ".join(map(str, backends)), "|", end="")
+        print(" first call / scan's |" + (" Newton |" if group == "diagonal" else ""))
+        print("|" + "---|" * (4 + len(backends) + (group == "diagonal")))
+        for size in _SIZES.value or sizes.split(","):
+            batch, steps, width = map(int, size.split("x"))
+            for make in cells:
+                cell = make(width)
+                params = cell.init(jax.random.key(0), width)
+                xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
+                timed = interleaved(
+                    {str(b): training_step(cell, b, params, xs) for b in ("scan", *backends)}, _ROUNDS.value
+                )
+                ratios = [ratio(timed["scan"], timed[str(b)]) for b in backends]
+                first = max(timed[str(b)].first_s for b in backends) / timed["scan"].first_s
+                name = type(cell).__name__ + (f", reset {cell.reset}" if isinstance(cell, GRU) else "")
+                row = [name, size, f"{timed['scan'].median:.2f}"]
+                row += [f"{middle:.2f} ({low:.2f}-{high:.2f})" for middle, low, high in ratios] + [f"{first:.2f}"]
+                if group == "diagonal":
+                    report = convergence(cell, params, xs, backend=Newton())
+                    row.append(f"{int(report.iterations)} iterations, residual {float(report.residual):.0e}")
+                print("|", " | ".join(row), "|", flush=True)
+                jax.clear_caches()
+
+
+if __name__ == "__main__":
+    app.run(main)
