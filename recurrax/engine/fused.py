@@ -94,7 +94,7 @@ def step_size(cell: Cell, run: Recurrence) -> StepSize:
     return StepSize(
         products=counts[0],
         projects=bool(projection.eqns),
-        projected=sum(a.size for a in jax.tree.leaves(z)) // max(1, len(jax.tree.leaves(run.inputs)[0])),
+        projected=sum(a.size for a in jax.tree.leaves(z)),
         weights=sum(a.size for a in float_leaves(run.weights)),
     )
 
