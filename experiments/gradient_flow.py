@@ -50,7 +50,7 @@ def main(config_dict: Any, path: Path) -> None:
         cells, results = config.make_cells(), []
         for name, cell in zip(config.cell_names(), cells, strict=True):
             part = "cell-" + name.replace(":", ".")
-            arrays = workdir.load_part(part)
+            arrays = workdir.load_part(part, needed=("snapshots", "flow/joint", "lyapunov"))
             if arrays is None:
                 arrays = measure_cell(name, cell, source, config)
                 workdir.save_part(part, arrays)
@@ -58,7 +58,7 @@ def main(config_dict: Any, path: Path) -> None:
                 say(f"{name}: already measured")
             results.append(CellResults(name, name.rpartition(":")[2].upper() if ":" not in name else name, arrays))
         shape = (config.train.batch, config.train.length, source.input_size)
-        costs = workdir.load_part("costs")
+        costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
         if costs is None:
             costs = measure_costs(cells, shape[2], *shape[:2])
             workdir.save_part("costs", costs)

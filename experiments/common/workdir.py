@@ -11,7 +11,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -84,14 +84,17 @@ class Workdir:
         np.savez_compressed(buffer, **renamed)
         self.write_bytes(f"parts/{name}.npz", buffer.getvalue())
 
-    def load_part(self, name: str) -> dict[str, np.ndarray] | None:
-        """Returns a part that was kept, or None; a damaged one counts as missing, with a warning."""
+    def load_part(self, name: str, needed: Collection[str] = ()) -> dict[str, np.ndarray] | None:
+        """Returns a part that was kept, or None; one that is damaged, or lacks a needed array, counts as missing."""
         path = self.path / "parts" / f"{name}.npz"
         if not path.exists():
             return None
         try:
             with path.open("rb") as file, np.load(file) as stored:
-                return {key.replace("|", "/"): stored[key] for key in stored.files}
+                arrays = {key.replace("|", "/"): stored[key] for key in stored.files}
+            if missing := set(needed) - set(arrays):
+                raise ValueError(f"it has no {', '.join(sorted(missing))}")
+            return arrays
         except Exception as error:  # damaged bytes make the readers of zip, zlib and npy raise nearly anything
             say(f"warning: {path} is damaged ({error}) and will be computed again")
             return None

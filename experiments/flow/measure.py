@@ -31,7 +31,9 @@ def _gradient_flow(cell, source, models, xs, targets):
 
         norms = gradflow.gradient_norms(cell, model.cell, xs, loss)
         paths = gradflow.path_norms(cell, model.cell, xs, loss)
-        return {"joint": norms.joint, "field": norms.fields, "path": paths.fields, "path_rest": paths.rest}
+        measured = {"joint": norms.joint, "field": norms.fields, "path": paths.fields}
+        # A state of one field leaves nothing that could change field.
+        return measured | ({"path_rest": paths.rest} if len(jax.tree.leaves(paths.fields)) > 1 else {})
 
     return jax.vmap(one_seed)(models)
 
@@ -74,9 +76,12 @@ def _lyapunov(cell, models, xs):
 
 def has_gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> bool:
     """Tells whether the cell has gates to look at."""
-    params = jax.tree.map(lambda p: p[0], models.cell)
-    carry, x = cell.initial_carry(params, xs.shape[1:-1]), xs[0]
-    return jax.eval_shape(lambda p: cell.gates(p, carry, cell.project(p, x)), params) is not None
+
+    def gates(params, x):
+        weights = cell.prepare(params, batch_shape=x.shape[:-1])
+        return cell.gates(weights, cell.initial_carry(weights, x.shape[:-1]), cell.project(weights, x))
+
+    return jax.eval_shape(gates, jax.tree.map(lambda p: p[0], models.cell), xs[0]) is not None
 
 
 def gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:

@@ -130,6 +130,7 @@ COLUMNS = ("cell", "training_step", "seed", "quantity", "field", "index", "stati
 
 
 def _norm_rows(cell, quantity, field, name, snapshots, seeds):
+    training_steps = cell.snapshots
     for n, p in enumerate(snapshots):
         logs = cell.by_distance(name, n)
         for s, seed in enumerate(seeds):
@@ -143,4 +144,4 @@ def _norm_rows(cell, quantity, field, name, snapshots, seeds):
             }
             for statistic, curve in statistics.items():
                 for distance, value in enumerate(curve):
-                    yield cell.label, cell.snapshots[p], seed, quantity, field, distance, statistic, value
+                    yield cell.label, training_steps[p], seed, quantity, field, distance, statistic, value

@@ -21,7 +21,8 @@ def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D
       that has a forget gate also `log_carousel` `[S, T+1]`, the part that goes through that gate alone.
     """
     distance = np.arange(len(xs) + 1)
-    if isinstance(cell, RNN) and cell.activation == "tanh":
+    # The theory is of this very step; a subclass may have another one.
+    if isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh":
         return {"log_ratio": _mean_field(models, xs) * distance, "text": np.array(MEAN_FIELD_TEXT)}
     result = {"log_ratio": _at_rest(cell, source, models, xs), "text": np.array(AT_REST_TEXT)}
     retention = _retention_at_rest(cell, models, xs)
@@ -62,8 +63,9 @@ def _retention_at_rest(cell: Cell, models: Model, xs: jax.Array) -> np.ndarray |
         return None
 
     def one_seed(params):
-        carry = cell.initial_carry(params)
-        return cell.retention(cell.gates(params, carry, cell.project(params, jnp.zeros(xs.shape[-1]))))
+        weights = cell.prepare(params)
+        z = cell.project(weights, jnp.zeros(xs.shape[-1]))
+        return cell.retention(cell.gates(weights, cell.initial_carry(weights), z))
 
     retention = jax.jit(jax.vmap(one_seed))(models.cell)
     return None if retention is None else np.asarray(retention, np.float64)

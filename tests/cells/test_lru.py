@@ -20,7 +20,7 @@ def oracle_step(cell, params, carry, x):
 
 
 def test_eigenvalues_lie_uniformly_on_the_ring_and_within_the_phase():
-    cell = LRU(hidden_size=20_000, r_min=0.6, r_max=0.9, max_phase=1.0)
+    cell = LRU(hidden_size=20_000, output_size=1, r_min=0.6, r_max=0.9, max_phase=1.0)
     decay = np.asarray(cell.prepare(cell.init(jax.random.key(0), 1)).decay)
     radius, phase = np.abs(decay), np.angle(decay)
     assert 0.6 - 1e-6 <= radius.min() and radius.max() <= 0.9 + 1e-6

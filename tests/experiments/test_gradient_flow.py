@@ -123,6 +123,15 @@ def test_noise_and_a_cell_of_ones_own(tmp_path):
     assert record["config"]["train"]["snapshots"] == [0]
 
 
+def test_cells_that_prepare_weights_or_have_a_complex_state(tmp_path):
+    """And no row of minus infinity for paths that a state of one field does not have."""
+    arguments = ("--config.cells=lru,mingru,diagonalgru", "--config.train.snapshots=0,2")
+    assert run(tmp_path / "w", *arguments) == 0
+    table = rows(tmp_path / "w" / "results.csv")
+    assert {row["cell"] for row in table} == {"LRU", "MINGRU", "DIAGONALGRU"}
+    assert not [row for row in table if row["field"] == "path_rest"]
+
+
 def test_ones_own_text_is_read(tmp_path):
     (tmp_path / "mine.txt").write_text("the quick brown fox jumps over the lazy dog. " * 40)
     assert run(tmp_path / "w", f"--config.data.path={tmp_path}/*.txt", "--config.cells=rnn") == 0

@@ -50,6 +50,14 @@ def test_a_damaged_part_counts_as_missing_with_a_warning(tmp_path, capsys):
     assert capsys.readouterr().err.count("is damaged") == 2
 
 
+def test_a_part_of_another_version_counts_as_missing_with_a_warning(tmp_path, capsys):
+    with opened(tmp_path) as workdir:
+        workdir.save_part("lstm", {"a": np.arange(3)})
+        assert workdir.load_part("lstm", needed=("a",)) is not None
+        assert workdir.load_part("lstm", needed=("a", "flow/joint")) is None
+    assert "it has no flow/joint" in capsys.readouterr().err
+
+
 def test_a_finished_folder_says_so(tmp_path):
     with opened(tmp_path) as workdir:
         workdir.finish()
