@@ -8,8 +8,9 @@ import jax
 from recurrax.cells.cell import Cell
 from recurrax.engine.associative import Associative
 from recurrax.engine.backend import Backend
-from recurrax.engine.fused import Fused, StepSize, step_size
+from recurrax.engine.fused import Fused
 from recurrax.engine.newton import Newton
+from recurrax.engine.products import StepSize, step_size
 from recurrax.engine.recurrence import Recurrence
 from recurrax.engine.scan import Scan
 

@@ -13,13 +13,15 @@ from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import by_field, float_leaves, float_merger
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled, unscaled
 from recurrax.gradflow.trajectory import (
+    Linearized,
     Trajectory,
     batch_ndim,
     in_processing_order,
+    linearized_trajectory,
     output_pullback,
     outputs,
     states_before,
-    step_function,
+    step_pullback,
     trajectory,
 )
 
@@ -82,9 +84,15 @@ def gradient_norms(
     check_cell(cell)
     check_loss(loss)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
-    path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
-    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
-    return _backward(cell, reverse, path, dys, dlast)
+    run, ys = _forward(cell, reverse, params, xs, carry, mask, resets, key)
+    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], run.path.states))
+    return _backward(cell, reverse, run, dys, dlast)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _forward(cell, reverse, params, xs, carry, mask, resets, key) -> tuple[Linearized, Any]:
+    run = linearized_trajectory(cell, params, xs, carry, mask, resets, reverse, key)
+    return run, in_processing_order(outputs(cell, run.path), reverse)
 
 
 def check_loss(loss: Any) -> None:
@@ -117,17 +125,18 @@ def loss_gradient(loss, ys: Any, last: Carry) -> tuple[list[jax.Array], list[jax
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _backward(cell, reverse, path: Trajectory, dys, dlast) -> GradientNorms:
+def _backward(cell, reverse, run: Linearized, dys, dlast) -> GradientNorms:
+    path = run.path
     total, before = state_cotangents(cell, path, in_processing_order(dys, reverse), dlast)
 
     def back(total: Scaled, step):
-        (carry, z, inputs), through_output = step
-        _, pullback = jax.vjp(step_function(cell, path.run, carry, z, inputs), float_leaves(carry))
-        total = add(scaled(pullback(total.arrays)[0], total.exponent), through_output)
+        (pushforward, carry, z, inputs), through_output = step
+        pullback = step_pullback(cell, run, pushforward, carry, z, inputs)
+        total = add(scaled(pullback(total.arrays), total.exponent), through_output)
         return total, log_norms(total)
 
     earlier = states_before(path)
-    _, norms = jax.lax.scan(back, total, ((earlier, path.z, path.run.inputs), before), reverse=True)
+    _, norms = jax.lax.scan(back, total, ((run.pushforwards, earlier, path.z, path.run.inputs), before), reverse=True)
     fields, joint = jax.tree.map(lambda early, last: jnp.concatenate([early, last[None]]), norms, log_norms(total))
     return GradientNorms(joint, by_field(path.run.carry, fields))
 

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax.cells.cell import Carry, Cell, Params, Projected
+from recurrax.engine.linearized import Pushforward, linearized
+from recurrax.engine.products import first_step, products_of, refusal
 from recurrax.engine.recurrence import (
     Inputs,
     Recurrence,
@@ -51,8 +53,57 @@ def trajectory(
         run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
     states = states_of_all(cell, run.weights, run.initial, run.carry, z, run.inputs)
-    states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, states)
-    return Trajectory(run, z, states)
+    return Trajectory(run, z, _from_the_start(run.carry, states))
+
+
+def _from_the_start(carry: Carry, states: Carry) -> Carry:
+    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), carry, states)
+
+
+class Linearized(NamedTuple):
+    """A run whose steps are kept as linear maps."""
+
+    path: Trajectory
+    factors: list[jax.Array]
+    """The weights of the products of a step."""
+    pushforwards: Pushforward | None
+    """One for every step; None for a cell whose steps have to be linearised again, one by one."""
+
+
+def linearized_trajectory(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry | None = None,
+    mask: jax.Array | None = None,
+    resets: jax.Array | None = None,
+    reverse: bool = False,
+    key: jax.Array | None = None,
+) -> Linearized:
+    """Runs the cell and keeps every state and every step's linear map; arguments as `recurrax.unroll`."""
+    run = recurrence(cell, params, xs, carry, mask, resets, key)
+    if refusal(cell, run) is not None:
+        return Linearized(trajectory(cell, params, xs, carry, mask, resets, reverse, key), [], None)
+    run = run._replace(inputs=in_processing_order(run.inputs, reverse))
+    z = project_all(cell, run)
+    factors = [p.weight for p in products_of(cell, run.weights, *first_step(run.carry, z))]
+    _, states, _, pushforwards = linearized(
+        cell, False, factors, [[] for _ in factors], run.weights, run.initial, run.carry, z, run.inputs
+    )
+    return Linearized(Trajectory(run, z, _from_the_start(run.carry, states)), factors, pushforwards)
+
+
+def step_pullback(
+    cell: Cell, run: Linearized, pushforward: Pushforward | None, carry: Carry, z: Projected, inputs: Inputs
+) -> Callable[[list[jax.Array]], list[jax.Array]]:
+    """Returns the function from dL/ds_t to dL/ds_{t-1}, of float leaves, of the step that leaves `carry`."""
+    weights, initial = run.path.run.weights, run.path.run.initial
+    if pushforward is None:
+        _, pullback = jax.vjp(step_function(cell, run.path.run, carry, z, inputs), float_leaves(carry))
+        return lambda cotangents: pullback(cotangents)[0]
+    arguments = [float_leaves(part) for part in (weights, initial, carry, z)]
+    transposed = jax.linear_transpose(pushforward.push(weights, initial, run.factors, z), *arguments, [])
+    return lambda cotangents: transposed(cotangents)[2]
 
 
 def batch_ndim(cell: Cell, path: Trajectory) -> int:

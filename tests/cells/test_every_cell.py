@@ -47,6 +47,7 @@ def label(cell):
 FILES = cell_files()
 CASES = [pytest.param(twin(file), cell, id=label(cell)) for file in FILES for cell in variants(file)]
 CELLS = [pytest.param(case.values[1], id=case.id) for case in CASES]
+FIRST_OF_EACH_CLASS = {type(case.values[1]): case.values[1] for case in reversed(CASES)}.values()
 every_case = pytest.mark.parametrize(("oracle", "cell"), CASES)
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
@@ -142,7 +143,8 @@ def test_values_equal_the_oracle_with_masks_and_resets(x64, oracle, cell, revers
 
 
 @every_cell
-def test_gradients_are_right_to_second_order_in_both_modes(x64, cell):
+def test_gradients_are_right_in_both_modes(x64, cell):
+    """To second order for the first variant of every class, which costs most of the time of this file."""
     params, xs, carry = draw(cell, 3, (2,))
     mask = np.array([[True, True], [False, True], [True, True]])
     resets = np.array([[False, False], [True, False], [False, True]])
@@ -150,8 +152,9 @@ def test_gradients_are_right_to_second_order_in_both_modes(x64, cell):
     def run(params, xs, carry):
         return unroll(cell, params, xs, carry, mask=mask, resets=resets)
 
+    order = 2 if cell in FIRST_OF_EACH_CLASS else 1
     for mode in ("fwd", "rev"):
-        jax.test_util.check_grads(run, (params, xs, carry), order=2, modes=(mode,), atol=1e-5, rtol=1e-5)
+        jax.test_util.check_grads(jax.jit(run), (params, xs, carry), order=order, modes=(mode,), atol=1e-5, rtol=1e-5)
 
 
 @every_cell

@@ -4,7 +4,7 @@ import pytest
 
 from recurrax import LSTM, explain, from_step, unroll
 from recurrax.engine.choice import BACKENDS, RULES, Facts
-from recurrax.engine.fused import StepSize, step_size
+from recurrax.engine.products import StepSize, step_size
 from recurrax.engine.recurrence import recurrence
 
 LSTM_64x128 = StepSize(products=1, projects=True, projected=64 * 4 * 128, weights=2 * 4 * 128**2)

@@ -21,7 +21,7 @@ def test_checkpoints_change_nothing(x64, backend, kind, every):
 
     def derivatives(**how):
         gradient = jax.grad(functools.partial(loss, **how), argnums=(0, 1, 2))
-        return loss(*point, **how), *jax.jvp(gradient, point, direction)
+        return jax.jit(lambda: (loss(*point, **how), *jax.jvp(gradient, point, direction)))()
 
     assert_close(derivatives(backend=backend, checkpoint_every=every), derivatives(backend="scan"), every)
 
@@ -38,8 +38,17 @@ def test_checkpoints_save_memory(backend):
     assert memory("sqrt") < memory(None) / 4
 
 
-@pytest.mark.parametrize(("cell", "kind"), [(RNN(4), "plain"), (LSTM(4), "all")], ids=["rnn", "lstm-all"])
-@pytest.mark.parametrize("window", [(4, 4), (9, 9), (3, 5), (2, 6), (4, 7), (5, 20), (1, 3)], ids=str)
+WINDOWS = ((4, 4), (9, 9), (3, 5), (2, 6), (4, 7), (5, 20), (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "window"),
+    [pytest.param(RNN(4), "plain", window, id=f"rnn-{window}") for window in WINDOWS]
+    + [
+        pytest.param(LSTM(4), "all", window, id=f"lstm-all-{window}", marks=[pytest.mark.slow] * (window != (3, 5)))
+        for window in WINDOWS
+    ],
+)
 def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
     """Against windows run one by one: the outputs of steps [e - k1, e) see the last k2 steps before e."""
     _, (params, xs, start), _ = problem(cell, {})
@@ -82,7 +91,7 @@ def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
     for backend in BACKENDS:
         run = functools.partial(truncated, backend=backend)
         assert_close(run(params, xs, start), unroll(cell, params, xs, start, reverse=reverse, **arguments), "values")
-        got = jax.grad(functools.partial(value, run), argnums=(0, 1, 2))(params, xs, start)
+        got = jax.jit(jax.grad(functools.partial(value, run), argnums=(0, 1, 2)))(params, xs, start)
         assert_close(got, gradients, backend)
 
 

@@ -1,0 +1,134 @@
+"""Every step of a run linearised, and its linear map kept as arrays, so that a later scan over tangents applies it."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recurrax.cells.cell import Carry, Cell, Projected, Weights
+from recurrax.engine.products import products_of
+from recurrax.engine.recurrence import Inputs, over_steps, transition
+from recurrax.engine.sums import Piece
+from recurrax.floats import float_leaves, float_merger
+
+_COSTLY = frozenset(
+    (
+        *("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "pow", "sqrt", "rsqrt", "cbrt", "div"),
+        *("erf", "erfc", "erf_inv", "lgamma", "digamma", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
+        *("sinh", "cosh", "asinh", "acosh", "atanh", "reduce_sum", "sort", "dot_general", "conv_general_dilated"),
+    )
+)
+"""Primitives whose outputs are kept: dearer to compute again than to read back."""
+
+
+def linearized(
+    cell: Cell,
+    reverse: bool,
+    factors: list[jax.Array],
+    parts: list[list[Piece]],
+    weights: Weights,
+    initial: Carry,
+    carry: Carry,
+    z: Projected,
+    flags: Inputs,
+) -> tuple[Carry, Carry, list[jax.Array], "Pushforward"]:
+    """Runs the cell and linearises every step, the weights W_k of its products held fast.
+
+    Returns:
+      s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, taps) -> carry`, of
+      float leaves; the last three for all steps. A tap is a tangent that is added to a piece of a product.
+    """
+    layout: Any = None
+
+    def step(carry, step_inputs):
+        nonlocal layout
+        z, flags = step_inputs
+        arguments = (weights, initial, carry, z)
+        mergers = [float_merger(argument) for argument in arguments]
+
+        def with_taps(factors, taps, *floats):
+            w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
+            operands: list[jax.Array] = []
+            rest = iter(taps)
+
+            def multiply(operand, weight, op=jnp.dot):
+                del weight
+                k = len(operands)
+                operands.append(operand)
+                product = op(operand, factors[k])
+                for piece in parts[k]:
+                    if piece.z is None:
+                        product = _tapped(product, next(rest), piece.begin)
+                return product
+
+            new = transition(cell, w, i, c, zt, flags, multiply)
+            return float_leaves(new), (new, operands)
+
+        kept = jax.checkpoint(
+            with_taps, policy=lambda primitive, *_, **__: primitive.name in _COSTLY, prevent_cse=False
+        )
+        taps = [
+            jnp.zeros_like(p.op(p.operand, p.weight)[..., piece.begin : piece.end])
+            for p, of_product in zip(products_of(cell, weights, carry, z), parts, strict=True)
+            for piece in of_product
+            if piece.z is None
+        ]
+        _, pushforward, (new, operands) = jax.linearize(
+            lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
+        )
+        pushforward = Pushforward.of(pushforward, weights, initial, factors, z)
+        unique, layout = _without_repeats((new, operands, pushforward))
+        return new, unique
+
+    final, unique = over_steps(step, carry, (z, flags), reverse=reverse)
+    treedef, places = layout
+    states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
+    return final, states, operands, pushforwards
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _tapped(product: jax.Array, tap: jax.Array, begin: int) -> jax.Array:
+    """Returns the product; the tangent of `tap` is added to its, from `begin` on. To add zeros would cost time."""
+    del tap, begin
+    return product
+
+
+@_tapped.defjvp
+def _tapped_jvp(begin, primals, tangents):
+    (product, tap), (d_product, d_tap) = primals, tangents
+    missing = product.shape[-1:][0] - begin - tap.shape[-1] if product.ndim else 0
+    return product, d_product + jnp.pad(d_tap, [(0, 0)] * (tap.ndim - 1) + [(begin, missing)] * (tap.ndim > 0))
+
+
+def _without_repeats(tree: Any) -> tuple[list[jax.Array], tuple[Any, list[int]]]:
+    """Returns the different arrays of a pytree, so that a scan stacks each once, and how to put it together again."""
+    leaves, treedef = jax.tree.flatten(tree)
+    unique = list({id(leaf): leaf for leaf in leaves}.values())
+    number = {id(leaf): n for n, leaf in enumerate(unique)}
+    return unique, (treedef, [number[id(leaf)] for leaf in leaves])
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["residuals"], meta_fields=["treedef", "shared"])
+@dataclasses.dataclass(frozen=True)
+class Pushforward:
+    """A linear map that `jax.linearize` gave, as arrays that a scan may stack; what is known anyway is left out."""
+
+    residuals: list[jax.Array]
+    treedef: Any
+    shared: tuple[int | None, ...]
+    """For every leaf the number of the known leaf that it is, or None."""
+
+    @classmethod
+    def of(cls, linear: Any, *known: Any) -> "Pushforward":
+        """Takes a linear map apart; leaves of the pytrees `known` are not kept."""
+        leaves, treedef = jax.tree.flatten(linear)
+        place = {id(leaf): n for n, leaf in enumerate(jax.tree.leaves(known))}
+        shared = tuple(place.get(id(leaf)) for leaf in leaves)
+        return cls([leaf for leaf, n in zip(leaves, shared, strict=True) if n is None], treedef, shared)
+
+    def push(self, *known: Any) -> Any:
+        """Returns the linear map; `known` as it was given to `of`."""
+        rest, leaves = iter(self.residuals), jax.tree.leaves(known)
+        return self.treedef.unflatten([next(rest) if n is None else leaves[n] for n in self.shared])
