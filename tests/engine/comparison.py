@@ -23,9 +23,19 @@ RUNS = {
 
 def problem(cell, arguments, steps=STEPS):
     """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there."""
-    params = cell.init(jax.random.key(0), FEATURES)
-    xs = jax.random.normal(jax.random.key(1), (steps, BATCH, FEATURES))
-    start = jax.tree.map(lambda a: a + jnp.asarray(0.3, a.dtype), cell.initial_carry(cell.prepare(params), (BATCH,)))
+    # NumPy draws: to compile what draws each array would take most of the time of a test.
+    rng = np.random.default_rng(0)
+
+    def drawn(scale, shapes):
+        def draw(a):
+            real = scale * rng.normal(size=a.shape)
+            return jnp.asarray(real + 1j * scale * rng.normal(size=a.shape) if jnp.iscomplexobj(a) else real, a.dtype)
+
+        return jax.tree.map(draw, shapes)
+
+    params, start = jax.eval_shape(lambda: _params_and_carry(cell))
+    params, xs = drawn(0.5, params), drawn(1.0, jax.ShapeDtypeStruct((steps, BATCH, FEATURES), jnp.result_type(float)))
+    start = drawn(0.3, start)
     arguments = {name: jnp.asarray(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
 
     def loss(params, xs, carry, **how):
@@ -35,10 +45,12 @@ def problem(cell, arguments, steps=STEPS):
         return jnp.sum(weights * jnp.sin(ys)) + sum(jnp.sum(jnp.cos(2 * part + 0.1)) for part in parts)
 
     point = (params, xs, start)
-    leaves, treedef = jax.tree.flatten(point)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    direction = [jax.random.normal(key, leaf.shape, leaf.dtype) for key, leaf in zip(keys, leaves, strict=True)]
-    return loss, point, treedef.unflatten(direction)
+    return loss, point, drawn(1.0, point)
+
+
+def _params_and_carry(cell):
+    params = cell.init(jax.random.key(0), FEATURES)
+    return params, cell.initial_carry(cell.prepare(params), (BATCH,))
 
 
 def assert_close(got, expected, name, tolerance=1e-12):
