@@ -45,10 +45,10 @@ gradient-flow: $(VENV)/.experiments
 	$(BIN)/python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=$(WORKDIR) $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not peers' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not peers' $(ARGS)
 
 test-all: $(VENV)/.peers
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks.libraries --out=runs/bench $(ARGS)

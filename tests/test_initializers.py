@@ -16,6 +16,7 @@ from recurrax.initializers import (
     OrthogonalFused,
     OrthogonalPerGate,
     TorchUniform,
+    Uniform,
     Zeros,
     memory_biases,
     spectral_radius,
@@ -25,6 +26,7 @@ KEY = jax.random.key(0)
 ALL = [
     Zeros(),
     Constant(0.5),
+    Uniform(-0.5, 1.5),
     OrthogonalPerGate(gain=1.5),
     OrthogonalFused(),
     Identity(gain=0.9),
@@ -32,7 +34,7 @@ ALL = [
     GaussianSpectralRadius(spectral_radius=1.1),
     TorchUniform(draws=2),
 ]
-FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, TorchUniform))]
+FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, TorchUniform, Uniform))]
 every_one = pytest.mark.parametrize("init", ALL, ids=repr)
 
 
@@ -296,3 +298,11 @@ def test_spectral_radius_is_one_for_an_orthogonal_matrix():
 def test_a_bad_argument_is_named(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_uniform_entries_fill_their_range():
+    drawn = np.asarray(Uniform(-0.5, 1.5)(KEY, (20_000,)))
+    assert -0.5 <= drawn.min() < -0.499 and 1.499 < drawn.max() < 1.5
+    np.testing.assert_allclose(np.quantile(drawn, [0.25, 0.5, 0.75]), [0, 0.5, 1], atol=0.03)
+    with pytest.raises(ValueError, match="high must be at least low = 1.0, got 0.0"):
+        Uniform(1.0, 0.0)

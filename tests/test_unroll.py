@@ -606,9 +606,13 @@ ERRORS = {
     "backend is unknown": (
         {"backend": "fast"},
         ValueError,
-        "backend must be one of 'auto', 'scan', 'fused', got 'fast'",
+        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', got 'fast'",
     ),
-    "backend is missing": ({"backend": None}, ValueError, "backend must be one of 'auto', 'scan', 'fused', got None"),
+    "backend is missing": (
+        {"backend": None},
+        ValueError,
+        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', got None",
+    ),
 }
 
 
