@@ -3,7 +3,7 @@
     python -m benchmarks.memory
 
 LSTM, float32. Memory is what the compiled step needs besides its arguments and results. Any loss on the outputs needs
-them and their gradient whatever the executor does: these two arrays are the base, and taken off in the second column. The
+them and their gradient whatever the executor does: these two arrays are the base, taken off in the second column. The
 second table shows that memory and time grow linearly in T with chunks of one length.
 """
 
