@@ -44,11 +44,13 @@ setup: $(VENV)/.test
 gradient-flow: $(VENV)/.experiments
 	$(BIN)/python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=$(WORKDIR) $(ARGS)
 
+# Compiling takes most of the time of the tests; `make test-all` compiles as users do.
+test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not peers' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not peers' $(ARGS)
 
 test-all: $(VENV)/.peers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks.libraries --out=runs/bench $(ARGS)

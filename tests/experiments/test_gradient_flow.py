@@ -34,9 +34,6 @@ def run(workdir, *arguments, small=SMALL):
     )
 
 
-pytestmark = pytest.mark.xdist_group("study")  # one worker, so that the study below runs once
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("study") / "run"
