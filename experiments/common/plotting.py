@@ -118,5 +118,5 @@ def _render(figure: Figure, kind: str) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format=kind, metadata=metadata)
     # The layout is settled now; to solve it again for every format takes longer than drawing.
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     return buffer.getvalue()

@@ -27,31 +27,33 @@ def measure_costs(
       One entry per cell: `parameters`; `forward_ms` and `gradient_ms`, the medians; `gradient_bytes`, the memory that
       the compiled gradient needs besides its arguments and results (0 where the device does not tell).
     """
-    runs, parameters, memory = [], [], []
-    for cell in cells:
-        params = cell.init(jax.random.key(0), input_size)
-        xs = jax.random.normal(jax.random.key(1), (length, batch, input_size))
 
-        def forward(params, xs, cell=cell):
+    def drawn(shape: jax.ShapeDtypeStruct) -> jax.Array:
+        # What a step costs does not depend on the values, and NumPy draws them without compiling anything.
+        return jnp.asarray(np.random.default_rng(0).normal(size=shape.shape, scale=0.1), shape.dtype)
+
+    def compiled(cell: Cell):
+        shapes = jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
+        arguments = jax.tree.map(drawn, (shapes, jax.ShapeDtypeStruct((length, batch, input_size), jnp.float32)))
+
+        def forward(params, xs):
             return jnp.mean(jnp.square(unroll(cell, params, xs)[1]))
 
-        compiled = [jax.jit(f).lower(params, xs).compile() for f in (forward, jax.grad(forward))]
-        analysis = compiled[1].memory_analysis()
-        memory.append(0 if analysis is None else analysis.temp_size_in_bytes)
-        parameters.append(sum(leaf.size for leaf in jax.tree.leaves(params)))
-        runs.append([(run, params, xs) for run in compiled])
+        return arguments, [jax.jit(f).lower(*arguments).compile() for f in (forward, jax.grad(forward))]
 
+    runs = [compiled(cell) for cell in cells]
+    memory = [gradient.memory_analysis() for _, (_, gradient) in runs]
     times: list[list[list[float]]] = [[[], []] for _ in cells]
     for turn in range(rounds + 1):
-        for n, pair in enumerate(runs):
-            for m, (run, *arguments) in enumerate(pair):
+        for n, (arguments, pair) in enumerate(runs):
+            for m, run in enumerate(pair):
                 begin = time.perf_counter()
                 jax.block_until_ready(run(*arguments))
                 if turn > 0:  # the first round warms up
                     times[n][m].append(1e3 * (time.perf_counter() - begin))
     return {
-        "parameters": np.array(parameters),
+        "parameters": np.array([sum(leaf.size for leaf in jax.tree.leaves(params)) for (params, _), _ in runs]),
         "forward_ms": np.array([statistics.median(forward) for forward, _ in times]),
         "gradient_ms": np.array([statistics.median(gradient) for _, gradient in times]),
-        "gradient_bytes": np.array(memory),
+        "gradient_bytes": np.array([0 if found is None else found.temp_size_in_bytes for found in memory]),
     }

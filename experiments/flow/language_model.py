@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -60,7 +61,7 @@ class Trainer:
         losses = jnp.full((len(self._seeds), self._config.snapshots[-1]), jnp.nan)
         # The state is donated to every advance: the caller keeps its own model.
         model = jax.tree.map(jnp.copy, model)
-        return Training(jnp.zeros((), jnp.int32), model, jax.vmap(self._optimizer.init)(model), losses)
+        return Training(jnp.zeros((), jnp.int32), model, jax.jit(jax.vmap(self._optimizer.init))(model), losses)
 
     def advance(self, training: Training, until: int, stride: int = 20) -> Iterator[Training]:
         """Trains up to step `until`, yielding the state every `stride` steps.
@@ -72,7 +73,7 @@ class Trainer:
         while step < until:
             last, step = step, min(step + stride, until)
             training = self._advance(training, jnp.asarray(step, jnp.int32))
-            if not jnp.isfinite(training.losses[:, last:step]).all():
+            if not np.isfinite(np.asarray(training.losses)[:, last:step]).all():
                 raise ExperimentError(
                     f"The loss of {type(self._cell).__name__} became NaN or inf before training step {step}.\n"
                     "Try a smaller config.train.learning_rate or config.train.clip_norm."

@@ -77,11 +77,12 @@ def _lyapunov(cell, models, xs):
 def has_gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> bool:
     """Tells whether the cell has gates to look at."""
 
-    def gates(params, x):
+    def gates(models, xs):
+        params, x = jax.tree.map(lambda p: p[0], (models, xs))
         weights = cell.prepare(params, batch_shape=x.shape[:-1])
         return cell.gates(weights, cell.initial_carry(weights, x.shape[:-1]), cell.project(weights, x))
 
-    return jax.eval_shape(gates, jax.tree.map(lambda p: p[0], models.cell), xs[0]) is not None
+    return jax.eval_shape(gates, models.cell, xs) is not None
 
 
 def gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
