@@ -252,6 +252,7 @@ def convergence(
 def _convergence(cell, how, reverse, params, xs, carry, mask, resets, key):
     run = recurrence(cell, params, xs, carry, mask, resets, key)
     newton = choose(cell, run, how.backend).backend
+    assert isinstance(newton, Newton)
     return newton.convergence(cell, run, reverse=reverse)
 
 
