@@ -25,7 +25,7 @@ def check_fields(cell: Any, dtype: Any, param_dtype: Any) -> None:
     check_cell(cell)
     given = {"param_dtype": param_dtype} if dtype is None else {"dtype": dtype, "param_dtype": param_dtype}
     for name, value in given.items():
-        if not jnp.issubdtype(value, jnp.floating):
+        if not _is_floating(value):
             raise ValueError(f"{name} must be a floating dtype such as jnp.float32 or jnp.bfloat16, got {value!r}.")
 
 
@@ -33,6 +33,13 @@ def input_size(cell: Cell, inputs: Any) -> int:
     """Returns D, the last axis of the inputs (of their first leaf)."""
     _leading_axes(cell, inputs, "[*B, D]", 0)
     return jax.tree.leaves(inputs)[0].shape[-1]
+
+
+def _is_floating(dtype: Any) -> bool:
+    try:
+        return jnp.issubdtype(dtype, jnp.floating)
+    except TypeError:  # it names no dtype at all
+        return False
 
 
 def draw(cell: Cell, key: jax.Array, input_size: int, param_dtype: Any) -> Params:

@@ -291,6 +291,7 @@ def test_jit_compiles_once_for_one_shape(module):
          r"initial_carry.h has shape \(2, 4\), .*expects \(3, 4\)"),
         ({"fields": {"backend": "magic"}}, ValueError, "backend must be one of 'auto'"),
         ({"fields": {"dtype": jnp.int32}}, ValueError, "dtype must be a floating dtype"),
+        ({"fields": {"dtype": "single-ish"}}, ValueError, "dtype must be a floating dtype .* got 'single-ish'"),
         ({"fields": {"param_dtype": jnp.complex64}}, ValueError, "param_dtype must be a floating dtype"),
     ],
 )  # fmt: skip

@@ -60,8 +60,7 @@ def lyapunov_spectrum(
     """
     if k is not None:
         checks.positive_int("k", k)
-    if not isinstance(warm_up, int) or warm_up < 0:
-        raise ValueError(f"warm_up must be an integer of at least 0, got {warm_up!r}.")
+    checks.size("warm_up", warm_up)
     check_cell(cell)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     return _spectrum(cell, reverse, k, warm_up, params, xs, carry, mask, resets, key)
