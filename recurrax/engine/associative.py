@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
-from recurrax.engine.chunks import in_chunks
+from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.linear import linear_recurrence
 from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all, transition
 from recurrax.floats import float_leaves, float_merger, is_float
@@ -41,15 +41,11 @@ class Associative(Backend):
 
     def __call__(self, cell, run, *, reverse=False):
         if self.chunk is None:
-            return _all_at_once(cell, run, reverse)
-
-        def chunk(carry, inputs):
-            return _all_at_once(cell, run._replace(carry=carry, inputs=inputs), reverse)
-
-        return in_chunks(chunk, run, self.chunk, reverse)
+            return _all_at_once(cell, run, reverse=reverse)
+        return in_chunks(chunk_of(_all_at_once, cell, run, reverse), run, self.chunk, reverse)
 
 
-def _all_at_once(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
+def _all_at_once(cell: Cell, run: Recurrence, *, reverse: bool) -> tuple[Carry, Any]:
     run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
     with_floats = float_merger(run.carry)

@@ -1,6 +1,5 @@
 """Executors in chunks of time: to keep less for the backward pass, or to cut it."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,15 +18,8 @@ def checkpointed(execute: Executor, every: int) -> Executor:
     """
 
     def execute_in_chunks(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
-        # The gradient of the weights is summed up over chunks, in float32 at least.
-        wide, narrow = widened((run.weights, run.initial))
-
-        def chunk(carry: Carry, wide: Any, inputs: Inputs) -> tuple[Carry, Any]:
-            weights, initial = narrow(wide)
-            return execute(cell, Recurrence(weights, initial, carry, inputs), reverse=reverse)
-
-        remembering = jax.checkpoint(chunk, prevent_cse=False)
-        return in_chunks(lambda carry, inputs: remembering(carry, wide, inputs), run, every, reverse)
+        chunk = jax.checkpoint(chunk_of(execute, cell, run, reverse), prevent_cse=False)
+        return in_chunks(chunk, run, every, reverse)
 
     return execute_in_chunks
 
@@ -41,14 +33,28 @@ def truncated(execute: Executor, every: int, back: int) -> Executor:
     """
 
     def execute_truncated(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
-        def part(reverse: bool, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
-            return execute(cell, run._replace(carry=carry, inputs=inputs), reverse=reverse)
-
         if back == every:
-            return in_chunks(functools.partial(part, reverse), run, every, reverse, cut=True)
-        return _in_windows(functools.partial(part, False), run, every, back, reverse)
+            return in_chunks(chunk_of(execute, cell, run, reverse), run, every, reverse, cut=True)
+        return _in_windows(chunk_of(execute, cell, run, False), run, every, back, reverse)
 
     return execute_truncated
+
+
+def chunk_of(
+    execute: Executor, cell: Cell, run: Recurrence, reverse: bool
+) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
+    """Returns `(carry, inputs) -> (carry, outputs)`, which executes a chunk of the run.
+
+    The gradient of what all chunks share, the weights and what resets restore, is summed up over them in float32 at
+    least.
+    """
+    wide, narrow = widened((run.weights, run.initial))
+
+    def chunk(carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
+        weights, initial = narrow(wide)
+        return execute(cell, Recurrence(weights, initial, carry, inputs), reverse=reverse)
+
+    return chunk
 
 
 def in_chunks(

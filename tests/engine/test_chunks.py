@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, unroll
+from recurrax import GRU, LSTM, RNN, Associative, unroll
+from recurrax.cells.cell import dot
 from tests.engine.comparison import CELLS, FEATURES, IDS, RUNS, assert_close, problem
 
 BACKENDS = ("scan", "fused")
@@ -107,6 +108,68 @@ def test_no_gradient_passes_the_end_of_a_chunk():
     params = cell.init(jax.random.key(0), FEATURES)
     gradient = jax.grad(lambda xs: jnp.sum(unroll(cell, params, xs, truncate_every=4)[1][-1]))(xs)
     assert (gradient[:8] == 0).all() and (gradient[8] != 0).all()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_final_carry_has_the_gradient_of_the_last_chunk_where_all_are_full(x64, reverse):
+    cell, xs = RNN(3), jnp.cos(jnp.arange(12.0)).reshape(6, 2)
+    params = cell.init(jax.random.key(0), 2)
+
+    def gradient(**how):
+        return jax.value_and_grad(lambda xs: jnp.sum(unroll(cell, params, xs, reverse=reverse, **how)[0].h))(xs)
+
+    (expected, whole), (got, cut) = gradient(backend="scan"), gradient(truncate_every=3)
+    last, others = (slice(3), slice(3, 6)) if reverse else (slice(3, 6), slice(3))
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    np.testing.assert_allclose(cut[last], whole[last], rtol=1e-12)
+    assert not cut[others].any()
+
+
+@pytest.mark.parametrize("window", [(1, 2), (2, 6)], ids=["shorter", "as long as the run"])
+def test_windows_keep_the_values_of_a_reversed_run(x64, window):
+    cell, xs = RNN(3), jnp.cos(jnp.arange(12.0)).reshape(6, 2)
+    params = cell.init(jax.random.key(0), 2)
+    got, expected = (unroll(cell, params, xs, reverse=True, truncate_every=w) for w in (window, None))
+    assert_close(got, expected, window)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"backend": "scan"},
+        {"backend": "fused"},
+        {"checkpoint_every": 2},
+        {"truncate_every": 2},
+        {"truncate_every": (1, 2)},
+        {"backend": Associative(chunk=2)},
+    ],
+    ids=str,
+)
+def test_gradients_in_bfloat16_of_what_all_steps_share_are_summed_up_in_float32(how):
+    """Of 1,024 resets to a start of ones, and a bias that is added then: bfloat16 would end either sum below."""
+    cell = Start(3)
+    params = jax.tree.map(lambda a: a.astype(jnp.bfloat16), cell.init(jax.random.key(0), 2))
+    xs, resets = jnp.zeros((1024, 1, 2), jnp.bfloat16), jnp.ones((1024, 1), bool)
+
+    def total(params):
+        return jnp.sum(unroll(cell, params, xs, resets=resets, **how)[1].astype(jnp.float32))
+
+    gradient = jax.grad(total)(params._replace(w_h=jnp.ones_like(params.w_h)))
+    np.testing.assert_array_equal(gradient.b, 1024)
+    np.testing.assert_array_equal(gradient.w_h[0], 1024)
+
+
+class Start(RNN):
+    """Keeps its input and its state, which starts from the first row of `w_h`."""
+
+    linear = True
+
+    def initial_carry(self, weights, batch_shape=()):
+        carry = super().initial_carry(weights, batch_shape)
+        return type(carry)(carry.h + weights.w_h[0])
+
+    def step(self, weights, carry, z, dot=dot):
+        return type(carry)(z.h + carry.h)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=IDS)

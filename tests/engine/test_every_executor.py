@@ -139,3 +139,18 @@ def test_vmap_over_models(x64, backend):
         return jax.vmap(jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2)))(params)
 
     assert_close(gradient(backend), gradient("scan"), "vmap")
+
+
+@pytest.mark.parametrize("backend", SETTINGS, ids=str)
+def test_a_start_that_is_learned_gets_a_gradient_from_every_reset(x64, backend):
+    loss, point, _ = problem(LearnedStart(4), RUNS["resets"])
+    expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", backend))
+    assert_close(got, expected, "learned start")
+
+
+class LearnedStart(MinGRU):
+    """Starts from its bias; a cell that every executor takes."""
+
+    def initial_carry(self, weights, batch_shape=()):
+        carry = super().initial_carry(weights, batch_shape)
+        return type(carry)(carry.h + jnp.split(weights.b, 2)[0])
