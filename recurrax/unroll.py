@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Int
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.backend import Backend
-from recurrax.engine.choice import BACKENDS, Choice, choose
+from recurrax.engine.choice import BACKENDS, Choice, choose, refusals
 from recurrax.engine.chunks import checkpointed, truncated
 from recurrax.engine.newton import Convergence, Newton
 from recurrax.engine.recurrence import Executor, Recurrence, check_kinds, recurrence
@@ -84,17 +84,21 @@ class _How:
     """How to execute a run, checked."""
 
     backend: str | Backend
-    checkpoint_every: int | str | None
+    checkpoint_every: Any
+    """A number of steps, "sqrt" or None."""
     truncate_every: tuple[int, int] | None
+
+    def checkpoint_steps(self, steps: int) -> int | None:
+        """Returns after how many of T steps a state is kept; None for every one."""
+        return max(1, math.isqrt(steps)) if self.checkpoint_every == "sqrt" else self.checkpoint_every
 
     def executor(self, cell: Cell, run: Recurrence) -> tuple[Executor, Choice]:
         """Returns the executor for a run, and why it is this one."""
         choice = choose(cell, run, self.backend)
         execute: Executor = choice.backend
-        if self.checkpoint_every is not None:
-            length = jax.tree.leaves(run.inputs.x)[0].shape[0]
-            every = max(1, math.isqrt(length)) if self.checkpoint_every == "sqrt" else self.checkpoint_every
-            execute = checkpointed(execute, int(every))
+        every = self.checkpoint_steps(len(jax.tree.leaves(run.inputs.x)[0]))
+        if every is not None:
+            execute = checkpointed(execute, every)
         if self.truncate_every is not None:
             execute = truncated(execute, *self.truncate_every)
         return execute, choice
@@ -109,16 +113,17 @@ def _unroll(cell, how, reverse, params, xs, carry, mask, resets, key):
 
 def _how(cell: Cell, backend: str | Backend, checkpoint_every: Any, truncate_every: Any) -> _How:
     check_cell(cell)
-    if not isinstance(backend, Backend):
-        checks.choice("backend", backend, ("auto", *BACKENDS))
-    if checkpoint_every is not None and checkpoint_every != "sqrt":
-        if isinstance(checkpoint_every, str):
-            raise ValueError(f"checkpoint_every must be a number of steps, 'sqrt' or None, got {checkpoint_every!r}.")
+    _check_backend(backend)
+    if checkpoint_every is not None and not (isinstance(checkpoint_every, str) and checkpoint_every == "sqrt"):
+        if type(checkpoint_every) is not int:
+            kind = ValueError if isinstance(checkpoint_every, str) else TypeError
+            raise kind(f"checkpoint_every must be a number of steps, 'sqrt' or None, got {checkpoint_every!r}.")
         checks.positive_int("checkpoint_every", checkpoint_every)
     if truncate_every is not None:
         pair = truncate_every if isinstance(truncate_every, tuple) else (truncate_every, truncate_every)
-        if len(pair) != 2:
-            raise ValueError(f"truncate_every must be steps k or a pair (k1, k2), got {truncate_every!r}.")
+        if len(pair) != 2 or not all(type(steps) is int for steps in pair):
+            kind = ValueError if isinstance(truncate_every, tuple) else TypeError
+            raise kind(f"truncate_every must be steps k, a pair (k1, k2) or None, got {truncate_every!r}.")
         for steps in pair:
             checks.positive_int("truncate_every", steps)
         if pair[1] < pair[0]:
@@ -130,6 +135,21 @@ def _how(cell: Cell, backend: str | Backend, checkpoint_every: Any, truncate_eve
     return _How(backend, checkpoint_every, truncate_every)
 
 
+def _check_backend(backend: Any) -> None:
+    if isinstance(backend, Backend):
+        # Compared without its own fields, one instance would be taken for another that was traced before.
+        if "__dataclass_fields__" not in vars(type(backend)):
+            raise TypeError(
+                f"backend must be an instance of a frozen dataclass, which {type(backend).__name__} is not."
+            )
+    elif isinstance(backend, type) and issubclass(backend, Backend):
+        raise TypeError(f"backend must be an instance, e.g. {backend.__name__}(), got the class itself.")
+    elif not isinstance(backend, str):
+        raise TypeError(f"backend must be a name or an instance such as recurrax.Newton(), got {backend!r}.")
+    else:
+        checks.choice("backend", backend, ("auto", *BACKENDS))
+
+
 @dataclasses.dataclass(frozen=True)
 class Explanation:
     """What `unroll` would do and why; `print` shows it.
@@ -137,7 +157,9 @@ class Explanation:
     Attributes:
       backend: the executor that would run.
       reason: why that one.
-      refused: the executors that were passed over, each with the reason.
+      refused: the executors that cannot run it, each with the reason.
+      checkpoint_every: steps after which a state is kept for gradients; None for every step.
+      truncate_every: (k1, k2) of truncated backpropagation; None for gradients in full.
       steps: T.
       batch_shape: the batch axes.
       carry: shapes and dtypes of the state, a pytree of `ShapeDtypeStruct`.
@@ -147,6 +169,8 @@ class Explanation:
     backend: str
     reason: str
     refused: dict[str, str]
+    checkpoint_every: int | None
+    truncate_every: tuple[int, int] | None
     steps: int
     batch_shape: tuple[int, ...]
     carry: Any
@@ -160,6 +184,10 @@ class Explanation:
             )
 
         lines = [f"{self.backend}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
+        if self.checkpoint_every is not None:
+            lines.append(f"for gradients, keeps the state after every {self.checkpoint_every} steps")
+        if self.truncate_every is not None:
+            lines.append("outputs of every {} steps send gradients back over the last {}".format(*self.truncate_every))
         lines.append(
             f"steps {self.steps}, batch {self.batch_shape}; carry {shapes(self.carry)}; ys {shapes(self.outputs)}"
         )
@@ -185,6 +213,7 @@ def explain(
     >>> cell = LSTM(hidden_size=8)
     >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))
     fused: inputs projected, and weight gradients summed up, for all steps at once
+    not associative: its step is not linear and diagonal in the carry (Cell.linear is False)
     steps 20, batch (4,); carry h float32[4, 8], c float32[4, 8]; ys y float32[20, 4, 8]
 
     Raises:
@@ -193,18 +222,21 @@ def explain(
     how = _how(cell, backend, checkpoint_every, truncate_every)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     choices: list[Choice] = []
+    refused: dict[str, str] = {}
 
     def execute(params, xs, carry, mask, resets, key):
         run = recurrence(cell, params, xs, carry, mask, resets, key)
         executor, choice = how.executor(cell, run)
         choices.append(choice)
+        refused.update(refusals(cell, run))
         return executor(cell, run, reverse=reverse)
 
     final, ys = jax.eval_shape(execute, params, xs, carry, mask, resets, key)
     leaf = jax.tree.leaves(xs)[0]
     steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
-    backend, reason, refused = choices[0]
-    return Explanation(backend.name, reason, refused, steps, tuple(batch_shape), final, ys)
+    backend, reason = choices[0]
+    chunk = how.checkpoint_steps(steps)
+    return Explanation(backend.name, reason, refused, chunk, how.truncate_every, steps, tuple(batch_shape), final, ys)
 
 
 def convergence(
@@ -238,8 +270,11 @@ def convergence(
       key: as in `unroll`.
       backend: the settings to try, an instance of `Newton`; "newton" for the default ones.
 
+    Returns:
+      A `Convergence` of three numbers.
+
     Raises:
-      TypeError, ValueError: as `unroll`.
+      TypeError, ValueError: as `unroll`; T = 0; a setting of another executor.
     """
     if not (backend == "newton" or isinstance(backend, Newton)):
         raise TypeError(f"backend must be 'newton' or an instance of recurrax.Newton, got {backend!r}.")
@@ -251,8 +286,10 @@ def convergence(
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _convergence(cell, how, reverse, params, xs, carry, mask, resets, key):
     run = recurrence(cell, params, xs, carry, mask, resets, key)
-    newton = choose(cell, run, how.backend).backend
-    assert isinstance(newton, Newton)
+    newton = how.backend if isinstance(how.backend, Newton) else Newton()
+    refused = newton.refusal(cell, run)
+    if refused is not None:
+        raise ValueError(f"Newton's method cannot run {cell!r}: {refused}.")
     return newton.convergence(cell, run, reverse=reverse)
 
 

@@ -11,6 +11,7 @@ from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
 from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.linear import linear_recurrence
+from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all, transition
 from recurrax.floats import float_leaves, float_merger, is_float
 
@@ -37,7 +38,7 @@ class Associative(Backend):
             return "its step is not linear and diagonal in the carry (Cell.linear is False)"
         if not all(map(is_float, jax.tree.leaves(run.carry))):
             return "its carry has integer fields, which follow no linear recurrence"
-        return None
+        return forward_mode_refusal(cell, run)
 
     def __call__(self, cell, run, *, reverse=False):
         if self.chunk is None:
@@ -45,7 +46,7 @@ class Associative(Backend):
         return in_chunks(chunk_of(_all_at_once, cell, run, reverse), run, self.chunk, reverse)
 
 
-def _all_at_once(cell: Cell, run: Recurrence, *, reverse: bool) -> tuple[Carry, Any]:
+def _all_at_once(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
     run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
     with_floats = float_merger(run.carry)

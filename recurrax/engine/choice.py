@@ -16,11 +16,10 @@ from recurrax.engine.scan import Scan
 
 
 class Choice(NamedTuple):
-    """The executor that runs, why, and why not the others."""
+    """The executor that runs, and why."""
 
     backend: Backend
     reason: str
-    refused: dict[str, str]
 
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton())}
@@ -90,16 +89,18 @@ def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
         reason = asked.refusal(cell, run)
         if reason is not None:
             raise ValueError(f"backend={backend!r} cannot run {cell!r}: {reason}; use backend='scan' or 'auto'.")
-        return Choice(asked, "asked for", {})
-    refused: dict[str, str] = {}
+        return Choice(asked, "asked for")
     facts = _facts(cell, run)
     for rule in RULES:
-        if rule.applies(facts):
-            reason = BACKENDS[rule.backend].refusal(cell, run)
-            if reason is None:
-                return Choice(BACKENDS[rule.backend], rule.reason, refused)
-            refused[rule.backend] = reason
-    return Choice(BACKENDS["scan"], "right for every cell", refused)
+        if rule.applies(facts) and BACKENDS[rule.backend].refusal(cell, run) is None:
+            return Choice(BACKENDS[rule.backend], rule.reason)
+    return Choice(BACKENDS["scan"], "right for every cell")
+
+
+def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
+    """Returns the executors that cannot execute the run, each with the reason."""
+    reasons = {name: backend.refusal(cell, run) for name, backend in BACKENDS.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:

@@ -42,6 +42,9 @@ class Fused(Backend):
         return refusal(cell, run)
 
     def __call__(self, cell, run, *, reverse=False):
+        # Who steps through a cell wants to see its steps, and those of the derivatives.
+        if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+            return Scan()(cell, run, reverse=reverse)
         return _run(cell, reverse, run)
 
 

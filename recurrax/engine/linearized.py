@@ -23,6 +23,16 @@ _COSTLY = frozenset(
 """Primitives whose outputs are kept: dearer to compute again than to read back."""
 
 
+def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:
+    # JAX marks what a checkpoint keeps by `reduce_precision`, which knows no complex numbers.
+    real = not any(jnp.issubdtype(a.dtype, jnp.complexfloating) for a in arguments)
+    return real and primitive.name in _COSTLY
+
+
+def _piece(product: jax.Array, piece: Piece) -> jax.Array:
+    return product[..., piece.begin : piece.end] if product.ndim else product
+
+
 def linearized(
     cell: Cell,
     reverse: bool,
@@ -66,11 +76,9 @@ def linearized(
             new = transition(cell, w, i, c, zt, flags, multiply)
             return float_leaves(new), (new, operands)
 
-        kept = jax.checkpoint(
-            with_taps, policy=lambda primitive, *_, **__: primitive.name in _COSTLY, prevent_cse=False
-        )
+        kept = jax.checkpoint(with_taps, policy=_worth_keeping, prevent_cse=False)
         taps = [
-            jnp.zeros_like(p.op(p.operand, p.weight)[..., piece.begin : piece.end])
+            jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
             for p, of_product in zip(products_of(cell, weights, carry, z), parts, strict=True)
             for piece in of_product
             if piece.z is None

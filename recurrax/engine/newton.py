@@ -14,6 +14,7 @@ from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.backend import Backend
 from recurrax.engine.linear import linear_recurrence
+from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.recurrence import (
     Inputs,
     Recurrence,
@@ -34,7 +35,7 @@ class Convergence(NamedTuple):
     iterations: Int[Array, ""]
     """Linear recurrences that were solved; each evaluates every step once, all at once."""
     residual: Float[Array, ""]
-    """Largest difference between a state and the step from the state before it, over 1 + the largest state."""
+    """Largest difference between a number of a state and the step from the state before, over 1 + its size."""
     converged: Bool[Array, ""]
     """Whether the residual is within the tolerance; where not, the states are those of `scan`."""
 
@@ -51,6 +52,8 @@ class Newton(Backend):
     recurrence forgets, that is where its leading Lyapunov exponent is below zero (Gonzalez et al. 2025). Where the
     method does not converge, the run is done by `scan`. Derivatives are those of the solution: one linear recurrence
     with the exact Jacobian, whatever the iterations did.
+
+    With the diagonal of a Jacobian that has more, the derivatives' recurrence is done step by step.
 
     A full Jacobian of a state of n numbers costs n^2 numbers and n^3 operations per step: only for small n.
 
@@ -82,7 +85,7 @@ class Newton(Backend):
         dtypes = {a.dtype.name for a in leaves}
         if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
             return f"its carry is {' and '.join(sorted(dtypes))}; Newton's method needs float32 or float64 alone"
-        return None
+        return forward_mode_refusal(cell, run)
 
     def __call__(self, cell, run, *, reverse=False):
         if jax.tree.leaves(run.inputs)[0].shape[0] == 0:
@@ -93,7 +96,13 @@ class Newton(Backend):
         return jax.tree.map(lambda s: s[-1], states), in_processing_order(ys, reverse)
 
     def convergence(self, cell: Cell, run: Recurrence, *, reverse: bool = False) -> Convergence:
-        """Solves a run of at least one step, and tells how that went."""
+        """Solves a run of at least one step, and tells how that went.
+
+        Raises:
+          ValueError: there is no step.
+        """
+        if jax.tree.leaves(run.inputs)[0].shape[0] == 0:
+            raise ValueError("xs must have at least one step for convergence to tell of, got T = 0.")
         run, z, flags = _prepared(cell, run, reverse)
         return _solve(cell, self, run.weights, run.initial, run.carry, z, flags)[1]
 
@@ -156,8 +165,8 @@ def _solve(cell, how, weights, initial, carry, z, flags) -> tuple[Carry, Converg
     def evaluated(iterations, states):
         before = _shifted(start, states)
         after, factors = system.linearized(steps, before)
-        largest = functools.partial(jnp.max, initial=0)
-        residual = largest(jnp.abs(after - states)) / (1 + largest(jnp.abs(after)))
+        # Number by number: beside a large one the error of a small one would not show.
+        residual = jnp.max(jnp.abs(after - states) / (1 + jnp.abs(after)), initial=0)
         return _Iterate(iterations, before, after, factors, residual)
 
     def improved(last: _Iterate) -> _Iterate:

@@ -52,8 +52,15 @@ def pieces_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[
     with_floats = float_merger(z)
 
     def step(floats, products):
-        rest = iter(products)
-        return float_leaves(cell.step(weights, carry, with_floats(floats), lambda *_: next(rest)))
+        rest, operands = iter(products), []
+
+        def given(operand, weight, op=jnp.dot):
+            del weight, op
+            operands.append(operand)
+            return next(rest)
+
+        new = cell.step(weights, carry, with_floats(floats), given)
+        return float_leaves(new), operands  # what is multiplied is used
 
     products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of(cell, weights, carry, z)])
     return pieces(step, float_leaves(z), products)
@@ -62,16 +69,22 @@ def pieces_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[
 def refusal(cell: Cell, run: Recurrence) -> str | None:
     """Says why weight gradients of the run cannot be deferred; None where they can."""
     weights, carry, z = _step_shapes(cell, run)
+    closures: list[bool] = []
+
+    def factors(*state):
+        products = products_of(cell, *state)
+        closures[:] = [_holds_tracers(p.op, p.operand, p.weight) for p in products]
+        return [(-p.operand, -p.weight) for p in products]
+
     try:
         # Values of an inner trace that is over by then show as constants, or are found out by JAX.
-        traced = jax.make_jaxpr(lambda *state: [(-p.operand, -p.weight) for p in products_of(cell, *state)])(
-            weights, carry, z
-        )
-        nested = any(isinstance(constant, Tracer) for constant in traced.consts)
+        nested = _has_tracers(jax.make_jaxpr(factors)(weights, carry, z))
     except jax.errors.UnexpectedTracerError:
         nested = True
     if nested:
         return "step calls dot inside another transformation (jit, scan, vmap, checkpoint), not at its top level"
+    if any(closures):
+        return "step gives dot an op that uses the carry, the input or weights besides its two arguments"
 
     def weights_for_two(weights, carry, z):
         twice = jax.tree.map(lambda a: jnp.stack([a, a]), (carry, z))
@@ -82,6 +95,27 @@ def refusal(cell: Cell, run: Recurrence) -> str | None:
     except ValueError:  # what is returned unmapped would have to be mapped
         return "step gives dot a weight that depends on the carry or the input"
     return None
+
+
+def forward_mode_refusal(cell: Cell, run: Recurrence) -> str | None:
+    """Says why tangents cannot be sent through a step; None where they can."""
+
+    def tangent(weights, carry, z):
+        return jax.jvp(lambda carry: cell.step(weights, carry, z), (carry,), (carry,))
+
+    # JAX writes down what only a transposition could evaluate, and complains when it compiles.
+    if " custom_lin[" in str(jax.make_jaxpr(tangent)(*_step_shapes(cell, run))):
+        return "its step has a derivative for reverse mode only (jax.custom_vjp), and this executor needs forward mode"
+    return None
+
+
+def _holds_tracers(op: Any, *arguments: jax.Array) -> bool:
+    """Whether `op` works with traced values that are not among its arguments."""
+    return _has_tracers(jax.make_jaxpr(op)(*(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arguments)))
+
+
+def _has_tracers(traced: Any) -> bool:
+    return any(isinstance(constant, Tracer) for constant in traced.consts)
 
 
 class StepSize(NamedTuple):

@@ -6,7 +6,7 @@ two of three, a layer-norm LSTM none.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
@@ -22,14 +22,14 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    step: Callable[[list[jax.Array], list[jax.Array]], list[jax.Array]],
+    step: Callable[[list[jax.Array], list[jax.Array]], Any],
     z: list[jax.Array],
     products: list[jax.Array],
 ) -> list[list[Piece]]:
     """Returns the pieces of every product, as the step splits it.
 
     Args:
-      step: `(z, products) -> new carry`, of float leaves.
+      step: `(z, products) -> all that is made of them`, of float leaves.
       z: the projected input of a step, or shapes.
       products: likewise of the products.
     """
@@ -51,8 +51,10 @@ def pieces(
         addition = only_use(part, "add")
         if addition is None:
             return None
-        others = [v for v in addition.invars if v is not part]
-        return next((leaf_of[id(v)] for v in others if id(v) in leaf_of and only_use(v, "add") is addition), None)
+        for other in addition.invars:
+            if id(other) in leaf_of and only_use(other, "add") is addition and other.aval.shape == part.aval.shape:
+                return leaf_of[id(other)]
+        return None
 
     found = []
     for variable, product in zip(jaxpr.invars[len(z) :], products, strict=True):

@@ -115,6 +115,85 @@ def test_any_step_function_runs_fused_if_told_to_and_by_scan_by_itself(x64):
     assert explain(cell, params, xs).backend == "scan"
 
 
+def gradients_agree(cell, batch=(2,)):
+    """Compares the gradient of parameters by `fused` and by `scan`."""
+    params, xs = cell.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (6, *batch, 3))
+
+    def gradient(backend):
+        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))(params)
+
+    assert_close(gradient("fused"), gradient("scan"), cell)
+
+
+def test_what_is_multiplied_is_used_beside_what_is_added(x64):
+    """A bare projected input, or a product, that is the operand of another product is no mere summand."""
+
+    class InputTwice(RNN):
+        def step(self, weights, carry, z, dot=dot):
+            return type(carry)(jax.nn.sigmoid(dot(z.h, weights.w_h.T)) * jnp.tanh(z.h + dot(carry.h, weights.w_h)))
+
+    class ProductTwice(RNN):
+        def step(self, weights, carry, z, dot=dot):
+            u = dot(carry.h, weights.w_h)
+            return type(carry)(jnp.tanh(z.h + u) * (1 + dot(u, weights.w_h.T)))
+
+    gradients_agree(InputTwice(4))
+    gradients_agree(ProductTwice(4))
+
+
+@pytest.mark.parametrize("held", ["carry", "input", "weights"])
+def test_an_op_that_holds_more_than_its_arguments_is_refused_and_auto_takes_scan(held):
+    class Holding(RNN):
+        def step(self, weights, carry, z, dot=dot):
+            extra = {"carry": carry.h, "input": z.h, "weights": weights.b}[held]
+            return type(carry)(jnp.tanh(z.h + dot(carry.h, weights.w_h, lambda a, b: (a @ b) * extra)))
+
+    cell = Holding(3)
+    params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
+    with pytest.raises(ValueError, match="besides its two arguments; use backend='scan'"):
+        unroll(cell, params, xs, backend="fused")
+    assert explain(cell, params, xs).backend == "scan"
+    jax.grad(lambda p: unroll(cell, p, xs)[1].sum())(params)
+
+
+def test_an_op_may_be_given_by_keyword(x64):
+    class Keyword(RNN):
+        def step(self, weights, carry, z, dot=dot):
+            return type(carry)(jnp.tanh(z.h + dot(carry.h, weights.w_h, op=jnp.matmul)))
+
+    gradients_agree(Keyword(4))
+
+
+def test_complex_functions_and_products_are_differentiated(x64):
+    class Complex(RNN):
+        def initial_carry(self, weights, batch_shape=()):
+            return jax.tree.map(lambda a: a.astype(complex), super().initial_carry(weights, batch_shape))
+
+        def step(self, weights, carry, z, dot=dot):
+            turned = weights.w_h.astype(complex) * (0.3 + 0.2j)
+            return type(carry)(jnp.tanh(z.h.astype(complex) + dot(carry.h, turned)))
+
+        def output(self, weights, carry, z):
+            return carry.h.real
+
+    gradients_agree(Complex(4))
+
+
+def test_a_product_may_be_a_number(x64):
+    class Scalar(RNN):
+        def step(self, weights, carry, z, dot=dot):
+            return type(carry)(jnp.tanh(z.h + dot(carry.h, weights.w_h[0])))
+
+    gradients_agree(Scalar(3), batch=())
+
+
+def test_gradients_may_be_stepped_through_without_jit(x64):
+    loss, point, _ = problem(LSTM(2), {}, steps=3)
+    expected = jax.grad(functools.partial(loss, backend="fused"))(*point)
+    with jax.disable_jit():
+        assert_close(jax.grad(functools.partial(loss, backend="fused"))(*point), expected, "disable_jit")
+
+
 class CountingCarry(NamedTuple):
     h: jax.Array
     count: jax.Array

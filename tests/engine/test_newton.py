@@ -1,9 +1,12 @@
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, Newton, convergence, explain, unroll
+from recurrax.cells.cell import dot
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
@@ -93,6 +96,51 @@ def test_masks_resets_and_reverse_are_part_of_the_equations(x64):
     report = convergence(cell, params, xs, mask=mask, resets=resets, reverse=True)
     assert bool(report.converged)
     assert int(report.iterations) <= int(convergence(cell, params, xs).iterations) + 1
+
+
+def test_a_large_number_hides_no_error_of_a_small_one():
+    """A counter that runs to 200,000 beside a state in (-1, 1)."""
+
+    class Carry(NamedTuple):
+        h: jax.Array
+        n: jax.Array
+
+    class WithCounter(DiagonalGRU):
+        def initial_carry(self, weights, batch_shape=()):
+            h = super().initial_carry(weights, batch_shape).h
+            return Carry(h, jnp.zeros_like(h))
+
+        def step(self, weights, carry, z, dot=dot):
+            return Carry(super().step(weights, carry, z, dot).h, carry.n + 100)
+
+    cell, params, xs = drawn(WithCounter(3), 2000)
+    assert int(convergence(cell, params, xs).iterations) > 1
+    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+    np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+def test_a_step_without_forward_mode_is_refused():
+    @jax.custom_vjp
+    def spike(a):
+        return jnp.sign(a)
+
+    spike.defvjp(lambda a: (spike(a), None), lambda _, g: (g,))
+
+    class Spiking(IndRNN):
+        def step(self, weights, carry, z, dot=dot):
+            return type(carry)(spike(super().step(weights, carry, z, dot).h))
+
+    cell, params, xs = drawn(Spiking(3))
+    with pytest.raises(ValueError, match=r"reverse mode only .*use backend='scan'"):
+        unroll(cell, params, xs, backend="newton")
+    with pytest.raises(ValueError, match="^Newton's method cannot run .*reverse mode only"):
+        convergence(cell, params, xs)
+
+
+def test_convergence_of_no_step_is_refused():
+    cell, params, xs = drawn(RNN(3))
+    with pytest.raises(ValueError, match="xs must have at least one step"):
+        convergence(cell, params, xs[:0])
 
 
 def test_what_it_cannot_run_is_refused_with_a_reason():

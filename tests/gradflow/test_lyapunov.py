@@ -117,7 +117,11 @@ def test_half_precision_runs_through_the_qr_in_float32(dtype):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"k": 0}, "k must be at least 1"), ({"k": 9}, "k must be at most 4"), ({"warm_up": -1}, "warm_up must be at least 0")],
+    [
+        ({"k": 0}, "k must be at least 1"),
+        ({"k": 9}, "k must be at most 4"),
+        ({"warm_up": -1}, "warm_up must be at least 0"),
+    ],
 )
 def test_bad_arguments_are_named(arguments, message):
     cell = RNN(4)
