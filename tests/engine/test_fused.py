@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import LSTM, RNN, explain, from_step, unroll
+from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
 from recurrax.cells.cell import dot
 from tests.engine.comparison import assert_close, problem
 
@@ -33,6 +33,13 @@ def test_a_product_of_another_kind_is_deferred_as_well(x64):
     loss, point, _ = problem(cell, {})
     expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", "fused"))
     assert_close(got, expected, "blocks")
+
+
+def test_a_product_of_which_a_part_alone_is_added_to_the_input_gets_its_tangents_where_they_belong(x64):
+    """A GRU that resets after the product multiplies its last third, and adds the others."""
+    loss, point, direction = problem(GRU(3, reset="after"), {})
+    expected, got = (jax.jvp(functools.partial(loss, backend=b), point, direction) for b in ("scan", "fused"))
+    assert_close(got, expected, "gru")
 
 
 @pytest.mark.parametrize("cell_kind", ["carry", "input"])

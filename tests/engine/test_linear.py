@@ -46,6 +46,23 @@ def test_derivatives_to_second_order(x64, full, length):
         jax.test_util.check_grads(linear_recurrence, arguments, order=2, modes=(mode,), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["diagonal", "full"])
+def test_gradients_of_complex_factors_are_those_of_the_loop(x64, full):
+    def loop(a, b, start):
+        def step(s, ab):
+            s = (jnp.einsum("...ij,...j->...i", ab[0], s) if full else ab[0] * s) + ab[1]
+            return s, s
+
+        return jax.lax.scan(step, start, (a, b))[1]
+
+    def gradients(run):
+        arguments = problem(4, full=full, dtype=complex)
+        return jax.grad(lambda *arguments: jnp.sum(jnp.sin(run(*arguments)).real), (0, 1, 2))(*arguments)
+
+    for got, expected in zip(gradients(linear_recurrence), gradients(loop), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_the_reverse_pass_keeps_factors_and_states_only():
     """A scan that JAX differentiates by itself keeps what every level of its tree computes."""
     a, b, start = problem(4096, full=False, batch=(), size=8)

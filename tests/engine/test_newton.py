@@ -64,6 +64,15 @@ def test_a_run_that_does_not_converge_is_done_by_scan_to_the_bit(x64):
         np.testing.assert_allclose(a, b, rtol=1e-9)
 
 
+def test_a_run_that_does_not_converge_keeps_masks_and_resets(x64):
+    cell, params, xs = drawn(RNN(3), 12)
+    flags = {"mask": np.arange(24).reshape(12, 2) % 3 > 0, "resets": np.arange(24).reshape(12, 2) % 5 == 4}
+    how = Newton(max_iterations=1)
+    assert not bool(convergence(cell, params, xs, backend=how, **flags).converged)
+    expected, got = (unroll(cell, params, xs, backend=b, **flags) for b in ("scan", how))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15), got, expected)
+
+
 def test_damping_keeps_the_solution_and_costs_iterations_where_none_is_needed(x64):
     cell, params, xs = drawn(DiagonalGRU(4), 100)
     plain, damped = (convergence(cell, params, xs, backend=Newton(damping=d)) for d in (0.0, 0.3))

@@ -43,6 +43,7 @@ def test_pieces_of_a_product_that_is_split(step, expected):
 
 def test_products_that_are_not_split():
     assert pieces(lambda z, products: [z[1] + products[0]], Z, [NARROW]) == [[Piece(0, 3, 1)]]
+    assert pieces(lambda z, products: [z[1] - products[0]], Z, [NARROW]) == [[Piece(0, 3, None)]]
     assert pieces(lambda z, products: [products[0] + products[0]], Z, [NARROW]) == [[Piece(0, 3, None)]]
     assert pieces(lambda z, products: [z[0] + z[1], products[0]], Z, [NARROW]) == [[Piece(0, 3, None)]]
 
