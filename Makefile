@@ -54,6 +54,7 @@ test-all: $(VENV)/.peers
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks.libraries --out=runs/bench $(ARGS)
+	$(BIN)/python -m benchmarks.executors
 	$(BIN)/python -m benchmarks.own_cells
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.gradient_norms

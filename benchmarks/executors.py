@@ -2,9 +2,12 @@
 
     python -m benchmarks.executors
 
-Training (value and gradient of mean(ys^2) with respect to parameters and inputs) in float32, on whatever device JAX
-finds. The table gives the time of `scan` over that of each executor: above 1 the executor is faster. `--cells=linear`
+Training (value and gradient of mean(ys^2) with respect to parameters and inputs) in the dtype of `--dtype`, on
+whatever device JAX finds. The table gives the time of `scan` over that of each executor: above 1 the executor is faster. `--cells=linear`
 and `--cells=diagonal` show the executors that run over all steps at once.
+
+On a GPU:  python -m benchmarks.executors --cells=dense --sizes=16x1024x768 --dtype=bfloat16
+           python -m benchmarks.executors --cells=linear,diagonal --sizes=1x4096x128,16x4096x768
 """
 
 from collections.abc import Callable
@@ -37,6 +40,7 @@ CELLS: dict[str, tuple[list[Callable[[int], Cell]], list[str | Backend], str]] =
 
 _CELLS = flags.DEFINE_list("cells", ",".join(CELLS), "groups of cells: dense, linear, diagonal")
 _SIZES = flags.DEFINE_list("sizes", [], "sizes BxTxH in the place of each group's own")
+_DTYPE = flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "dtype of parameters and inputs")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "rounds", lower_bound=3)
 
 
@@ -44,7 +48,7 @@ def training_step(cell: Cell, backend: str | Backend, params, xs: jax.Array) -> 
     """Returns a callable that makes a gradient and returns when it is done."""
 
     def loss(params, xs):
-        return jnp.mean(jnp.square(unroll(cell, params, xs, backend=backend)[1]))
+        return jnp.mean(jnp.square(unroll(cell, params, xs, backend=backend)[1].astype(jnp.float32)))
 
     gradient = jax.jit(jax.value_and_grad(loss, (0, 1)))
     return lambda: (jax.block_until_ready(gradient(params, xs)), None)[1]
@@ -52,9 +56,8 @@ def training_step(cell: Cell, backend: str | Backend, params, xs: jax.Array) -> 
 
 def main(argv: list[str]) -> None:
     del argv
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, float32, training; scan / executor, median (quartiles)"
-    )
+    device = jax.devices()[0].device_kind
+    print(f"jax {jax.__version__}, {device}, {_DTYPE.value}, training; scan / executor, median (quartiles)")
     for group in _CELLS.value:
         cells, backends, sizes = CELLS[group]
         print("\n| cell | B x T x H | scan, ms |", " | ".join(map(str, backends)), "|", end="")
@@ -66,6 +69,7 @@ def main(argv: list[str]) -> None:
                 cell = make(width)
                 params = cell.init(jax.random.key(0), width)
                 xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
+                params, xs = jax.tree.map(lambda a: a.astype(_DTYPE.value), (params, xs))
                 timed = interleaved(
                     {str(b): training_step(cell, b, params, xs) for b in ("scan", *backends)}, _ROUNDS.value
                 )

@@ -3,7 +3,7 @@
     python -m benchmarks.libraries --out=runs/bench
 
 One process; all libraries in turn within a round, the order reversed every round; float32; medians. Writes
-`libraries.md`, `libraries.csv` and `libraries.png` to the folder, and prints how the claims fare that README.md makes.
+`libraries.md`, `libraries.csv` and `libraries.png` to the folder, and prints geometric means of the ratios.
 A library that is not installed is left out.
 """
 

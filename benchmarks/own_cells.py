@@ -19,7 +19,7 @@ from recurrax import GRU, LSTM, Cell, unroll
 from recurrax.cells.cell import dot
 from recurrax.cells.lstm import LSTMCarry
 
-_SIZES = flags.DEFINE_list("sizes", "16x50x32,32x100x64,64x128x128,1x1000x128", "sizes BxTxH")
+_SIZES = flags.DEFINE_list("sizes", "16x50x32,32x100x64,64x128x128,1x1000x128,128x256x256", "sizes BxTxH")
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "rounds", lower_bound=3)
 
 
@@ -221,8 +221,8 @@ def by_recurrax(cell: Cell, backend: str) -> Callable[[Any, jax.Array], jax.Arra
 
 def main(argv: list[str]) -> None:
     del argv
-    print("| cell | B x T x H | fused, ms | scan / fused | by hand / fused | first call: fused / scan |")
-    print("|---|---|---|---|---|---|")
+    print("| cell | B x T x H | fused, ms | scan / fused | scan / auto | by hand / fused | first call: fused / scan |")
+    print("|---|---|---|---|---|---|---|")
     against_hand = []
     for size in _SIZES.value:
         batch, steps, width = map(int, size.split("x"))
@@ -230,7 +230,7 @@ def main(argv: list[str]) -> None:
             params = cell.init(jax.random.key(0), width)
             xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
 
-            ways = {"fused": by_recurrax(cell, "fused"), "scan": by_recurrax(cell, "scan"), "hand": by_hand(cell)}
+            ways = {way: by_recurrax(cell, way) for way in ("fused", "scan", "auto")} | {"hand": by_hand(cell)}
             gradients = {
                 name: jax.jit(jax.value_and_grad(lambda p, x, run=run: jnp.mean(jnp.square(run(p, x))), (0, 1)))
                 for name, run in ways.items()
@@ -240,14 +240,15 @@ def main(argv: list[str]) -> None:
                 for name, f in gradients.items()
             }
             timed = interleaved(runs, _ROUNDS.value)
-            expected, *others = (gradients[name](params, xs) for name in ("scan", "fused", "hand"))
+            expected, *others = (gradients[name](params, xs) for name in ("scan", "fused", "auto", "hand"))
             for other in others:
                 for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(expected), strict=True):
                     assert jnp.abs(a - b).max() <= 1e-4 * jnp.abs(b).max() + 1e-9, "the gradients differ"
             hand, scan = (ratio(timed[name], timed["fused"]) for name in ("hand", "scan"))
+            auto = ratio(timed["scan"], timed["auto"])
             against_hand.append(hand[0])
             first = timed["fused"].first_s / timed["scan"].first_s
-            columns = (f"{middle:.2f} ({low:.2f}-{high:.2f})" for middle, low, high in (scan, hand))
+            columns = (f"{middle:.2f} ({low:.2f}-{high:.2f})" for middle, low, high in (scan, auto, hand))
             ms = f"{timed['fused'].median:.2f}"
             print("|", " | ".join([type(cell).__name__, size, ms, *columns, f"{first:.2f}"]), "|", flush=True)
     print(f"\nfused / by hand: geometric mean {1 / geometric_mean(against_hand):.2f}")

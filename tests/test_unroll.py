@@ -610,8 +610,8 @@ ERRORS = {
     ),
     "backend is missing": (
         {"backend": None},
-        ValueError,
-        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', got None",
+        TypeError,
+        "backend must be a name or an instance such as recurrax.Newton(), got None.",
     ),
 }
 

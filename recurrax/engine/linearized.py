@@ -106,8 +106,10 @@ def _tapped(product: jax.Array, tap: jax.Array, begin: int) -> jax.Array:
 @_tapped.defjvp
 def _tapped_jvp(begin, primals, tangents):
     (product, tap), (d_product, d_tap) = primals, tangents
-    missing = product.shape[-1:][0] - begin - tap.shape[-1] if product.ndim else 0
-    return product, d_product + jnp.pad(d_tap, [(0, 0)] * (tap.ndim - 1) + [(begin, missing)] * (tap.ndim > 0))
+    if product.ndim == 0:
+        return product, d_product + d_tap
+    missing = product.shape[-1] - begin - tap.shape[-1]
+    return product, d_product + jnp.pad(d_tap, [(0, 0)] * (tap.ndim - 1) + [(begin, missing)])
 
 
 def _without_repeats(tree: Any) -> tuple[list[jax.Array], tuple[Any, list[int]]]:
