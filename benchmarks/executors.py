@@ -2,9 +2,9 @@
 
     python -m benchmarks.executors
 
-Training (value and gradient of mean(ys^2) with respect to parameters and inputs) in the dtype of `--dtype`, on
-whatever device JAX finds. The table gives the time of `scan` over that of each executor: above 1 the executor is faster. `--cells=linear`
-and `--cells=diagonal` show the executors that run over all steps at once.
+Training (value and gradient of mean(ys^2) with respect to parameters and inputs), on whatever device JAX finds. The
+table gives the time of `scan` over that of each executor: above 1 the executor is faster. `--cells=linear` and
+`--cells=diagonal` show the executors that run over all steps at once.
 
 On a GPU:  python -m benchmarks.executors --cells=dense --sizes=16x1024x768 --dtype=bfloat16
            python -m benchmarks.executors --cells=linear,diagonal --sizes=1x4096x128,16x4096x768

@@ -611,7 +611,7 @@ ERRORS = {
     "backend is missing": (
         {"backend": None},
         TypeError,
-        "backend must be a name or an instance such as recurrax.Newton(), got None.",
+        "backend must be a name or an instance such as recurrax.Newton\\(\\), got None",
     ),
 }
 
