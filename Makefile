@@ -12,7 +12,7 @@ help:
 	@echo "make test            set up, then run the tests"
 	@echo "make test-all        the slow tests and those against live PyTorch, Keras and Haiku as well"
 	@echo "make lint            ruff and pyright"
-	@echo "make bench           speed and memory beside other libraries, about half an hour; see benchmarks/README.md"
+	@echo "make bench           speed and memory beside other libraries, about three quarters of an hour; see benchmarks/README.md"
 	@echo "make setup           make .venv with what the study and the tests need"
 	@echo "make clean           remove .venv and caches, keep results"
 
