@@ -96,7 +96,7 @@ class _How:
         """Returns the executor for a run, and why it is this one."""
         choice = choose(cell, run, self.backend)
         execute: Executor = choice.backend
-        every = self.checkpoint_steps(len(jax.tree.leaves(run.inputs.x)[0]))
+        every = self.checkpoint_steps(run.inputs.length)
         if every is not None:
             execute = checkpointed(execute, every)
         if self.truncate_every is not None:

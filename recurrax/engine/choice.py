@@ -104,6 +104,5 @@ def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:
-    steps = len(jax.tree.leaves(run.inputs.x)[0])
     diagonal = cell.diagonal or cell.linear
-    return Facts(jax.default_backend(), steps, step_size(cell, run), cell.linear, diagonal)
+    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear, diagonal)

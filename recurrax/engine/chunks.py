@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.recurrence import Executor, Inputs, Recurrence
+from recurrax.engine.recurrence import Executor, Inputs, Recurrence, in_processing_order
 from recurrax.floats import widened
 
 
@@ -61,7 +61,7 @@ def in_chunks(
     body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Recurrence, size: int, reverse: bool, *, cut: bool = False
 ) -> tuple[Carry, Any]:
     """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
-    length = _length(run.inputs)
+    length = run.inputs.length
     whole = length // size * size
     if length <= size:
         return body(run.carry, run.inputs)
@@ -86,11 +86,10 @@ def in_chunks(
 
 def _in_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
     """Runs chunks of `every` steps, each as the end of a window of `back` > every steps; `window` runs forwards."""
-    inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
-    length = _length(inputs)
+    inputs, length = in_processing_order(run.inputs, reverse), run.inputs.length
     if length <= back:
         final, ys = window(run.carry, inputs)
-        return final, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
+        return final, in_processing_order(ys, reverse)
 
     def last_chunk(start, steps, state):
         """Runs a window; returns the state at the start of the next one, the final state, and the chunk's outputs."""
@@ -122,11 +121,7 @@ def _in_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -
     else:
         final = jax.tree.map(lambda a: a[-1], ends)
     ys = jax.tree.map(lambda *a: jnp.concatenate(a), *outputs)
-    return final, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
-
-
-def _length(inputs: Inputs) -> int:
-    return jax.tree.leaves(inputs)[0].shape[0]
+    return final, in_processing_order(ys, reverse)
 
 
 def _slice(tree: Any, begin: int, end: int) -> Any:

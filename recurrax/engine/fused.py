@@ -25,7 +25,7 @@ from recurrax.cells.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.backend import Backend
 from recurrax.engine.linearized import linearized
 from recurrax.engine.products import first_step, pieces_of, products_of, refusal
-from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, over_steps, project_all, transition
+from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, over_steps, project_all, states_of_all
 from recurrax.engine.scan import Scan
 from recurrax.floats import at_least_float32, float_leaves, float_merger, is_float
 
@@ -71,12 +71,7 @@ def _states(
     cell: Cell, reverse: bool, weights: Weights, initial: Carry, carry: Carry, z: Projected, flags: Inputs
 ) -> tuple[Carry, Carry]:
     """Returns s_T, and s_1 to s_T in the order of the inputs."""
-
-    def step(carry, step_inputs):
-        carry = transition(cell, weights, initial, carry, *step_inputs)
-        return carry, carry
-
-    return over_steps(step, carry, (z, flags), reverse=reverse)
+    return states_of_all(cell, weights, initial, carry, z, flags, reverse=reverse)
 
 
 @_states.defjvp

@@ -88,7 +88,7 @@ class Newton(Backend):
         return forward_mode_refusal(cell, run)
 
     def __call__(self, cell, run, *, reverse=False):
-        if jax.tree.leaves(run.inputs)[0].shape[0] == 0:
+        if run.inputs.length == 0:
             return Scan()(cell, run, reverse=reverse)
         run, z, flags = _prepared(cell, run, reverse)
         states = _states(cell, self, run.weights, run.initial, run.carry, z, flags)
@@ -101,7 +101,7 @@ class Newton(Backend):
         Raises:
           ValueError: there is no step.
         """
-        if jax.tree.leaves(run.inputs)[0].shape[0] == 0:
+        if run.inputs.length == 0:
             raise ValueError("xs must have at least one step for convergence to tell of, got T = 0.")
         run, z, flags = _prepared(cell, run, reverse)
         return _solve(cell, self, run.weights, run.initial, run.carry, z, flags)[1]
@@ -122,7 +122,7 @@ def _states(
     return jax.lax.cond(
         convergence.converged,
         lambda: states,
-        lambda: states_of_all(cell, weights, initial, carry, z, flags),
+        lambda: states_of_all(cell, weights, initial, carry, z, flags)[1],
     )
 
 

@@ -27,6 +27,11 @@ class Inputs(NamedTuple):
     reset: Bool[Array, "T *B"] | None
     key: jax.Array | None
 
+    @property
+    def length(self) -> int:
+        """T, of the inputs of all steps."""
+        return jax.tree.leaves(self)[0].shape[0]
+
 
 class Recurrence(NamedTuple):
     """A run of a cell, ready to be executed."""
@@ -148,14 +153,14 @@ def project_all(cell: Cell, run: Recurrence) -> Projected:
 
 def states_of_all(
     cell: Cell, weights: Weights, initial: Carry, carry: Carry, z: Projected, inputs: Inputs, *, reverse: bool = False
-) -> Carry:
-    """Returns s_1 to s_T, step by step, in the order of the inputs."""
+) -> tuple[Carry, Carry]:
+    """Returns s_T, and s_1 to s_T in the order of the inputs, step by step."""
 
     def step(carry, step_inputs):
         carry = transition(cell, weights, initial, carry, *step_inputs)
         return carry, carry
 
-    return over_steps(step, carry, (z, inputs), reverse=reverse)[1]
+    return over_steps(step, carry, (z, inputs), reverse=reverse)
 
 
 def emit_all(cell: Cell, weights: Weights, states: Carry, z: Projected, inputs: Inputs) -> Any:

@@ -22,7 +22,7 @@ class Scan(Backend):
     """
 
     def __call__(self, cell, run, *, reverse=False):
-        if jax.tree.leaves(run.inputs)[0].shape[0] == 1:
+        if run.inputs.length == 1:
             return _single_step(cell, run)
         return _scan(cell, run, reverse)
 

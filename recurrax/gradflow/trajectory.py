@@ -52,7 +52,7 @@ def trajectory(
     if reverse:
         run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
-    states = states_of_all(cell, run.weights, run.initial, run.carry, z, run.inputs)
+    _, states = states_of_all(cell, run.weights, run.initial, run.carry, z, run.inputs)
     return Trajectory(run, z, _from_the_start(run.carry, states))
 
 
