@@ -1,5 +1,6 @@
 """NumPy truths that tests share, written from definitions and not from the library."""
 
+import jax
 import numpy as np
 
 
@@ -29,26 +30,30 @@ def unroll(step, carry, xs, mask, resets, initial, *, reverse=False):
     """Runs `step(carry, x) -> (carry, y)` over time, one example of the batch after the other, no cleverness.
 
     Args:
-      step: takes and returns a NamedTuple of arrays without batch axes.
-      carry: NamedTuple of `[B, ...]`, where the run starts.
-      xs: `[T, B, D]`.
+      step: takes and returns a pytree of arrays without batch axes.
+      carry: pytree of `[B, ...]`, where the run starts.
+      xs: pytree of `[T, B, ...]`.
       mask: boolean `[T, B]`; a step where it is False does not exist.
       resets: boolean `[T, B]`.
-      initial: NamedTuple of `[B, ...]`, what a reset restores.
+      initial: pytree of `[B, ...]`, what a reset restores.
       reverse: begin at the last step.
 
     Returns:
-      The final carry, a NamedTuple of `[B, ...]`, and the outputs as a list over T of lists over B; None where masked.
+      The final carry, a pytree of `[B, ...]`, and the outputs as a list over T of lists over B; None where masked.
     """
+
+    def at(tree, *index):
+        return jax.tree.map(lambda a: a[index], tree)
+
     length, size = mask.shape
     states, outputs = [], [[None] * size for _ in range(length)]
     for b in range(size):
-        state = type(carry)(*(leaf[b] for leaf in carry))
+        state = at(carry, b)
         for t in reversed(range(length)) if reverse else range(length):
             if not mask[t, b]:
                 continue
             if resets[t, b]:
-                state = type(carry)(*(leaf[b] for leaf in initial))
-            state, outputs[t][b] = step(state, xs[t, b])
+                state = at(initial, b)
+            state, outputs[t][b] = step(state, at(xs, t, b))
         states.append(state)
-    return type(carry)(*(np.stack(leaves) for leaves in zip(*states, strict=True))), outputs
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *states), outputs

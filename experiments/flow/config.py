@@ -4,7 +4,7 @@ import dataclasses
 
 from experiments.common.config import FieldError, require
 from recurrax import Cell
-from recurrax.cells import find_cell
+from recurrax.catalogue import make_cell, split_cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,8 @@ class GradientFlow:
     """The whole study.
 
     Attributes:
-      cells: names of cells, or module:Class for your own, separated by commas.
+      cells: cells, separated by commas: names, with hyper-parameters and what a wrapper wraps in brackets, e.g.
+        lstm(forget_bias=3.0) or residual(gru); module:Class for your own.
       hidden_size: units of every cell.
       seeds: independent initialisations and trainings, run side by side.
       seed: the first seed.
@@ -121,12 +122,12 @@ class GradientFlow:
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`."""
-        return tuple(name.strip() for name in self.cells.split(","))
+        return tuple(split_cells(self.cells))
 
     def make_cells(self) -> tuple[Cell, ...]:
-        """Returns the cells that `cells` names, with their default hyper-parameters.
+        """Returns the cells that `cells` names, with default hyper-parameters where it gives none.
 
         Raises:
           TypeError, ValueError: a name leads to no cell, or to one that cannot be made from a hidden_size alone.
         """
-        return tuple(find_cell(name)(hidden_size=self.hidden_size) for name in self.cell_names())  # pyright: ignore[reportCallIssue]
+        return tuple(make_cell(name, hidden_size=self.hidden_size) for name in self.cell_names())

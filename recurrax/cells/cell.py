@@ -42,6 +42,11 @@ def dot(operand: jax.Array, weight: jax.Array, op: Callable[[jax.Array, jax.Arra
     return op(operand, weight)
 
 
+def layer_key(key: jax.Array | None, n: int) -> jax.Array | None:
+    """Returns the key of layer n of a composition in depth, from the key of the whole."""
+    return None if key is None else jax.random.fold_in(key, n)
+
+
 class Cell(abc.ABC):
     """A recurrent cell: frozen hyper-parameters, and pure functions of parameters, state and input.
 
@@ -51,7 +56,8 @@ class Cell(abc.ABC):
     """
 
     layers: ClassVar[tuple["Cell", ...]] = ()
-    """The cells of a composition in depth, which executors unroll layer by layer."""
+    """The cells of a composition in depth, which executors unroll layer by layer: weights and carry are tuples with an
+    entry per layer, and the output of a layer is the input of the next."""
     diagonal: ClassVar[bool] = False
     """True where a unit of the new carry depends on the same unit of the same field of the old one, and on no other."""
     linear: ClassVar[bool] = False
@@ -115,6 +121,10 @@ class Cell(abc.ABC):
         """
         del gates
         return None
+
+    def zero_input(self, input_size: int) -> Any:
+        """Returns x_t as zeros, without batch axes: `[D]`, or what the cell takes in its place."""
+        return jnp.zeros(input_size)
 
     def input_size(self, params: Params) -> int | None:
         """Returns D as the parameters fix it, so that a wrong input is named; None where they do not.

@@ -9,18 +9,10 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, dot
+from recurrax.cells.cell import dot
+from recurrax.cells.gated import GatedCell
 from recurrax.cells.gru import GRUCarry, GRUGates
-from recurrax.initializers import (
-    Chrono,
-    Gaussian,
-    Initializer,
-    Uniform,
-    Zeros,
-    check_forget_bias,
-    check_initializers,
-    memory_biases,
-)
+from recurrax.initializers import Initializer, Uniform
 
 
 class DiagonalGRUParams(NamedTuple):
@@ -32,7 +24,7 @@ class DiagonalGRUParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class DiagonalGRU(Cell):
+class DiagonalGRU(GatedCell):
     """Gated recurrent unit with diagonal recurrent weights (ParaGRU of Danieli et al. 2025).
 
         r, z = sigmoid(W x_t + u * h_{t-1} + b)         h_t = (1 - z) * h_{t-1} + z * n
@@ -48,39 +40,26 @@ class DiagonalGRU(Cell):
       input_init, recurrent_init, bias_init: how W, u and b are drawn.
     """
 
-    hidden_size: int
-    forget_bias: float | Chrono = 0.0
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Uniform(-1.0, 1.0)
-    bias_init: Initializer = Zeros()
 
+    carry_type = GRUCarry
+    projected_type = GRUGates
     diagonal = True
     signed_gates = ("n",)
 
-    def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
-        check_forget_bias(self.forget_bias, self.use_bias)
+    def bias_shifts(self, forget, write):
+        return {"z": -forget}
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)
         key_x, key_u, key_b, key_f = jax.random.split(key, 4)
-        h = self.hidden_size
-        forget, _ = memory_biases(self.forget_bias, key_f, h)
+        h, gates = self.hidden_size, GRUGates._fields
         return DiagonalGRUParams(
             w_x=self.input_init(key_x, (input_size, 3 * h), gates=3),
             u=self.recurrent_init(key_u, (3 * h,), gates=3),
-            b=self.bias_init(key_b, (3 * h,), gates=3).at[h : 2 * h].add(-forget) if self.use_bias else None,
+            b=self.draw_bias(key_b, key_f, gates) if self.use_bias else None,
         )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return GRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.u.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return GRUGates(*jnp.split(z if weights.b is None else z + weights.b, 3, axis=-1))
 
     def gates(self, weights, carry, z, dot=dot):
         u_r, u_z, u_n = jnp.split(weights.u, 3)

@@ -9,17 +9,8 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.initializers import (
-    Chrono,
-    Gaussian,
-    Initializer,
-    OrthogonalPerGate,
-    Zeros,
-    check_forget_bias,
-    check_initializers,
-    memory_biases,
-)
+from recurrax.cells.cell import dot
+from recurrax.cells.gated import GatedCell
 
 
 class GRUParams(NamedTuple):
@@ -46,7 +37,7 @@ class GRUGates(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class GRU(Cell):
+class GRU(GatedCell):
     """Gated recurrent unit (Cho et al. 2014).
 
         r, z = sigmoid(W x_t + U h_{t-1} + b)           h_t = (1 - z) * h_{t-1} + z * n
@@ -65,41 +56,25 @@ class GRU(Cell):
       input_init, recurrent_init, bias_init: how W, U and the biases are drawn.
     """
 
-    hidden_size: int
     reset: str = "before"
-    forget_bias: float | Chrono = 0.0
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
-    recurrent_init: Initializer = OrthogonalPerGate()
-    bias_init: Initializer = Zeros()
 
+    params_type = GRUParams
+    carry_type = GRUCarry
+    projected_type = GRUGates
     signed_gates = ("n",)
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+        super().__post_init__()
         checks.choice("reset", self.reset, ("before", "after"))
-        check_forget_bias(self.forget_bias, self.use_bias)
+
+    def bias_shifts(self, forget, write):
+        return {"z": -forget}
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
         key_x, key_h, key_b, key_n, key_f = jax.random.split(key, 5)
-        h = self.hidden_size
-        forget, _ = memory_biases(self.forget_bias, key_f, h)
-        return GRUParams(
-            w_x=self.input_init(key_x, (input_size, 3 * h), gates=3),
-            w_h=self.recurrent_init(key_h, (h, 3 * h), gates=3),
-            b=self.bias_init(key_b, (3 * h,), gates=3).at[h : 2 * h].add(-forget) if self.use_bias else None,
-            b_hn=self.bias_init(key_n, (h,)) if self.use_bias and self.reset == "after" else None,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return GRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return GRUGates(*jnp.split(z if weights.b is None else z + weights.b, 3, axis=-1))
+        w_x, w_h, b = self.draw((key_x, key_h, key_b, key_f), input_size)
+        after = self.use_bias and self.reset == "after"
+        return GRUParams(w_x, w_h, b, b_hn=self.bias_init(key_n, (self.hidden_size,)) if after else None)
 
     def gates(self, weights, carry, z, dot=dot):
         return (self._gates_before if self.reset == "before" else self._gates_after)(weights, carry.h, z, dot)

@@ -3,23 +3,14 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.initializers import (
-    Chrono,
-    Gaussian,
-    Initializer,
-    OrthogonalPerGate,
-    Zeros,
-    check_forget_bias,
-    check_initializers,
-    memory_biases,
-)
+from recurrax.cells.cell import dot
+from recurrax.cells.gated import GatedCell
+from recurrax.initializers import Chrono
 
 
 class JANETParams(NamedTuple):
@@ -52,7 +43,7 @@ class JANETGates(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class JANET(Cell):
+class JANET(GatedCell):
     """Just another network (van der Westhuizen & Lasenby 2018): an LSTM reduced to its forget gate.
 
         s = W x_t + U h_{t-1} + b                       g = tanh(W x_t + U h_{t-1} + b)
@@ -68,40 +59,21 @@ class JANET(Cell):
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
-    hidden_size: int
     beta: float = 1.0
+    _: dataclasses.KW_ONLY
     forget_bias: float | Chrono = 1.0
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
-    recurrent_init: Initializer = OrthogonalPerGate()
-    bias_init: Initializer = Zeros()
 
+    params_type = JANETParams
+    carry_type = JANETCarry
+    projected_type = JANETProjected
     signed_gates = ("g",)
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.finite("beta", self.beta)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
-        check_forget_bias(self.forget_bias, self.use_bias)
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f = jax.random.split(key, 4)
-        h = self.hidden_size
-        forget, _ = memory_biases(self.forget_bias, key_f, h)
-        return JANETParams(
-            w_x=self.input_init(key_x, (input_size, 2 * h), gates=2),
-            w_h=self.recurrent_init(key_h, (h, 2 * h), gates=2),
-            b=self.bias_init(key_b, (2 * h,), gates=2).at[:h].add(forget) if self.use_bias else None,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return JANETCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return JANETProjected(*jnp.split(z if weights.b is None else z + weights.b, 2, axis=-1))
+    def bias_shifts(self, forget, write):
+        return {"f": forget}
 
     def gates(self, weights, carry, z, dot=dot):
         u_f, u_g = jnp.split(dot(carry.h, weights.w_h), 2, axis=-1)

@@ -9,17 +9,8 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.initializers import (
-    Chrono,
-    Gaussian,
-    Initializer,
-    OrthogonalPerGate,
-    Zeros,
-    check_forget_bias,
-    check_initializers,
-    memory_biases,
-)
+from recurrax.cells.cell import dot
+from recurrax.cells.gated import GatedCell
 
 
 class MinimalRNNParams(NamedTuple):
@@ -53,7 +44,7 @@ class MinimalRNNGates(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MinimalRNN(Cell):
+class MinimalRNN(GatedCell):
     """MinimalRNN (Chen 2017), whose isometric initialisation mean-field theory tells (Chen et al. 2018).
 
         n = tanh(W x_t + b)                             h_t = u * h_{t-1} + (1 - u) * n
@@ -71,36 +62,23 @@ class MinimalRNN(Cell):
       bias_init: how b and b_u are drawn.
     """
 
-    hidden_size: int
-    forget_bias: float | Chrono = 0.0
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
-    recurrent_init: Initializer = OrthogonalPerGate()
-    bias_init: Initializer = Zeros()
-
+    carry_type = MinimalRNNCarry
     signed_gates = ("n",)
 
-    def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
-        check_forget_bias(self.forget_bias, self.use_bias)
+    def bias_shifts(self, forget, write):
+        return {"u": forget}
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)
         key_x, key_z, key_h, key_b, key_u, key_f = jax.random.split(key, 6)
         h = self.hidden_size
-        forget, _ = memory_biases(self.forget_bias, key_f, h)
         return MinimalRNNParams(
             w_x=self.input_init(key_x, (input_size, h)),
             b=self.bias_init(key_b, (h,)) if self.use_bias else None,
             w_z=self.recurrent_init(key_z, (h, h)),
             w_h=self.recurrent_init(key_h, (h, h)),
-            b_u=self.bias_init(key_u, (h,)) + forget if self.use_bias else None,
+            b_u=self.draw_bias(key_u, key_f, ("u",)) if self.use_bias else None,
         )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return MinimalRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
 
     def project(self, weights, x, key=None):
         z = x @ weights.w_x

@@ -1,5 +1,6 @@
 """Which executor runs: what was asked for, or the rule that measurements made."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from recurrax.engine.backend import Backend
 from recurrax.engine.fused import Fused
 from recurrax.engine.newton import Newton
 from recurrax.engine.products import StepSize, step_size
-from recurrax.engine.recurrence import Recurrence
+from recurrax.engine.recurrence import Recurrence, by_layer
 from recurrax.engine.scan import Scan
 
 
@@ -66,7 +67,7 @@ RULES = (
     ),
     Rule(
         lambda f: (
-            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights <= 16 * f.step.projected
+            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights < 16 * f.step.projected
         ),
         "scan",
         "a large batch on a CPU: what would be kept leaves the cache, and weights are small beside it",
@@ -78,12 +79,27 @@ RULES = (
 `benchmarks/README.md` has the measurements, `python -m benchmarks.executors` makes them."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Layers(Backend):
+    """Executes a composition in depth layer by layer, each as `backend` has it."""
+
+    backend: str | Backend
+
+    def __call__(self, cell, run, *, reverse=False):
+        def execute(layer, run, *, reverse):
+            return choose(layer, run, self.backend).backend(layer, run, reverse=reverse)
+
+        return by_layer(execute, cell, run, reverse=reverse)
+
+
 def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
     """Returns what `backend`, an instance, a name or "auto", leads to.
 
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
+    if cell.layers:
+        return Choice(Layers(backend), f"{len(cell.layers)} layers one after the other, each by backend={backend!r}")
     if backend != "auto":
         asked = BACKENDS[backend] if isinstance(backend, str) else backend
         reason = asked.refusal(cell, run)
@@ -99,6 +115,8 @@ def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
 
 def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
     """Returns the executors that cannot execute the run, each with the reason."""
+    if cell.layers:
+        return {}
     reasons = {name: backend.refusal(cell, run) for name, backend in BACKENDS.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 

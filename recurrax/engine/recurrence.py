@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot
+from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot, layer_key
 from recurrax.parameters import parameter_shapes
 
 _PREPARE = 2**32 - 1
@@ -70,7 +70,7 @@ def recurrence(
     steps = (length, *batch_shape)
     if mask is not None:
         checks.flags("mask", mask, steps, "[T, *B]")
-        xs = _where_steps_exist(mask, xs)
+        xs = where_steps_exist(mask, xs)
     if resets is not None:
         checks.flags("resets", resets, steps, "[T, *B]")
         resets = resets if mask is None else resets & mask
@@ -168,12 +168,25 @@ def emit_all(cell: Cell, weights: Weights, states: Carry, z: Projected, inputs: 
     return jax.vmap(lambda s, z, inputs: emit(cell, weights, s, z, inputs))(states, z, inputs)
 
 
+def by_layer(execute: Executor, cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+    """Runs the layers of a composition in depth one after the other, each over all steps."""
+    finals, inputs = [], run.inputs
+    for n, layer in enumerate(cell.layers):
+        keys = run.inputs.key
+        inputs = inputs._replace(key=None if keys is None else jax.vmap(lambda key, n=n: layer_key(key, n))(keys))
+        start = Recurrence(run.weights[n], run.initial[n], run.carry[n], inputs)
+        final, ys = execute(layer, start, reverse=reverse)
+        finals.append(final)
+        inputs = inputs._replace(x=ys if inputs.mask is None else where_steps_exist(inputs.mask, ys))
+    return tuple(finals), ys
+
+
 def in_processing_order(tree: Any, reverse: bool) -> Any:
     """Flips the time axis of every leaf where a run is reversed; its own inverse."""
     return jax.tree.map(lambda a: jnp.flip(a, 0), tree) if reverse else tree
 
 
-def _where_steps_exist(mask: Bool[Array, "T *B"], xs: Any) -> Any:
+def where_steps_exist(mask: Bool[Array, "T *B"], xs: Any) -> Any:
     """Returns the inputs, with one that exists in the place of every one that does not.
 
     A step under the mask is computed as well, its result is not taken, and the gradient that it gets is zero. So it has

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Cell, unroll
-from recurrax.cells import cell_files, cells_in, find_cell
+from recurrax import Cell, unroll
 from recurrax.cells.cell import dot
 
 
@@ -73,33 +72,3 @@ def test_dot_multiplies_by_the_operation_it_is_given():
     a, w = jnp.arange(6.0).reshape(2, 3), jnp.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(dot(a, w), a @ w)
     np.testing.assert_array_equal(dot(a, w[:, 0], jnp.multiply), a * w[:, 0])
-
-
-def test_cells_are_found_by_file():
-    assert {"rnn", "lstm", "gru"} <= set(cell_files())
-    assert "cell" not in cell_files()
-    assert cells_in("lstm") == (LSTM,)
-
-
-@pytest.mark.parametrize(
-    ("name", "cls"), [("lstm", LSTM), ("LSTM", LSTM), ("Gru", GRU), ("rnn", RNN), (f"{__name__}:Averager", Averager)]
-)
-def test_a_cell_is_found_by_name(name, cls):
-    assert find_cell(name) is cls
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("lstn", "unknown cell 'lstn'; known are .*gru, .*lstm, .*rnn, or module:Class"),
-        ("", "unknown cell ''"),
-        ("no_such_module:LSTM", "cell 'no_such_module:LSTM' cannot be imported"),
-        ("recurrax:LSTN", "cell 'recurrax:LSTN' cannot be imported"),
-        (":LSTM", "cell ':LSTM' cannot be imported"),
-        ("recurrax:unroll", "'recurrax:unroll' is no subclass of recurrax.Cell"),
-        ("jax.numpy:ndarray", "'jax.numpy:ndarray' is no subclass of recurrax.Cell"),
-    ],
-)
-def test_an_unknown_cell_is_named(name, message):
-    with pytest.raises(ValueError, match=message):
-        find_cell(name)

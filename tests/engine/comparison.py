@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax import GRU, LSTM, RNN, unroll
+from recurrax.floats import float_leaves, float_merger
 
-STEPS, BATCH, FEATURES = 9, 3, 4
+STEPS, BATCH, FEATURES = 9, 3, 3
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
 IDS = ("rnn", "lstm", "gru-before", "gru-after")
 MASK = np.random.default_rng(0).random((STEPS, BATCH)) < 0.7
@@ -21,8 +22,11 @@ RUNS = {
 """Arguments of `unroll`, by name."""
 
 
-def problem(cell, arguments, steps=STEPS):
-    """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there."""
+def problem(cell, arguments, steps=STEPS, xs=None):
+    """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there.
+
+    The carry is a list of its float leaves; integers start as zeros.
+    """
     # NumPy draws: to compile what draws each array would take most of the time of a test.
     rng = np.random.default_rng(0)
 
@@ -34,14 +38,16 @@ def problem(cell, arguments, steps=STEPS):
         return jax.tree.map(draw, shapes)
 
     params, start = jax.eval_shape(lambda: _params_and_carry(cell))
-    params, xs = drawn(0.5, params), drawn(1.0, jax.ShapeDtypeStruct((steps, BATCH, FEATURES), jnp.result_type(float)))
-    start = drawn(0.3, start)
+    params, with_floats = drawn(0.5, params), float_merger(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), start))
+    if xs is None:
+        xs = drawn(1.0, jax.ShapeDtypeStruct((steps, BATCH, FEATURES), jnp.result_type(float)))
+    start = drawn(0.3, float_leaves(start))
     arguments = {name: jnp.asarray(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
 
     def loss(params, xs, carry, **how):
-        carry, ys = unroll(cell, params, xs, carry, **arguments, **how)
-        weights = jnp.cos(jnp.arange(ys.size, dtype=xs.dtype)).reshape(ys.shape)
-        parts = [part for leaf in jax.tree.leaves(carry) for part in (leaf.real, leaf.imag)]
+        carry, ys = unroll(cell, params, xs, with_floats(carry), **arguments, **how)
+        weights = jnp.cos(jnp.arange(ys.size, dtype=ys.dtype)).reshape(ys.shape)
+        parts = [part for leaf in float_leaves(carry) for part in (leaf.real, leaf.imag)]
         return jnp.sum(weights * jnp.sin(ys)) + sum(jnp.sum(jnp.cos(2 * part + 0.1)) for part in parts)
 
     point = (params, xs, start)
@@ -50,7 +56,7 @@ def problem(cell, arguments, steps=STEPS):
 
 def _params_and_carry(cell):
     params = cell.init(jax.random.key(0), FEATURES)
-    return params, cell.initial_carry(cell.prepare(params), (BATCH,))
+    return params, cell.initial_carry(cell.prepare(params, batch_shape=(BATCH,)), (BATCH,))
 
 
 def assert_close(got, expected, name, tolerance=1e-12):

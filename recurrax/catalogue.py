@@ -1,0 +1,125 @@
+"""Every cell and wrapper, found by its file, and the texts that name one: "lstm", "zoneout(lstm(forget_bias=2.0))"."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+from recurrax import cells, wrappers
+from recurrax.cells.cell import Cell
+from recurrax.wrappers.wrapper import Wrapper
+
+_PACKAGES = (cells, wrappers)
+
+
+def modules() -> tuple[str, ...]:
+    """Returns the names of the modules that define cells and wrappers, e.g. "recurrax.cells.lstm"."""
+    names = (f"{package.__name__}.{m.name}" for package in _PACKAGES for m in pkgutil.iter_modules(package.__path__))
+    return tuple(name for name in names if classes_in(name))
+
+
+def classes_in(module: str) -> tuple[type[Cell], ...]:
+    """Returns the cell classes that a module defines; bases are left out."""
+    return tuple(
+        value
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, type)
+        and issubclass(value, Cell)
+        and value.__module__ == module
+        and not inspect.isabstract(value)
+        and value is not Wrapper
+    )
+
+
+def find_cell(name: str) -> type[Cell]:
+    """Returns the cell or wrapper of that name, upper or lower case, e.g. "lstm"; or "module:Class" from elsewhere.
+
+    Raises:
+      ValueError: no cell has that name, or it is no cell.
+    """
+    if ":" in name:
+        return _imported(name)
+    known = {cls.__name__.lower(): cls for module in modules() for cls in classes_in(module)}
+    try:
+        return known[name.lower()]
+    except KeyError:
+        raise ValueError(
+            f"unknown cell {name!r}; known are {', '.join(sorted(known))}, or module:Class for one of your own."
+        ) from None
+
+
+def make_cell(text: str, **defaults: Any) -> Cell:
+    """Makes the cell that a text describes: a name, in brackets what it wraps and other hyper-parameters.
+
+    >>> make_cell("residual(gru(reset='after'))", hidden_size=8)
+    Residual(cell=GRU(hidden_size=8, forget_bias=0.0, use_bias=True, input_init=Gaussian(gain=1.0), \
+recurrent_init=OrthogonalPerGate(gain=1.0), bias_init=Zeros(), reset='after'))
+
+    Args:
+      text: a name as `find_cell` takes it, or a call in Python's syntax whose arguments are cells and literals.
+      **defaults: hyper-parameters of every cell that has them and is not given them by the text.
+
+    Raises:
+      TypeError, ValueError: the text describes no cell; a hyper-parameter is unknown or has a wrong value.
+    """
+    if ":" in text:
+        return _made(find_cell(text), [], {}, defaults)
+    try:
+        expression = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"cell {text!r} must be a name or like zoneout(lstm(forget_bias=2.0), rate_c=0.1).") from None
+    made = _value(expression, text, defaults)
+    if not isinstance(made, Cell):
+        raise ValueError(f"cell {text!r} names no cell.")
+    return made
+
+
+def split_cells(text: str) -> list[str]:
+    """Splits a list of cells at its commas, save those in brackets.
+
+    >>> split_cells("lstm, zoneout(gru, rate_h=0.1)")
+    ['lstm', 'zoneout(gru, rate_h=0.1)']
+    """
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _value(node: ast.expr, text: str, defaults: dict[str, Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return _made(find_cell(name), [], {}, defaults)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(k.arg for k in keywords):
+            positional = [_value(arg, text, defaults) for arg in args]
+            named = {k.arg: _value(k.value, text, defaults) for k in keywords}
+            return _made(find_cell(name), positional, named, defaults)
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            return tuple(_value(element, text, defaults) for element in elements)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"cell {text!r} may hold names, calls and literals only, not {ast.unparse(node)!r}.") from None
+
+
+def _made(cls: type[Cell], positional: list[Any], named: dict[str, Any], defaults: dict[str, Any]) -> Cell:
+    fields = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
+    taken = set(fields[: len(positional)]) | set(named)
+    return cls(*positional, **{k: v for k, v in defaults.items() if k in fields and k not in taken}, **named)
+
+
+def _imported(name: str) -> type[Cell]:
+    module, _, attribute = name.partition(":")
+    try:
+        cls = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"cell {name!r} cannot be imported: {error}.") from None
+    if not (isinstance(cls, type) and issubclass(cls, Cell)):
+        raise ValueError(f"{name!r} is no subclass of recurrax.Cell.")
+    return cls

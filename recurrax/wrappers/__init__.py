@@ -1,0 +1,1 @@
+"""Cells made of cells, one file per wrapper; a wrapper is known by its file, none is listed."""

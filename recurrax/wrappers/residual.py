@@ -1,0 +1,55 @@
+"""A shortcut around a cell."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+
+from recurrax.cells.cell import dot
+from recurrax.wrappers.wrapper import Wrapper
+
+
+class ResidualProjected(NamedTuple):
+    """What a step needs of x_t alone: the projection of the cell inside, and x_t."""
+
+    cell: Any
+    x: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Residual(Wrapper):
+    """Adds the input to the output (Prakash et al. 2016, Wu et al. 2016: between the layers of a stack).
+
+        y_t = cell's y_t + x_t
+
+    Attributes:
+      cell: the cell inside, whose output is as wide as its input.
+    """
+
+    def init(self, key, input_size):
+        params = super().init(key, input_size)
+        x = self.zero_input(input_size)
+
+        def output(params):
+            weights = self.prepare(params)
+            return self.cell.output(weights, self.initial_carry(weights), self.cell.project(weights, x))
+
+        shape = jax.eval_shape(output, params).shape
+        if shape != x.shape:
+            raise ValueError(
+                f"input_size must be the cell's output size for a shortcut, got {input_size}: an input has shape "
+                f"{x.shape}, an output of {self.cell!r} {shape}."
+            )
+        return params
+
+    def project(self, weights, x, key=None):
+        return ResidualProjected(self.cell.project(weights, x, key), x)
+
+    def step(self, weights, carry, z, dot=dot):
+        return self.cell.step(weights, carry, z.cell, dot)
+
+    def gates(self, weights, carry, z, dot=dot):
+        return self.cell.gates(weights, carry, z.cell, dot)
+
+    def output(self, weights, carry, z):
+        return self.cell.output(weights, carry, z.cell) + z.x

@@ -1,0 +1,101 @@
+"""Layers on top of each other."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+
+from recurrax import checks
+from recurrax.cells.cell import Cell, check_cell, dot, layer_key
+
+
+class StackProjected(NamedTuple):
+    """What a step needs of x_t alone: the projection of the first layer, and the step's key for the others."""
+
+    first: Any
+    key: jax.Array | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack(Cell):
+    """Layers on top of each other: the outputs of one are the inputs of the next (Graves 2013, without its shortcuts).
+
+        s_t^n = step^n(s_{t-1}^n, y_t^{n-1})            y_t^0 = x_t,  y_t = y_t^N
+
+    Parameters and state are tuples with one entry per layer. `recurrax.unroll` runs one layer after the other over all
+    steps, each by the executor that suits it; measurements see one cell whose state is that of all layers.
+
+    Attributes:
+      layers: the cells, from the input to the output; wrappers around them make shortcuts, dropout and the like.
+    """
+
+    layers: tuple[Cell, ...]
+
+    def __post_init__(self):
+        if not (isinstance(self.layers, tuple) and self.layers):
+            raise TypeError(f"layers must be a tuple of at least one cell, got {self.layers!r}.")
+        for layer in self.layers:
+            check_cell(layer)
+
+    @property
+    def input_ndim(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """That of the first layer."""
+        return self.layers[0].input_ndim
+
+    @property
+    def draws_parameters(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether all layers do."""
+        return all(layer.draws_parameters for layer in self.layers)
+
+    def init(self, key, input_size):
+        checks.size("input_size", input_size)
+        params = []
+        for layer, key_n in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True):
+            params.append(layer.init(key_n, input_size))
+            input_size = _output_size(layer, params[-1], input_size)
+        return tuple(params)
+
+    def prepare(self, params, *, key=None, batch_shape=()):
+        return tuple(
+            layer.prepare(p, key=layer_key(key, n), batch_shape=batch_shape)
+            for n, (layer, p) in enumerate(zip(self.layers, params, strict=True))
+        )
+
+    def initial_carry(self, weights, batch_shape=()):
+        return tuple(layer.initial_carry(w, batch_shape) for layer, w in zip(self.layers, weights, strict=True))
+
+    def project(self, weights, x, key=None):
+        return StackProjected(self.layers[0].project(weights[0], x, layer_key(key, 0)), key)
+
+    def step(self, weights, carry, z, dot=dot):
+        new, z_n = [], z.first
+        for n, layer in enumerate(self.layers):
+            if n > 0:
+                below = self.layers[n - 1].output(weights[n - 1], new[n - 1], z_n)
+                z_n = layer.project(weights[n], below, layer_key(z.key, n))
+            new.append(layer.step(weights[n], carry[n], z_n, dot))
+        return tuple(new)
+
+    def output(self, weights, carry, z):
+        z_n, top = z.first, len(self.layers) - 1
+        for n in range(top):
+            y = self.layers[n].output(weights[n], carry[n], z_n)
+            z_n = self.layers[n + 1].project(weights[n + 1], y, layer_key(z.key, n + 1))
+        return self.layers[top].output(weights[top], carry[top], z_n)
+
+    def input_size(self, params):
+        return self.layers[0].input_size(params[0])
+
+    def zero_input(self, input_size):
+        return self.layers[0].zero_input(input_size)
+
+
+def _output_size(layer: Cell, params: Any, input_size: int) -> int:
+    """Returns the number of features that a layer gives, the last axis of its output."""
+
+    def output(params):
+        weights = layer.prepare(params)
+        z = layer.project(weights, layer.zero_input(input_size))
+        return layer.output(weights, layer.initial_carry(weights), z)
+
+    return jax.tree.leaves(jax.eval_shape(output, params))[0].shape[-1]

@@ -1,0 +1,171 @@
+"""Every cell and wrapper with its twin test, found by file, and what tests draw for it.
+
+`recurrax/cells/NAME.py` has the twin `tests/cells/test_NAME.py`, `recurrax/wrappers/NAME.py` the twin
+`tests/wrappers/test_NAME.py`. A twin has
+  VARIANTS      instances to be tested, at least one of every class in the file, the default one first,
+  oracle_step   `(cell, params, carry, x) -> (carry, y)` in NumPy without batch axes, written from the paper,
+  oracle_gates  `(cell, params, carry, x) -> dict`, for a cell that has gates,
+and where the default does not fit
+  inputs        `(cell, rng, length, batch) -> xs`, NumPy arrays; default: normal `[length, *batch, INPUT_SIZE]`,
+  smallest      `(cell) -> cell` with as few units as can be; default: with `hidden_size` 1.
+"""
+
+import dataclasses
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import GRU, LSTM, RNN, catalogue
+from recurrax.cells.cell import Cell
+
+INPUT_SIZE = 3
+MODULES = catalogue.modules()
+
+
+def twin_path(module: str) -> str:
+    _, package, name = module.split(".")
+    return f"tests/{package}/test_{name}.py"
+
+
+@functools.cache
+def twin(module: str) -> ModuleType | None:
+    name = twin_path(module).removesuffix(".py").replace("/", ".")
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def variants(module: str) -> list[Cell]:
+    return list(getattr(twin(module), "VARIANTS", []))
+
+
+class Case(NamedTuple):
+    """A cell to be tested, and the module that has its oracle."""
+
+    cell: Cell
+    oracle: ModuleType
+
+
+def label(cell: Cell) -> str:
+    """`repr` without the fields that have their default value."""
+
+    def show(value):
+        if isinstance(value, Cell):
+            return label(value)
+        return f"({', '.join(map(show, value))})" if isinstance(value, tuple) else repr(value)
+
+    changed = [
+        f"{field.name}={show(value)}"
+        for field in dataclasses.fields(cell)
+        if (value := getattr(cell, field.name)) != field.default
+    ]
+    return f"{type(cell).__name__}({', '.join(changed)})"
+
+
+CASES = [Case(cell, twin(module)) for module in MODULES for cell in variants(module)]
+FIRST = list({type(case.cell): case for case in reversed(CASES)}.values())[::-1]
+"""The first variant of every class."""
+CORE = [case for case in CASES if type(case.cell) in (RNN, LSTM, GRU)]
+
+
+def parameters(cases: list[Case], quick: list[Case]) -> list:
+    """Returns parameters for pytest: all cases, of which `make test` tries the quick ones and `make test-all` all."""
+    return [pytest.param(c, id=label(c.cell), marks=[] if c in quick else pytest.mark.slow) for c in cases]
+
+
+every_variant = pytest.mark.parametrize("case", parameters(CASES, CASES))
+"""Tries all variants in `make test`."""
+every_class = pytest.mark.parametrize("case", parameters(CASES, FIRST))
+"""Tries the first variant of every class in `make test`."""
+core_cells = pytest.mark.parametrize("case", parameters(CASES, CORE))
+"""Tries RNN, LSTM and GRU in `make test`."""
+
+
+def resized(cell: Cell, size) -> Cell:
+    """Returns the cell with `hidden_size` changed by `size`; a wrapper with the cells in it changed."""
+    names = {field.name for field in dataclasses.fields(cell)}
+    if "hidden_size" in names:
+        return dataclasses.replace(cell, hidden_size=size(cell.hidden_size))
+    if "cell" in names:
+        return dataclasses.replace(cell, cell=resized(cell.cell, size))
+    return dataclasses.replace(cell, layers=tuple(resized(layer, size) for layer in cell.layers))
+
+
+def smallest(case: Case) -> Case:
+    """Returns the case with as few units as can be."""
+    shrink = getattr(case.oracle, "smallest", lambda cell: resized(cell, lambda _: 1))
+    return case._replace(cell=shrink(case.cell))
+
+
+def core(cell: Cell) -> Cell:
+    """Returns the innermost cell of wrappers."""
+    while "cell" in {field.name for field in dataclasses.fields(cell)}:
+        cell = cell.cell
+    return cell
+
+
+@functools.cache
+def drawn(cell: Cell, seed: int = 0):
+    """The parameters that a cell draws, as float32 NumPy arrays."""
+    with jax.enable_x64(False):
+        return jax.device_get(initializer(cell)(jax.random.key(seed)))
+
+
+@functools.cache
+def initializer(cell: Cell):
+    return jax.jit(lambda key: cell.init(key, INPUT_SIZE))
+
+
+def noisy(rng, scale, tree, dtype):
+    """Adds normal noise to what is real or complex; integers stay."""
+
+    def noise(a):
+        a = np.asarray(a)
+        if np.iscomplexobj(a):
+            wide = jnp.dtype(dtype) == jnp.float64
+            noisy_a = a + scale * (rng.normal(size=a.shape) + 1j * rng.normal(size=a.shape))
+            return jnp.asarray(noisy_a, jnp.complex128 if wide else jnp.complex64)
+        if a.dtype.kind not in "biu":
+            return jnp.asarray(a.astype(np.float64) + scale * rng.normal(size=a.shape), dtype)
+        return jnp.asarray(a)
+
+    return jax.tree.map(noise, tree)
+
+
+def draw(case: Case, length: int, batch: tuple[int, ...] = (), dtype=None):
+    """Returns parameters, inputs and a carry in which nothing is zero by accident; default dtype: JAX's float."""
+    rng = np.random.default_rng(0)
+    dtype = dtype or jax.dtypes.canonicalize_dtype(float)
+    cell, oracle = case
+    params = noisy(rng, 0.2, drawn(cell), dtype)
+    carry = noisy(rng, 0.5, cell.initial_carry(cell.prepare(params, batch_shape=batch), batch), dtype)
+    default = lambda cell, rng, length, batch: rng.normal(size=(length, *batch, INPUT_SIZE))
+    xs = getattr(oracle, "inputs", default)(cell, rng, length, batch)
+    return params, noisy(rng, 0.0, xs, dtype), carry
+
+
+def flags(probability, shape, seed):
+    return np.random.default_rng(seed).random(shape) < probability
+
+
+def at(tree, index):
+    return jax.tree.map(lambda a: a[index], tree)
+
+
+def to_numpy(tree):
+    return jax.tree.map(np.asarray, tree)
+
+
+def close(got, expected, **tolerance):
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), got, expected)
+
+
+def identical(got, expected):
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    jax.tree.map(np.testing.assert_array_equal, got, expected)
