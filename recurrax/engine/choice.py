@@ -67,7 +67,7 @@ RULES = (
     ),
     Rule(
         lambda f: (
-            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights < 16 * f.step.projected
+            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights <= 16 * f.step.projected
         ),
         "scan",
         "a large batch on a CPU: what would be kept leaves the cache, and weights are small beside it",

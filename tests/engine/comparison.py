@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax import GRU, LSTM, RNN, unroll
-from recurrax.floats import float_leaves, float_merger
+from recurrax.floats import by_field, float_leaves, float_merger
 
 STEPS, BATCH, FEATURES = 9, 3, 3
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
@@ -25,7 +25,7 @@ RUNS = {
 def problem(cell, arguments, steps=STEPS, xs=None):
     """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there.
 
-    The carry is a list of its float leaves; integers start as zeros.
+    Integers of the carry are None at the point and start as zeros.
     """
     # NumPy draws: to compile what draws each array would take most of the time of a test.
     rng = np.random.default_rng(0)
@@ -41,11 +41,11 @@ def problem(cell, arguments, steps=STEPS, xs=None):
     params, with_floats = drawn(0.5, params), float_merger(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), start))
     if xs is None:
         xs = drawn(1.0, jax.ShapeDtypeStruct((steps, BATCH, FEATURES), jnp.result_type(float)))
-    start = drawn(0.3, float_leaves(start))
+    start = by_field(start, drawn(0.3, float_leaves(start)))
     arguments = {name: jnp.asarray(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
 
     def loss(params, xs, carry, **how):
-        carry, ys = unroll(cell, params, xs, with_floats(carry), **arguments, **how)
+        carry, ys = unroll(cell, params, xs, with_floats(jax.tree.leaves(carry)), **arguments, **how)
         weights = jnp.cos(jnp.arange(ys.size, dtype=ys.dtype)).reshape(ys.shape)
         parts = [part for leaf in float_leaves(carry) for part in (leaf.real, leaf.imag)]
         return jnp.sum(weights * jnp.sin(ys)) + sum(jnp.sum(jnp.cos(2 * part + 0.1)) for part in parts)
