@@ -7,6 +7,8 @@ Duration and expected numbers: see the header of the config.
 """
 
 import dataclasses
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from experiments.common import cli
 from experiments.common.config import from_config, to_dict
-from experiments.common.plotting import Drawing
+from experiments.common.plotting import COLORS, Drawing
 from experiments.common.progress import Meter, say
 from experiments.common.report import render_report
 from experiments.common.workdir import Workdir
@@ -26,6 +28,7 @@ from experiments.flow.language_model import Trainer, held_out_loss, init_model
 from experiments.flow.results import COLUMNS, CellResults, tidy_rows
 from experiments.flow.sources import LONG, MEASURED, TextSource, make_source
 from experiments.flow.theory import predicted
+from experiments.flow.zoo import zoo
 from recurrax import Cell
 
 
@@ -49,14 +52,14 @@ def main(config_dict: Any, path: Path) -> None:
             say(f"{source.name}: nothing to learn, so the flow is measured at initialisation only")
         cells, results = config.make_cells(), []
         for name, cell in zip(config.cell_names(), cells, strict=True):
-            part = "cell-" + name.replace(":", ".")
+            part = _part(name)
             arrays = workdir.load_part(part, needed=("snapshots", "flow/joint", "lyapunov"))
             if arrays is None:
                 arrays = measure_cell(name, cell, source, config)
                 workdir.save_part(part, arrays)
             else:
                 say(f"{name}: already measured")
-            results.append(CellResults(name, name.rpartition(":")[2].upper() if ":" not in name else name, arrays))
+            results.append(CellResults(name, type(cell).__name__ if name.isidentifier() else name, arrays))
         shape = (config.train.batch, config.train.length, source.input_size)
         costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
         if costs is None:
@@ -108,6 +111,12 @@ def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> di
     return arrays
 
 
+def _part(name: str) -> str:
+    """Returns the file name of a cell's part; texts that are no plain names get a checksum, and an end."""
+    plain = re.sub(r"[^A-Za-z0-9_]+", ".", name)
+    return f"cell-{name}" if plain == name else f"cell-{plain[:60]}-{zlib.crc32(name.encode()):08x}"
+
+
 def _gates(arrays: dict[str, np.ndarray]) -> list[str]:
     return [key.removeprefix("gates/histogram/") for key in arrays if key.startswith("gates/histogram/")]
 
@@ -118,26 +127,28 @@ def write_results(
     """Writes the tidy table, the figures with the numbers in them, and the report."""
     seeds = [config.seed + n for n in range(config.seeds)]
     workdir.write_csv("results.csv", COLUMNS, tidy_rows(cells, seeds))
-    candidates: list[Drawing | None] = [
-        figures.gradient_norm(cells, config, source),
-        figures.gradient_map(cells, config, source),
-        figures.paths(cells, config, source),
-        figures.jacobian(cells, config, source),
-        figures.lyapunov(cells, config, source),
-        figures.gates(cells, config, source),
-        figures.learning(cells, config, source),
-        figures.cost(cells, costs, config, shape),
-    ]
-    drawings = [drawing for drawing in candidates if drawing is not None]
+    drawings = [zoo(cells, config, source), figures.cost(cells, costs, config, shape)]
+    if len(cells) <= len(COLORS):  # more could not be told apart; their numbers are in the tables
+        in_detail: list[Drawing | None] = [
+            figures.gradient_norm(cells, config, source),
+            figures.gradient_map(cells, config, source),
+            figures.paths(cells, config, source),
+            figures.jacobian(cells, config, source),
+            figures.lyapunov(cells, config, source),
+            figures.gates(cells, config, source),
+            figures.learning(cells, config, source),
+        ]
+        drawings = [drawing for drawing in in_detail if drawing is not None] + drawings
     for drawing in drawings:
         columns = list(drawing.table.values())
         workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
         workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
         workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
+    names = ", ".join(cell.label for cell in cells) if len(cells) <= len(COLORS) else f"{len(cells)} cells"
     workdir.write_text(
         "report.html",
         render_report(
-            title="Gradient flow in " + ", ".join(cell.label for cell in cells),
+            title=f"Gradient flow in {names}",
             lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it?",
             findings=findings.sentences(cells, costs),
             tables=[findings.summary(cells, costs)],

@@ -33,6 +33,19 @@ def classes_in(module: str) -> tuple[type[Cell], ...]:
     )
 
 
+def all_cells() -> tuple[str, ...]:
+    """Returns the names of the cells that take vectors and have a `hidden_size`, by alphabet; wrappers are left out."""
+    found = [cls for module in modules() if module.startswith(cells.__name__) for cls in classes_in(module)]
+    return tuple(sorted(cls.__name__.lower() for cls in found if _takes_vectors(cls)))
+
+
+def _takes_vectors(cls: type[Cell]) -> bool:
+    if "hidden_size" not in [field.name for field in dataclasses.fields(cls)]:  # pyright: ignore[reportArgumentType]
+        return False
+    cell = make_cell(cls.__name__, hidden_size=32)
+    return cell.input_ndim == 1 and getattr(cell.zero_input(1), "shape", None) == (1,)
+
+
 def find_cell(name: str) -> type[Cell]:
     """Returns the cell or wrapper of that name, upper or lower case, e.g. "lstm"; or "module:Class" from elsewhere.
 

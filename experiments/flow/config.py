@@ -4,7 +4,7 @@ import dataclasses
 
 from experiments.common.config import FieldError, require
 from recurrax import Cell
-from recurrax.catalogue import make_cell, split_cells
+from recurrax.catalogue import all_cells, make_cell, split_cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ class GradientFlow:
 
     Attributes:
       cells: cells, separated by commas: names, with hyper-parameters and what a wrapper wraps in brackets, e.g.
-        lstm(forget_bias=3.0) or residual(gru); module:Class for your own.
+        lstm(forget_bias=3.0) or residual(gru); module:Class for your own; "all" for every cell there is.
       hidden_size: units of every cell.
       seeds: independent initialisations and trainings, run side by side.
       seed: the first seed.
@@ -121,8 +121,8 @@ class GradientFlow:
         require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
 
     def cell_names(self) -> tuple[str, ...]:
-        """Returns the names in `cells`."""
-        return tuple(split_cells(self.cells))
+        """Returns the names in `cells`; for "all", those of all cells that take vectors."""
+        return all_cells() if self.cells.strip() == "all" else tuple(split_cells(self.cells))
 
     def make_cells(self) -> tuple[Cell, ...]:
         """Returns the cells that `cells` names, with default hyper-parameters where it gives none.

@@ -1,0 +1,24 @@
+"""Every cell of the library side by side: how far does the gradient reach before any training?
+
+Claim: with the defaults of their papers, cells differ by orders of magnitude in how fast the gradient fades with
+distance, and the order has little to do with the number of gates.
+
+    python -m experiments.gradient_flow --config=configs/zoo.py --workdir=runs/zoo
+
+Duration: DURATION
+Expect:   EXPECT
+"""
+
+from configs import gradient_flow
+
+
+def get_config():
+    """Returns the configuration; `cells` may be any list as well, wrappers and hyper-parameters included."""
+    config = gradient_flow.get_config()
+    config.cells = "all"
+    config.seeds = 2
+    config.flow.batch = 8
+    config.flow.jacobian_batch = 1
+    config.flow.lyapunov_length = 100
+    config.train.snapshots = (0,)
+    return config
