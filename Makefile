@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 WORKDIR ?= runs/gradient_flow
 ARGS ?=
 
-.PHONY: help setup gradient-flow test test-all lint bench clean
+.PHONY: help setup gradient-flow gallery test test-all lint bench clean
 
 help:
 	@echo "make gradient-flow   run the default study; the report lands in $(WORKDIR) (WORKDIR=..., ARGS='--config.cells=lstm,gru')"
+	@echo "make gallery         write docs/cells.md from the code"
 	@echo "make test            set up, then run the tests"
 	@echo "make test-all        the slow tests and those against live PyTorch, Keras and Haiku as well"
 	@echo "make lint            ruff and pyright"
@@ -43,6 +44,9 @@ setup: $(VENV)/.test
 
 gradient-flow: $(VENV)/.experiments
 	$(BIN)/python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=$(WORKDIR) $(ARGS)
+
+gallery: $(VENV)/.experiments
+	$(BIN)/python -m experiments.gallery $(ARGS)
 
 # Compiling takes most of the time of the tests; `make test-all` compiles as users do.
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1

@@ -47,6 +47,8 @@ class GRU(GatedCell):
     "before" is the paper's form; "after" is that of cuDNN, PyTorch and Flax. Those libraries weigh h_t the other
     way round, `z * h_{t-1} + (1 - z) * n`: their z is 1 - z here. No parameters turn one form into the other.
 
+    Three quarters of an LSTM's parameters and one state instead of two; about as good on most tasks.
+
     Attributes:
       hidden_size: H.
       reset: "before" or "after".

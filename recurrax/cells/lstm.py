@@ -43,6 +43,9 @@ class LSTM(GatedCell):
         i, f, o = sigmoid(W x_t + U h_{t-1} + b)        g = tanh(W x_t + U h_{t-1} + b)
         c_t = f * c_{t-1} + i * g                       h_t = o * tanh(c_t)
 
+    The cell state c is carried from step to step by the forget gate alone, without a matrix in between: the path by
+    which gradients of early steps survive. The default where nothing is known of the task.
+
     Attributes:
       hidden_size: H.
       forget_bias: added to b_f when it is drawn, never in the step: a number, or `Chrono`.

@@ -31,6 +31,8 @@ class PeepholeLSTM(LSTM):
         c_t = f * c_{t-1} + i * g
         o = sigmoid(W x_t + U h_{t-1} + p * c_t + b)            h_t = o * tanh(c_t)
 
+    For tasks of precise timing: gates see the cell state even while the output gate hides it.
+
     Attributes:
       hidden_size, forget_bias, use_bias, input_init, recurrent_init, bias_init: as in `LSTM`.
       peepholes: the gates that see c, any of "i", "f" and "o", each at most once.

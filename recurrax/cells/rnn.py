@@ -39,6 +39,8 @@ class RNN(Cell):
 
         h_t = activation(W x_t + U h_{t-1} + b)
 
+    The plain recurrent network, whose gradient fades or explodes by its matrix: the baseline of every study here.
+
     Attributes:
       hidden_size: H.
       activation: a name in `recurrax.activations.ACTIVATIONS`; "identity" gives the linear network.

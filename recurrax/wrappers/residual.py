@@ -22,6 +22,9 @@ class Residual(Wrapper):
 
         y_t = cell's y_t + x_t
 
+    For stacks of more than two or three layers, whose lower layers else learn late. x_t goes past the state, so that a
+    gradient with respect to the state does not know of it.
+
     Attributes:
       cell: the cell inside, whose output is as wide as its input.
     """

@@ -9,6 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from recurrax import GRU, LSTM, RNN
 from recurrax.engine.recurrence import emit, project, recurrence, transition
+from recurrax.floats import by_field, float_leaves, float_merger
 
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
 IDS = ("rnn", "lstm", "gru-before", "gru-after")
@@ -38,28 +39,37 @@ def loss(ys, carry):
     return jnp.sum(weights * ys**2) + jnp.sin(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(carry)))
 
 
-def probe_log_norms(cell, params, xs, loss, mask=None, resets=None, reverse=False):
+def probe_log_norms(cell, params, xs, loss, carry=None, mask=None, resets=None, reverse=False):
     """Adds a zero to every state and differentiates with respect to it: the definition of the total derivative."""
-    run = recurrence(cell, params, xs, None, mask, resets, None)
-    length = xs.shape[0]
+    run = recurrence(cell, params, xs, carry, mask, resets, None)
+    length = run.inputs.length
     order = range(length - 1, -1, -1) if reverse else range(length)
 
+    def added(carry, probes, n):
+        return float_merger(carry)([a + e[n] for a, e in zip(float_leaves(carry), probes, strict=True)])
+
     def with_probes(probes):
-        carry = jax.tree.map(lambda a, e: a + e[0], run.carry, probes)
+        carry = added(run.carry, probes, 0)
         ys = [None] * length
         for n, t in enumerate(order):
             inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
             z = project(cell, run.weights, inputs)
-            carry = transition(cell, run.weights, run.initial, carry, z, inputs)
-            carry = jax.tree.map(lambda a, e, n=n: a + e[n + 1], carry, probes)
+            new = transition(cell, run.weights, run.initial, carry, z, inputs)
+            carry = added(new, probes, n + 1)
             ys[t] = emit(cell, run.weights, carry, z, inputs)
         return loss(jnp.stack(ys), carry)
 
-    zeros = jax.tree.map(lambda a: jnp.zeros((length + 1, *a.shape), a.dtype), run.carry)
+    zeros = [jnp.zeros((length + 1, *a.shape), a.dtype) for a in float_leaves(run.carry)]
     gradient = jax.jit(jax.grad(with_probes))(zeros)
-    squares = jax.tree.map(lambda g: jnp.sum(g**2, axis=-1), gradient)
-    fields = jax.tree.map(lambda q: 0.5 * jnp.log(q), squares)
-    return 0.5 * jnp.log(sum(jax.tree.leaves(squares))), fields
+    batch = xs_batch(cell, run)
+    squares = [jnp.sum(jnp.abs(g.reshape(*g.shape[: 1 + batch], -1)) ** 2, axis=-1) for g in gradient]
+    fields = by_field(run.carry, [0.5 * jnp.log(q) for q in squares])
+    return 0.5 * jnp.log(sum(squares)), fields
+
+
+def xs_batch(cell, run):
+    """Returns the number of batch axes."""
+    return jax.tree.leaves(run.inputs.x)[0].ndim - 1 - cell.input_ndim
 
 
 def explicit_jacobians(cell, params, xs, example, mask=None, resets=None, reverse=False):

@@ -1,0 +1,80 @@
+"""Every cell and wrapper through everything that is derived from a cell; slow, for `make test-all`.
+
+Executors have a matrix of their own, `tests/engine/test_every_executor.py`.
+"""
+
+import flax.linen
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+from flax import nnx
+
+import recurrax.linen
+import recurrax.nnx
+from recurrax import catalogue, gradflow, unroll
+from recurrax.floats import float_leaves, float_merger
+from recurrax.parameters import to_dict
+from tests.cells.cases import CASES, INPUT_SIZE, close, draw, flags, label
+from tests.gradflow import references
+
+pytestmark = pytest.mark.slow
+every_case = pytest.mark.parametrize("case", [pytest.param(case, id=label(case.cell)) for case in CASES])
+
+
+def batch_major(tree):
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
+
+
+@every_case
+def test_derivatives_to_second_order(x64, case):
+    point = draw(case, 3, (2,))
+    mask, resets = np.array([[1, 1], [0, 1], [1, 1]], bool), np.array([[0, 0], [1, 0], [0, 1]], bool)
+    merge = float_merger(point)
+
+    def run(floats):
+        return float_leaves(unroll(case.cell, *merge(floats), mask=mask, resets=resets))
+
+    for mode in ("fwd", "rev"):
+        jax.test_util.check_grads(jax.jit(run), (float_leaves(point),), order=2, modes=(mode,), atol=1e-5, rtol=1e-5)
+
+
+@every_case
+def test_the_flax_layers_compute_what_unroll_does(case):
+    params, xs, _ = draw(case, 6, (2,))
+    mask = flags(0.7, (6, 2), 1)
+    final, ys = unroll(case.cell, params, xs, mask=mask)
+    given = {"mask": mask.T, "return_carry": True}
+    linen = recurrax.linen.RNN(case.cell)
+    carry, outputs = linen.apply({"params": to_dict(params)}, batch_major(xs), **given)
+    close((carry, outputs), (final, batch_major(ys)), rtol=1e-6, atol=1e-6)
+    layer = recurrax.nnx.RNN(case.cell, INPUT_SIZE, rngs=nnx.Rngs(0))
+    nnx.update(layer, nnx.State(jax.tree.map(nnx.Param, to_dict(params))))
+    close(layer(batch_major(xs), **given), (final, batch_major(ys)), rtol=1e-6, atol=1e-6)
+    assert isinstance(linen, flax.linen.Module)
+
+
+@every_case
+def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
+    params, xs, carry = draw(case, 5, (2,))
+    mask, resets = flags(0.8, (5, 2), 1), flags(0.2, (5, 2), 2)
+
+    def loss(ys, carry):
+        return jnp.sum(jnp.sin(ys)) + sum(jnp.sum(jnp.cos(leaf.real)) for leaf in float_leaves(carry))
+
+    got = gradflow.gradient_norms(case.cell, params, xs, loss, carry, mask=mask, resets=resets)
+    expected, _ = references.probe_log_norms(case.cell, params, xs, loss, carry, mask=mask, resets=resets)
+    np.testing.assert_allclose(got.joint, expected, rtol=0, atol=1e-10)
+
+
+@every_case
+def test_lyapunov_exponents_are_rates_largest_first(x64, case):
+    params, xs, _ = draw(case, 30)
+    spectrum = gradflow.lyapunov_spectrum(case.cell, params, xs)
+    assert not jnp.isnan(spectrum).any() and (spectrum[1:] <= spectrum[:-1] + 1e-9).all()
+
+
+@every_case
+def test_the_name_in_a_config_leads_to_the_class(case):
+    assert catalogue.find_cell(type(case.cell).__name__.lower()) is type(case.cell)

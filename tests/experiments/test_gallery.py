@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from experiments import gallery
+from recurrax import GRU, LSTM
+from recurrax.cells.lru import LRU
+from recurrax.wrappers.stack import Stack
+
+PAGE = Path(__file__).parents[2] / "docs" / "cells.md"
+ENTRIES = [*gallery.entries("cells"), *gallery.entries("wrappers")]
+
+
+def test_every_cell_and_wrapper_stands_in_the_page_as_its_docstring_has_it():
+    page = PAGE.read_text(encoding="utf-8")
+    stale = [e.cls.__name__ for e in ENTRIES if not all(part in page for part in gallery.section(e).split("\n\n"))]
+    assert not stale, f"docs/cells.md is out of date for {', '.join(stale)}: run `make gallery`."
+    named = {line.removeprefix("### ") for line in page.splitlines() if line.startswith("### ")}
+    assert named == {e.cls.__name__ for e in ENTRIES}
+
+
+@pytest.mark.parametrize("e", ENTRIES, ids=lambda e: e.cls.__name__)
+def test_every_docstring_has_equations_a_source_and_a_word_on_the_use(e):
+    assert e.summary.endswith(".") and e.attributes
+    if e.cls is not Stack:
+        assert e.equations, "an indented block with the equations"
+    assert e.prose, "a paragraph that says what it is for"
+
+
+def test_a_docstring_is_taken_apart():
+    e = gallery.entry(LSTM)
+    assert e.summary.startswith("Long short-term memory (Hochreiter & Schmidhuber 1997")
+    assert e.equations.splitlines()[0].startswith("i, f, o = sigmoid(")
+    assert e.attributes.startswith("hidden_size: H.") and e.file == "recurrax/cells/lstm.py"
+
+
+@pytest.mark.parametrize(
+    ("cls", "count", "formula"),
+    [(LSTM, 4 * 32 * 65, "4DH + 4H² + 4H"), (GRU, 3 * 32 * 65, "3DH + 3H² + 3H")],
+)
+def test_parameters_are_counted(cls, count, formula):
+    assert gallery.parameters(cls) == (count, formula)
+
+
+def test_a_count_that_is_no_polynomial_has_no_formula():
+    assert gallery.parameter_formula(lambda d, h: h**3) == ""
+    assert gallery.parameter_formula(lambda d, h: d * h - h + 3) == "DH - H + 3"
+
+
+def test_the_time_scale_is_a_fit_and_the_traits_are_those_of_the_cell():
+    assert gallery.time_scale(GRU).startswith("τ = ")
+    assert (gallery.traits(GRU), gallery.traits(LRU)) == ("", "linear")
