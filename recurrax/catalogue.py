@@ -111,7 +111,7 @@ def _value(node: ast.expr, text: str, defaults: dict[str, Any]) -> Any:
             return _made(find_cell(name), [], {}, defaults)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(k.arg for k in keywords):
             positional = [_value(arg, text, defaults) for arg in args]
-            named = {k.arg: _value(k.value, text, defaults) for k in keywords}
+            named = {str(k.arg): _value(k.value, text, defaults) for k in keywords}
             return _made(find_cell(name), positional, named, defaults)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             return tuple(_value(element, text, defaults) for element in elements)

@@ -123,6 +123,19 @@ class Gaussian(Initializer):
 
 
 @dataclasses.dataclass(frozen=True)
+class Normal(Initializer):
+    """Independent normal entries of a standard deviation that does not depend on the size."""
+
+    std: float = 0.001
+
+    def __post_init__(self):
+        checks.finite("std", self.std)
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return self.std * jax.random.normal(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
 class GaussianSpectralRadius(Initializer):
     """Independent normal entries, each gate's square block rescaled to exactly the given spectral radius.
 

@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
 
 LEVELS = (
     ("checks", "floats"),
-    ("activations", "initializers"),
+    ("activations", "initializers", "normalization"),
     ("cells",),
     ("parameters", "from_step"),
     ("engine",),

@@ -86,8 +86,8 @@ class Layers(Backend):
     backend: str | Backend
 
     def __call__(self, cell, run, *, reverse=False):
-        def execute(layer, run, *, reverse):
-            return choose(layer, run, self.backend).backend(layer, run, reverse=reverse)
+        def execute(cell, run, *, reverse=False):
+            return choose(cell, run, self.backend).backend(cell, run, reverse=reverse)
 
         return by_layer(execute, cell, run, reverse=reverse)
 

@@ -129,7 +129,7 @@ def test_cells_that_prepare_weights_or_have_a_complex_state(tmp_path):
     arguments = ("--config.cells=lru,mingru", "--config.data.source=noise")
     assert run(tmp_path / "w", *arguments) == 0
     table = rows(tmp_path / "w" / "results.csv")
-    assert {row["cell"] for row in table} == {"LRU", "MINGRU"}
+    assert {row["cell"] for row in table} == {"LRU", "MinGRU"}
     assert not [row for row in table if row["field"] == "path_rest"]
 
 
