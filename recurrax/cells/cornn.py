@@ -1,0 +1,108 @@
+"""The coupled oscillatory RNN."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from recurrax import checks
+from recurrax.cells.cell import Cell, dot
+from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+
+
+class CoRNNParams(NamedTuple):
+    """Parameters of `CoRNN`."""
+
+    w_x: Float[Array, "D H"]
+    w_h: Float[Array, "2*H H"]
+    """From y, and below it from z."""
+    b: Float[Array, "H"] | None
+
+
+class CoRNNCarry(NamedTuple):
+    """State of `CoRNN`: positions and velocities."""
+
+    y: Float[Array, "*B H"]
+    z: Float[Array, "*B H"]
+
+
+class CoRNNProjected(NamedTuple):
+    """V x_t + b."""
+
+    h: Float[Array, "*B H"]
+
+
+@dataclasses.dataclass(frozen=True)
+class CoRNN(Cell):
+    """Coupled oscillatory RNN, coRNN (Rusch & Mishra 2021, equation 3).
+
+        a = tanh(W y_{t-1} + W' z_{t-1} + V x_t + b)
+        z_t = z_{t-1} + dt (a - gamma y_{t-1} - epsilon z_*)            y_t = y_{t-1} + dt z_t
+
+    A network of damped oscillators that the input drives: states stay bounded, and gradients neither explode nor fade
+    exponentially while dt is small. Damping is taken at z_* = z_{t-1} as in the authors' code, or, with
+    `implicit_damping`, at z_* = z_t as in the paper's analysis. Output is y.
+
+    Attributes:
+      hidden_size: H.
+      time_step: dt.
+      frequency: gamma, the squared natural frequency.
+      damping: epsilon.
+      implicit_damping: where the damping is taken.
+      use_bias: whether b is there.
+      input_init, recurrent_init, bias_init: how V, (W, W') and b are drawn.
+    """
+
+    hidden_size: int
+    time_step: float = 0.042
+    frequency: float = 2.7
+    damping: float = 4.7
+    implicit_damping: bool = False
+    use_bias: bool = True
+    input_init: Initializer = Gaussian()
+    recurrent_init: Initializer = Gaussian()
+    bias_init: Initializer = Zeros()
+
+    def __post_init__(self):
+        checks.positive_int("hidden_size", self.hidden_size)
+        checks.positive("time_step", self.time_step)
+        checks.positive("frequency", self.frequency)
+        checks.finite("damping", self.damping)
+        if self.damping < 0:
+            raise ValueError(f"damping must be at least 0, got {self.damping}.")
+        checks.boolean("implicit_damping", self.implicit_damping)
+        checks.boolean("use_bias", self.use_bias)
+        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+
+    def init(self, key, input_size):
+        checks.size("input_size", input_size)
+        key_x, key_h, key_b = jax.random.split(key, 3)
+        h = self.hidden_size
+        return CoRNNParams(
+            w_x=self.input_init(key_x, (input_size, h)),
+            w_h=self.recurrent_init(key_h, (2 * h, h)),
+            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
+        )
+
+    def initial_carry(self, weights, batch_shape=()):
+        zeros = jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype)
+        return CoRNNCarry(zeros, zeros)
+
+    def project(self, weights, x, key=None):
+        z = x @ weights.w_x
+        return CoRNNProjected(z if weights.b is None else z + weights.b)
+
+    def step(self, weights, carry, z, dot=dot):
+        dt, damping = self.time_step, self.damping
+        a = jnp.tanh(z.h + dot(jnp.concatenate(carry, axis=-1), weights.w_h))
+        force = a - self.frequency * carry.y
+        if self.implicit_damping:
+            velocity = (carry.z + dt * force) / (1 + dt * damping)
+        else:
+            velocity = carry.z + dt * (force - damping * carry.z)
+        return CoRNNCarry(y=carry.y + dt * velocity, z=velocity)
+
+    def output(self, weights, carry, z):
+        return carry.y
