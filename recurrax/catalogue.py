@@ -29,6 +29,7 @@ def classes_in(module: str) -> tuple[type[Cell], ...]:
         and issubclass(value, Cell)
         and value.__module__ == module
         and not inspect.isabstract(value)
+        and not value.__name__.startswith("_")
         and value is not Wrapper
     )
 
