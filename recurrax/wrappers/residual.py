@@ -3,10 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-import jax
-
 from recurrax.cells.cell import dot
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.wrappers.wrapper import Wrapper, check_shortcut
 
 
 class ResidualProjected(NamedTuple):
@@ -30,19 +28,8 @@ class Residual(Wrapper):
     """
 
     def init(self, key, input_size):
-        params = super().init(key, input_size)
-        x = self.zero_input(input_size)
-
-        def output(params):
-            weights = self.prepare(params)
-            return self.cell.output(weights, self.initial_carry(weights), self.cell.project(weights, x))
-
-        shape = jax.eval_shape(output, params).shape
-        if shape != x.shape:
-            raise ValueError(
-                f"input_size must be the cell's output size for a shortcut, got {input_size}: an input has shape "
-                f"{x.shape}, an output of {self.cell!r} {shape}."
-            )
+        params = self.cell.init(key, input_size)
+        check_shortcut(self.cell, params, input_size)
         return params
 
     def project(self, weights, x, key=None):

@@ -7,6 +7,7 @@ import jax
 
 from recurrax import checks
 from recurrax.cells.cell import Cell, check_cell, dot, layer_key
+from recurrax.wrappers.wrapper import output_shape
 
 
 class StackProjected(NamedTuple):
@@ -52,7 +53,7 @@ class Stack(Cell):
         params = []
         for layer, key_n in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True):
             params.append(layer.init(key_n, input_size))
-            input_size = _output_size(layer, params[-1], input_size)
+            input_size = output_shape(layer, params[-1], input_size)[-1]
         return tuple(params)
 
     def prepare(self, params, *, key=None, batch_shape=()):
@@ -88,14 +89,3 @@ class Stack(Cell):
 
     def zero_input(self, input_size):
         return self.layers[0].zero_input(input_size)
-
-
-def _output_size(layer: Cell, params: Any, input_size: int) -> int:
-    """Returns the number of features that a layer gives, the last axis of its output."""
-
-    def output(params):
-        weights = layer.prepare(params)
-        z = layer.project(weights, layer.zero_input(input_size))
-        return layer.output(weights, layer.initial_carry(weights), z)
-
-    return jax.tree.leaves(jax.eval_shape(output, params))[0].shape[-1]

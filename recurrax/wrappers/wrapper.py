@@ -1,8 +1,50 @@
 """The base of wrappers: a cell around a cell, which hands everything on that it does not change."""
 
 import dataclasses
+from typing import Any
 
+import jax
+
+from recurrax import checks
 from recurrax.cells.cell import Cell, check_cell, dot
+
+
+def two_keys(key: jax.Array | None) -> tuple[jax.Array | None, jax.Array | None]:
+    """Returns the key of a wrapper and that of the cell inside, so that no two of a nest draw the same."""
+    return (None, None) if key is None else tuple(jax.random.split(key))
+
+
+def check_rate(name: str, rate: Any) -> None:
+    """Raises unless `rate` is a number in [0, 1)."""
+    checks.finite(name, rate)
+    if not 0 <= rate < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {rate!r}.")
+
+
+def output_shape(cell: Cell, params: Any, input_size: int) -> tuple[int, ...]:
+    """Returns the shape of y_t without batch axes."""
+
+    def output(params):
+        weights = cell.prepare(params)
+        return cell.output(weights, cell.initial_carry(weights), cell.project(weights, cell.zero_input(input_size)))
+
+    return jax.tree.leaves(jax.eval_shape(output, params))[0].shape
+
+
+def check_shortcut(cell: Cell, params: Any, input_size: int) -> None:
+    """Raises unless the output has the shape of the input, so that the two can be added."""
+    x, y = cell.zero_input(input_size).shape, output_shape(cell, params, input_size)
+    if x != y:
+        raise ValueError(
+            f"input_size must be the cell's output size for a shortcut, got {input_size}: an input has shape {x}, an "
+            f"output of {cell!r} {y}."
+        )
+
+
+def batch_shape_of(cell: Cell, x: Any) -> tuple[int, ...]:
+    """Returns the batch axes of an input."""
+    first = jax.tree.leaves(x)[0]
+    return first.shape[: first.ndim - cell.input_ndim]
 
 
 @dataclasses.dataclass(frozen=True)
