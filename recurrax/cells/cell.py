@@ -66,6 +66,8 @@ class Cell(abc.ABC):
     """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
     draws_parameters: ClassVar[bool] = True
     """False for a cell whose `init` cannot be called, so that parameters cannot be checked against it."""
+    clips_gradients: ClassVar[bool] = False
+    """True where the backward pass is no linear function of the gradient, which measurements rely on."""
     signed_gates: ClassVar[tuple[str, ...]] = ()
     """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
 
@@ -140,3 +142,18 @@ def check_cell(cell: Any) -> None:
     if not isinstance(cell, Cell):
         hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
         raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+
+
+def check_measurable(cell: Any) -> None:
+    """Raises unless `cell` is an instance of `Cell` whose gradients can be measured at any scale.
+
+    Raises:
+      TypeError: it is no `Cell`.
+      ValueError: it clips gradients.
+    """
+    check_cell(cell)
+    if cell.clips_gradients:
+        raise ValueError(
+            f"cell must not clip gradients, got {cell!r}: measurements scale gradients, and would be clipped elsewhere. "
+            "Measure without the clip, or differentiate unroll."
+        )

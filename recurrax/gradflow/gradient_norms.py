@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.cells.cell import Carry, Cell, Params, check_measurable
 from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import by_field, float_leaves, float_merger
 from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled, unscaled
@@ -81,7 +81,7 @@ def gradient_norms(
     Raises:
       TypeError, ValueError: as `recurrax.unroll`, and where `loss` does not return a real scalar.
     """
-    check_cell(cell)
+    check_measurable(cell)
     check_loss(loss)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     run, ys = _forward(cell, reverse, params, xs, carry, mask, resets, key)

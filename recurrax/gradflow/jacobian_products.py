@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.cells.cell import Carry, Cell, Params, check_measurable
 from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import float_leaves
 from recurrax.gradflow.tangent import jacobian_transposed, random_orthonormal, state_vector
@@ -57,7 +57,7 @@ def jacobian_products(
     Raises:
       TypeError, ValueError: as `recurrax.unroll`.
     """
-    check_cell(cell)
+    check_measurable(cell)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     return _products(cell, reverse, params, xs, carry, mask, resets, key)
 

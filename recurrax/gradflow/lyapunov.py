@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.cells.cell import Carry, Cell, Params, check_measurable
 from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import float_leaves
 from recurrax.gradflow.tangent import jacobian, random_orthonormal, state_vector
@@ -61,7 +61,7 @@ def lyapunov_spectrum(
     if k is not None:
         checks.positive_int("k", k)
     checks.size("warm_up", warm_up)
-    check_cell(cell)
+    check_measurable(cell)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     return _spectrum(cell, reverse, k, warm_up, params, xs, carry, mask, resets, key)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_cell
+from recurrax.cells.cell import Carry, Cell, Params, check_measurable
 from recurrax.engine.recurrence import check_kinds
 from recurrax.floats import by_field, float_leaves
 from recurrax.gradflow.gradient_norms import check_loss, forward, loss_gradient, state_cotangents
@@ -59,7 +59,7 @@ def path_norms(
     Returns:
       Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
     """
-    check_cell(cell)
+    check_measurable(cell)
     check_loss(loss)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)

@@ -48,6 +48,11 @@ class Stack(Cell):
         """Whether all layers do."""
         return all(layer.draws_parameters for layer in self.layers)
 
+    @property
+    def clips_gradients(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether one of the layers does."""
+        return any(layer.clips_gradients for layer in self.layers)
+
     def init(self, key, input_size):
         checks.size("input_size", input_size)
         params = []

@@ -71,6 +71,11 @@ class Wrapper(Cell):
         return self.cell.draws_parameters
 
     @property
+    def clips_gradients(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """That of the cell inside."""
+        return self.cell.clips_gradients
+
+    @property
     def signed_gates(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         """That of the cell inside."""
         return self.cell.signed_gates
