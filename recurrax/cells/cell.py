@@ -154,6 +154,6 @@ def check_measurable(cell: Any) -> None:
     check_cell(cell)
     if cell.clips_gradients:
         raise ValueError(
-            f"cell must not clip gradients, got {cell!r}: measurements scale gradients, and would be clipped elsewhere. "
-            "Measure without the clip, or differentiate unroll."
+            f"cell must not clip gradients, got {cell!r}: measurements scale gradients, and so would be clipped "
+            "elsewhere. Measure without the clip, or differentiate unroll."
         )
