@@ -53,6 +53,10 @@ class _MUT(GatedCell):
     def inputs(self, weighted: list[jax.Array], plain: jax.Array) -> MUTGates:
         """Returns what x_t gives each gate, from W x_t of the weighted ones and x_t itself."""
 
+    @abc.abstractmethod
+    def gates(self, weights, carry, z, dot=dot) -> MUTGates:
+        """Returns the activated gates."""
+
     def bias_shifts(self, forget, write):
         return {"z": -forget}
 
