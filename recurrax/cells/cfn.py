@@ -54,7 +54,7 @@ class CFN(GatedCell):
 
     Attributes:
       hidden_size: H.
-      forget_bias: added to b_theta and taken from b_eta when they are drawn: a number, or `Chrono`. The paper's is 1.
+      forget_bias: added to b_theta and taken from b_eta when they are drawn: a number, or `Chrono`.
       use_bias: whether b is there; without it `forget_bias` has to be 0.
       input_init: how V and W are drawn.
       recurrent_init, bias_init: how U and b are drawn.

@@ -12,7 +12,7 @@ VARIANTS = [CFN(hidden_size=4), CFN(hidden_size=4, forget_bias=0.0, use_bias=Fal
 
 
 def oracle_gates(cell, params, carry, x):
-    """Laurent & von Brecht (2017), equations (2)."""
+    """Laurent & von Brecht (2017): the gates."""
     b = np.zeros(8) if params.b is None else params.b
     size = len(carry.h)
     v_theta, v_eta, _ = np.split(params.w_x, 3, axis=1)
@@ -24,14 +24,14 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """h_t = theta tanh(h_{t-1}) + eta tanh(W x), equation (1)."""
+    """h_t = theta tanh(h_{t-1}) + eta tanh(W x)."""
     gates = oracle_gates(cell, params, carry, x)
     w = params.w_x[:, 2 * len(carry.h) :]
     h = gates["theta"] * np.tanh(carry.h) + gates["eta"] * np.tanh(x @ w)
     return type(carry)(h), h
 
 
-def test_biases_begin_as_in_the_paper():
+def test_forget_bias_opens_the_gate_that_keeps_and_shuts_the_one_that_writes():
     b = CFN(hidden_size=3).init(jax.random.key(0), 2).b
     np.testing.assert_array_equal(b, [1, 1, 1, -1, -1, -1])
     chrono = CFN(hidden_size=3, forget_bias=Chrono(t_max=50.0)).init(jax.random.key(0), 2).b

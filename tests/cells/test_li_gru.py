@@ -21,7 +21,7 @@ def parts(params, h, x):
 
 
 def oracle_gates(cell, params, carry, x):
-    """Ravanelli et al. (2018), equation (7), without batch normalisation."""
+    """Ravanelli et al. (2018), without batch normalisation."""
     return {"z": sigmoid(parts(params, carry.h, x)[0])}
 
 

@@ -20,7 +20,7 @@ VARIANTS = [
 
 
 def oracle_gates(cell, params, carry, x):
-    """Jozefowicz, Zaremba & Sutskever (2015), section 3.4, with P x in the place of a bare x of another width."""
+    """Jozefowicz, Zaremba & Sutskever (2015), with P x in the place of a bare x of another width."""
     h = carry.h
     bare = x if params.w_p is None else x @ params.w_p
     b_z, b_r, b_n = np.zeros((3, len(h))) if params.b is None else np.split(params.b, 3)

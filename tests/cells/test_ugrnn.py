@@ -23,7 +23,7 @@ def parts(params, h, x):
 
 
 def oracle_gates(cell, params, carry, x):
-    """Collins, Sohl-Dickstein & Sussillo (2017), section 1.2."""
+    """Collins, Sohl-Dickstein & Sussillo (2017)."""
     return {"g": sigmoid(parts(params, carry.h, x)[0])}
 
 
