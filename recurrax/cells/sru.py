@@ -65,8 +65,8 @@ class SRU(Cell):
 
     All matrices meet the input alone, so that a layer costs about what a convolution does. With `peephole=False` v is
     absent and the recurrence linear, which is the paper's first version (with activation="tanh", rescale=False). With v
-    every unit of c is still on its own, but r needs c_{t-1}, so that h_t is carried, and the cell is not diagonal in the
-    sense that no unit depends on another field's.
+    every unit of c is still on its own, but r needs c_{t-1}, so that h_t is carried and depends on another field: the
+    cell is not `diagonal`.
 
     alpha = sqrt(1 + 2 exp(highway_bias)) makes up for what the highway takes from the variance of its input. x_t is as
     wide as the state; where D is not H, P x_t stands in the highway, as in the authors' code.
