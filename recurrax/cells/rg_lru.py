@@ -1,0 +1,124 @@
+"""The real-gated linear recurrent unit."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.nn import sigmoid, softplus
+from jaxtyping import Array, Float
+
+from recurrax import checks
+from recurrax.cells.cell import Cell, dot
+from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+
+
+class RGLRUParams(NamedTuple):
+    """Parameters of `RGLRU`; of the gates side by side in the order r, i."""
+
+    logit_a: Float[Array, "H"]
+    w_x: Float[Array, "D 2*H"]
+    b: Float[Array, "2*H"]
+    w_p: Float[Array, "D H"] | None
+
+
+class RGLRUCarry(NamedTuple):
+    """State of `RGLRU`."""
+
+    h: Float[Array, "*B H"]
+
+
+class RGLRUProjected(NamedTuple):
+    """Gates and normalised input, which x_t alone decides."""
+
+    r: Float[Array, "*B H"]
+    i: Float[Array, "*B H"]
+    a: Float[Array, "*B H"]
+    n: Float[Array, "*B H"]
+
+
+class RGLRUGates(NamedTuple):
+    """The gates of `RGLRU`, and the share a_t of the state that they leave."""
+
+    r: Float[Array, "*B H"]
+    i: Float[Array, "*B H"]
+    a: Float[Array, "*B H"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RGLRU(Cell):
+    """Real-gated linear recurrent unit (De et al. 2024: Griffin), the recurrence of RecurrentGemma.
+
+        r, i = sigmoid(W x_t + b)                       a_t = a^(c r),  a = sigmoid(Lambda)
+        h_t = a_t * h_{t-1} + n * i                     n = sqrt(1 - a_t^2) * x_t
+
+    Gates that look at the input only keep the recurrence linear. r near 0 holds the state and shuts out the input at
+    once; the root gives the state the variance of what is written.
+
+    a_t is computed as exp(-c r softplus(-Lambda)) and 1 - a_t^2 from its logarithm by `expm1`, which does not cancel
+    where a_t is near 1. The slope of the root, infinite at 0, is finite at all numbers that remain, so that it is not
+    clipped, as it is in the authors' code. There the gates have block-diagonal matrices and Lambda the other sign, and
+    a rather than a^c is drawn between the ends. x_t is as wide as the state; where D is not H, P x_t stands in its
+    place.
+
+    Attributes:
+      hidden_size: H.
+      c: the power of a that r = 1 gives.
+      decay_min, decay_max: a^c is drawn uniformly between them, 0 < decay_min <= decay_max < 1.
+      input_init: how W and P are drawn.
+      bias_init: how b is drawn.
+    """
+
+    hidden_size: int
+    c: float = 8.0
+    decay_min: float = 0.9
+    decay_max: float = 0.999
+    input_init: Initializer = Gaussian()
+    bias_init: Initializer = Zeros()
+
+    linear = True
+
+    def __post_init__(self):
+        checks.positive_int("hidden_size", self.hidden_size)
+        checks.positive("c", self.c)
+        checks.finite("decay_min", self.decay_min)
+        checks.finite("decay_max", self.decay_max)
+        if not 0 < self.decay_min <= self.decay_max < 1:
+            raise ValueError(
+                "decay_min and decay_max must satisfy 0 < decay_min <= decay_max < 1, "
+                f"got decay_min={self.decay_min}, decay_max={self.decay_max}."
+            )
+        check_initializers(input_init=self.input_init, bias_init=self.bias_init)
+
+    def init(self, key, input_size):
+        checks.size("input_size", input_size)
+        key_a, key_x, key_b, key_p = jax.random.split(key, 4)
+        h = self.hidden_size
+        log_a = jnp.log(jax.random.uniform(key_a, (h,), minval=self.decay_min, maxval=self.decay_max)) / self.c
+        return RGLRUParams(
+            logit_a=log_a - jnp.log(-jnp.expm1(log_a)),
+            w_x=self.input_init(key_x, (input_size, 2 * h), gates=2),
+            b=self.bias_init(key_b, (2 * h,), gates=2),
+            w_p=self.input_init(key_p, (input_size, h)) if input_size != h else None,
+        )
+
+    def initial_carry(self, weights, batch_shape=()):
+        return RGLRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.logit_a.dtype))
+
+    def project(self, weights, x, key=None):
+        r, i = jnp.split(sigmoid(x @ weights.w_x + weights.b), 2, axis=-1)
+        log_a = -self.c * r * softplus(-weights.logit_a)
+        rest = -jnp.expm1(2 * log_a)
+        # The root's slope at 0 is infinite, and what it is multiplied by is 0 there.
+        root = jnp.where(rest > 0, jnp.sqrt(jnp.where(rest > 0, rest, 1)), 0)
+        return RGLRUProjected(r, i, a=jnp.exp(log_a), n=root * (x if weights.w_p is None else x @ weights.w_p))
+
+    def gates(self, weights, carry, z, dot=dot):
+        return RGLRUGates(z.r, z.i, z.a)
+
+    def step(self, weights, carry, z, dot=dot):
+        _, i, a = self.gates(weights, carry, z, dot)
+        return RGLRUCarry(a * carry.h + i * z.n)
+
+    def retention(self, gates):
+        return gates.a
