@@ -70,7 +70,7 @@ class ProjectedLSTM(GatedCell):
     def init(self, key, input_size):
         checks.size("input_size", input_size)
         key_x, key_h, key_b, key_f, key_r = jax.random.split(key, 5)
-        h, p = self.hidden_size, self._output_size
+        h, p = self.hidden_size, self.size_of_output
         return ProjectedLSTMParams(
             w_x=self.input_init(key_x, (input_size, 4 * h), gates=4),
             w_h=self.recurrent_init(key_h, (p, 4 * h), gates=4),
@@ -79,11 +79,12 @@ class ProjectedLSTM(GatedCell):
         )
 
     @property
-    def _output_size(self) -> int:
+    def size_of_output(self) -> int:
+        """P."""
         return max(1, self.hidden_size // 2) if self.output_size is None else self.output_size
 
     def initial_carry(self, weights, batch_shape=()):
-        sizes = self._output_size, self.hidden_size
+        sizes = self.size_of_output, self.hidden_size
         return ProjectedLSTMCarry(*(jnp.zeros((*batch_shape, size), weights.w_h.dtype) for size in sizes))
 
     def gates(self, weights, carry, z, dot=dot):

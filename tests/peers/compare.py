@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax import unroll
-from tests.peers.convert import TWINS
 from tests.peers.libraries import Problem, Solution
+from tests.peers.twins import TWINS
 
 
 def solve(name: str, problem: Problem) -> Solution:

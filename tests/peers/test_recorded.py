@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.peers.compare import assert_agree
-from tests.peers.convert import TWINS
 from tests.peers.libraries import PEERS
 from tests.peers.record_vectors import SIZES, VECTORS, load
+from tests.peers.twins import TWINS
 
 
 @pytest.mark.parametrize("name", TWINS)
