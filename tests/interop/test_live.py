@@ -55,6 +55,7 @@ def torch_layer(cell, layers=1, bidirectional=False):
     options = {"nonlinearity": first.activation} if isinstance(first, RNN) else {}
     options |= {"proj_size": first.output_size} if isinstance(first, ProjectedLSTM) else {}
     layer = kind(SIZE, WIDTH, layers, bias=first.use_bias, bidirectional=bidirectional, **options).double()
+    torch.manual_seed(0)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.normal_(0, WIDTH**-0.5)
@@ -79,17 +80,23 @@ def load(layer, state):
 def test_torch_in_both_directions(x64, cell):
     layer = torch_layer(cell)
     theirs = {name: parameter.detach().numpy() for name, parameter in layer.state_dict().items()}
-    np.testing.assert_allclose(ours(cell, from_torch(cell, theirs)), torch_run(layer), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours(cell, from_torch(cell, theirs)), torch_run(layer), rtol=1e-12, atol=1e-12)
     params = random_params(cell)
-    np.testing.assert_allclose(torch_run(load(layer, to_torch(cell, params))), ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        torch_run(load(layer, to_torch(cell, params))), ours(cell, params), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_torch_layers(x64):
     cell = Stack((LSTM(WIDTH), LSTM(WIDTH), LSTM(WIDTH)))
     layer = torch_layer(cell, layers=3)
-    np.testing.assert_allclose(ours(cell, from_torch(cell, layer.state_dict())), torch_run(layer), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        ours(cell, from_torch(cell, layer.state_dict())), torch_run(layer), rtol=1e-12, atol=1e-12
+    )
     params = random_params(cell)
-    np.testing.assert_allclose(torch_run(load(layer, to_torch(cell, params))), ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        torch_run(load(layer, to_torch(cell, params))), ours(cell, params), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_torch_directions_of_two_layers(x64):
@@ -100,7 +107,7 @@ def test_torch_directions_of_two_layers(x64):
             ours(AFTER, from_torch(AFTER, state, layer=n, reverse=back), reverse=back, xs=xs) for back in (False, True)
         ]
         xs = np.concatenate(halves, -1)
-    np.testing.assert_allclose(xs, torch_run(layer), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(xs, torch_run(layer), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [RNN(WIDTH), LSTM(WIDTH), AFTER], ids=repr)
@@ -111,7 +118,7 @@ def test_linen(x64, cell):
     layer = nn.RNN(kind(WIDTH, param_dtype=jnp.float64), time_major=True)
     params = random_params(cell)
     theirs = layer.apply({"params": {"cell": to_linen(cell, params)}}, inputs())
-    np.testing.assert_allclose(theirs, ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(theirs, ours(cell, params), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("optimized", [False, True])
@@ -120,17 +127,17 @@ def test_nnx(x64, cell, optimized):
     from flax import nnx
 
     kind = {RNN: nnx.SimpleCell, GRU: nnx.GRUCell}.get(type(cell), nnx.OptimizedLSTMCell if optimized else nnx.LSTMCell)
-    module = kind(SIZE, WIDTH, param_dtype=jnp.float64, rngs=nnx.Rngs(0))
+    module = kind(SIZE, WIDTH, dtype=jnp.float64, param_dtype=jnp.float64, rngs=nnx.Rngs(0))
     state = nnx.state(module, nnx.Param)
     given = from_nnx(cell, jax.tree.map(np.asarray, nnx.to_pure_dict(state)))
     params = random_params(cell)
     params = params._replace(b_hn=np.zeros(WIDTH)) if cell is AFTER else params
     layer = nnx.RNN(module, time_major=True)
-    np.testing.assert_allclose(layer(jnp.asarray(inputs())), ours(cell, given), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(layer(jnp.asarray(inputs())), ours(cell, given), rtol=1e-12, atol=1e-12)
     tree = to_nnx(cell, params, optimized=optimized) if isinstance(cell, LSTM) else to_nnx(cell, params)
     nnx.replace_by_pure_dict(state, jax.tree.map(jnp.asarray, tree))
     nnx.update(module, state)
-    np.testing.assert_allclose(layer(jnp.asarray(inputs())), ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(layer(jnp.asarray(inputs())), ours(cell, params), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [RNN(WIDTH, activation="relu"), LSTM(WIDTH), GRU(WIDTH)], ids=repr)
@@ -144,9 +151,11 @@ def test_haiku(x64, cell):
 
     pure = haiku.without_apply_rng(haiku.transform(run))
     theirs = jax.tree.map(lambda a: np.asarray(a, np.float64), pure.init(jax.random.key(0), inputs()))
-    np.testing.assert_allclose(pure.apply(theirs, inputs()), ours(cell, from_haiku(cell, theirs)), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        pure.apply(theirs, inputs()), ours(cell, from_haiku(cell, theirs)), rtol=1e-12, atol=1e-12
+    )
     params = random_params(cell)
-    np.testing.assert_allclose(pure.apply(to_haiku(cell, params), inputs()), ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(pure.apply(to_haiku(cell, params), inputs()), ours(cell, params), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [LSTM(WIDTH), AFTER], ids=repr)
@@ -170,11 +179,11 @@ def test_equinox(x64, cell):
         return jax.vmap(one, 1, 1)(jnp.asarray(inputs()))
 
     given = from_equinox(cell, {name: getattr(module, name) for name in names})
-    np.testing.assert_allclose(run(module), ours(cell, given), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(run(module), ours(cell, given), rtol=1e-12, atol=1e-12)
     params = random_params(cell)
     fields = to_equinox(cell, params)
     module = eqx.tree_at(lambda m: [getattr(m, n) for n in names], module, [jnp.asarray(fields[n]) for n in names])
-    np.testing.assert_allclose(run(module), ours(cell, params), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(run(module), ours(cell, params), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [RNN(WIDTH), LSTM(WIDTH), GRU(WIDTH), AFTER, GRU(WIDTH, use_bias=False)], ids=repr)
@@ -218,4 +227,4 @@ def test_cudnn(x64, bidirectional):
     xs = inputs()
     for n in range(2):
         xs = np.concatenate([ours(LSTM(WIDTH), s[n], reverse=back == 1, xs=xs) for back, s in enumerate(sides)], -1)
-    np.testing.assert_allclose(np.asarray(theirs).swapaxes(0, 1), xs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.asarray(theirs).swapaxes(0, 1), xs, rtol=1e-12, atol=1e-12)
