@@ -1,6 +1,7 @@
 """recurrax: recurrent cells as pure functions, and what gradients do in them."""
 
 from recurrax import gradflow, initializers
+from recurrax.bidirectional import bidirectional
 from recurrax.cells.cell import Cell
 from recurrax.cells.gru import GRU
 from recurrax.cells.lstm import LSTM
@@ -10,6 +11,7 @@ from recurrax.engine.backend import Backend
 from recurrax.engine.newton import Newton
 from recurrax.from_step import from_step
 from recurrax.unroll import convergence, explain, length_mask, unroll
+from recurrax.wrappers.stack import Stack
 
 __version__ = "0.1.0"
 
@@ -21,6 +23,8 @@ __all__ = [
     "Backend",
     "Cell",
     "Newton",
+    "Stack",
+    "bidirectional",
     "convergence",
     "explain",
     "from_step",

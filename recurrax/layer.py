@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from recurrax import checks
+from recurrax.bidirectional import of_backward_direction
 from recurrax.cells.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.backend import Backend
 from recurrax.engine.recurrence import one_step, recurrence
@@ -176,6 +177,29 @@ def step(
     run = recurrence(cell, params, jax.tree.map(lambda x: x[None], inputs), start, None, None, key)
     new, y = one_step(cell, run, run.carry, jax.tree.map(lambda a: a[0], run.inputs))
     return jax.tree.map(lambda a, old: a.astype(old.dtype), new, carry), y
+
+
+def existing(
+    cell: Cell, inputs: Any, seq_lengths: Int[Array, "*B"] | None, mask: Bool[Array, "*B T"] | None
+) -> Bool[Array, "*B T"] | None:
+    """Returns the mask of the steps that exist by their length and by `mask`; None for all.
+
+    Raises:
+      TypeError, ValueError: as `run`.
+    """
+    if seq_lengths is None:
+        return mask
+    *batch_shape, length = _leading_axes(cell, inputs, "[*B, T, D]", 1)
+    within = _within(seq_lengths, tuple(batch_shape), length)
+    return within if mask is None else mask & within
+
+
+def backward_resets(resets: Bool[Array, "*B T"] | None, mask: Bool[Array, "*B T"] | None) -> Any:
+    """Returns where the backward direction of a bidirectional layer starts anew."""
+    if resets is None:
+        return None
+    time_first = [None if a is None else jnp.moveaxis(a, -1, 0) for a in (resets, mask)]
+    return jnp.moveaxis(of_backward_direction(*time_first), 0, -1)  # pyright: ignore[reportArgumentType]
 
 
 def _leading_axes(cell: Cell, inputs: Any, meaning: str, time_axes: int) -> tuple[int, ...]:

@@ -17,12 +17,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Int
 
-from recurrax import layer
+from recurrax import checks, layer
+from recurrax.bidirectional import MERGES, merged
 from recurrax.cells.cell import Carry, Cell, Params
 from recurrax.engine.backend import Backend
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
-__all__ = ["RNN", "RNNCell"]
+__all__ = ["RNN", "Bidirectional", "RNNCell"]
 
 
 class RNN(nn.Module):
@@ -35,8 +36,7 @@ class RNN(nn.Module):
     >>> layer.apply(variables, inputs, seq_lengths=jnp.array([20, 7, 0, 1])).shape
     (4, 20, 8)
 
-    For both directions make two layers, the second with `reverse=True`, and concatenate what they return: outputs keep
-    the order of the inputs.
+    `Bidirectional` runs two of them, from either end.
 
     Attributes:
       cell: the cell.
@@ -104,6 +104,84 @@ class RNN(nn.Module):
             key=_key(self),
         )
         return (carry, outputs) if return_carry else outputs
+
+
+class Bidirectional(nn.Module):
+    """Two layers over one sequence, from either end, whose outputs are joined; see `recurrax.bidirectional`.
+
+    >>> import jax, jax.numpy as jnp, recurrax, recurrax.linen
+    >>> layer = recurrax.linen.Bidirectional(recurrax.LSTM(hidden_size=8))
+    >>> inputs = jnp.ones((4, 20, 3))
+    >>> variables = layer.init(jax.random.key(0), inputs)
+    >>> layer.apply(variables, inputs, seq_lengths=jnp.array([20, 7, 0, 1])).shape
+    (4, 20, 16)
+    >>> sorted(variables["params"])
+    ['backward', 'forward']
+
+    Attributes:
+      cell: the cell of the forward direction.
+      backward_cell: that of the backward direction; None for the same.
+      merge: "concat", "sum", "mean", "product" or "pair".
+      dtype, param_dtype, backend, checkpoint_every: as in `RNN`.
+    """
+
+    cell: Cell
+    backward_cell: Cell | None = None
+    merge: str = "concat"
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+    backend: str | Backend = "auto"
+    checkpoint_every: int | str | None = None
+
+    def __post_init__(self):
+        layer.check_fields(self.cell, self.dtype, self.param_dtype)
+        checks.choice("merge", self.merge, MERGES)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        seq_lengths: Int[Array, "*B"] | None = None,
+        mask: Bool[Array, "*B T"] | None = None,
+        resets: Bool[Array, "*B T"] | None = None,
+        initial_carries: tuple[Carry | None, Carry | None] = (None, None),
+        return_carry: bool = False,
+    ) -> Any:
+        """Runs both cells.
+
+        Args:
+          inputs: as in `RNN`.
+          seq_lengths: as in `RNN`; the backward direction begins at the last step that exists.
+          mask: as in `RNN`.
+          resets: where True a new sequence begins.
+          initial_carries: the states to start from, forward and backward; default each cell's own.
+          return_carry: whether to return the two final carries as well.
+
+        Returns:
+          The joined outputs `[*B, T, ...]`; with `return_carry` the pair of final carries before them.
+
+        Raises:
+          TypeError, ValueError: as `RNN`.
+        """
+        mask = layer.existing(self.cell, inputs, seq_lengths, mask)
+        options = {
+            "dtype": self.dtype,
+            "param_dtype": self.param_dtype,
+            "backend": self.backend,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        runs = []
+        for name, cell, carry, start in (
+            ("forward", self.cell, initial_carries[0], resets),
+            ("backward", self.backward_cell or self.cell, initial_carries[1], layer.backward_resets(resets, mask)),
+        ):
+            rnn = RNN(cell, reverse=name == "backward", name=name, **options)
+            runs.append(rnn(inputs, mask=mask, resets=start, initial_carry=carry, return_carry=True))
+        (forward, f), (backward, b) = runs
+        outputs = merged(self.merge, f, b)
+        return ((forward, backward), outputs) if return_carry else outputs
 
 
 class RNNCell(nn.RNNCellBase):

@@ -18,11 +18,12 @@ from flax import nnx
 from jaxtyping import Array, Bool, Int
 
 from recurrax import checks, layer
+from recurrax.bidirectional import MERGES, merged
 from recurrax.cells.cell import Carry, Cell, Params
 from recurrax.engine.backend import Backend
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
-__all__ = ["RNN", "RNNCell"]
+__all__ = ["RNN", "Bidirectional", "RNNCell"]
 
 
 class RNN(nnx.Module):
@@ -34,8 +35,7 @@ class RNN(nnx.Module):
     >>> layer(jnp.ones((4, 20, 3)), seq_lengths=jnp.array([20, 7, 0, 1])).shape
     (4, 20, 8)
 
-    For both directions make two layers, the second with `reverse=True`, and concatenate what they return: outputs keep
-    the order of the inputs.
+    `Bidirectional` runs two of them, from either end.
 
     Args:
       cell: the cell.
@@ -118,6 +118,86 @@ class RNN(nnx.Module):
             key=_key(rngs),
         )
         return (carry, outputs) if return_carry else outputs
+
+
+class Bidirectional(nnx.Module):
+    """Two layers over one sequence, from either end, whose outputs are joined; see `recurrax.bidirectional`.
+
+    >>> import jax.numpy as jnp, recurrax, recurrax.nnx
+    >>> from flax import nnx
+    >>> layer = recurrax.nnx.Bidirectional(recurrax.LSTM(hidden_size=8), in_features=3, rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((4, 20, 3)), seq_lengths=jnp.array([20, 7, 0, 1])).shape
+    (4, 20, 16)
+
+    Args:
+      cell: the cell of the forward direction.
+      in_features: D.
+      backward_cell: that of the backward direction; None for the same.
+      merge: "concat", "sum", "mean", "product" or "pair".
+      dtype: as in `RNN`.
+      param_dtype: as in `RNN`.
+      backend: as in `RNN`.
+      checkpoint_every: as in `RNN`.
+      rngs: its stream "params" draws the parameters.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        in_features: int,
+        *,
+        backward_cell: Cell | None = None,
+        merge: str = "concat",
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        backend: str | Backend = "auto",
+        checkpoint_every: int | str | None = None,
+        rngs: nnx.Rngs,
+    ):
+        checks.choice("merge", merge, MERGES)
+        options = {"dtype": dtype, "param_dtype": param_dtype, "backend": backend, "checkpoint_every": checkpoint_every}
+        self.merge = merge
+        self.forward = RNN(cell, in_features, rngs=rngs, **options)
+        self.backward = RNN(backward_cell or cell, in_features, reverse=True, rngs=rngs, **options)
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        seq_lengths: Int[Array, "*B"] | None = None,
+        mask: Bool[Array, "*B T"] | None = None,
+        resets: Bool[Array, "*B T"] | None = None,
+        initial_carries: tuple[Carry | None, Carry | None] = (None, None),
+        return_carry: bool = False,
+        rngs: nnx.Rngs | None = None,
+    ) -> Any:
+        """Runs both cells.
+
+        Args:
+          inputs: as in `RNN`.
+          seq_lengths: as in `RNN`; the backward direction begins at the last step that exists.
+          mask: as in `RNN`.
+          resets: where True a new sequence begins.
+          initial_carries: the states to start from, forward and backward; default each cell's own.
+          return_carry: whether to return the two final carries as well.
+          rngs: as in `RNN`.
+
+        Returns:
+          The joined outputs `[*B, T, ...]`; with `return_carry` the pair of final carries before them.
+
+        Raises:
+          TypeError, ValueError: as `RNN`.
+        """
+        mask = layer.existing(self.forward.cell, inputs, seq_lengths, mask)
+        runs = []
+        for n, (rnn, start) in enumerate(
+            ((self.forward, resets), (self.backward, layer.backward_resets(resets, mask)))
+        ):
+            given = {"mask": mask, "resets": start, "initial_carry": initial_carries[n], "rngs": rngs}
+            runs.append(rnn(inputs, return_carry=True, **given))
+        (forward, f), (backward, b) = runs
+        outputs = merged(self.merge, f, b)
+        return ((forward, backward), outputs) if return_carry else outputs
 
 
 class RNNCell(nnx.RNNCellBase):

@@ -20,6 +20,7 @@ LEVELS = (
     ("parameters", "from_step"),
     ("engine",),
     ("unroll",),
+    ("bidirectional",),
     ("wrappers", "layer"),
     ("catalogue",),
     ("gradflow", "memory", "tasks", "online", "linen", "nnx", "interop"),

@@ -1,5 +1,6 @@
 """Bistable recurrent cells."""
 
+import abc
 import dataclasses
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax.cells.cell import Dot, dot
 from recurrax.cells.gated import GatedCell
 from recurrax.initializers import Gaussian, Initializer, Uniform
 
@@ -58,6 +59,10 @@ class _Bistable(GatedCell):
     def _gates(self, h, z, u_a, u_c):
         a = jnp.tanh(z.a + u_a)
         return BRCGates(a=a, c=sigmoid(z.c + u_c), n=jnp.tanh(z.n + (1 + a) * h))
+
+    @abc.abstractmethod
+    def gates(self, weights: BRCParams | NBRCParams, carry: BRCCarry, z: BRCGates, dot: Dot = dot) -> BRCGates:
+        """Returns the gates, which see one unit, or all."""
 
     def step(self, weights, carry, z, dot=dot):
         gate = self.gates(weights, carry, z, dot)

@@ -1,0 +1,127 @@
+import flax.linen
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import recurrax.linen
+import recurrax.nnx
+from recurrax import GRU, LSTM, bidirectional, length_mask, unroll
+from recurrax.bidirectional import of_backward_direction
+from recurrax.wrappers.zoneout import Zoneout
+
+CELLS = LSTM(4), GRU(3)
+
+
+def drawn(cells=CELLS):
+    return tuple(cell.init(jax.random.key(n), 2) for n, cell in enumerate(cells))
+
+
+XS = np.asarray(jax.random.normal(jax.random.key(5), (9, 3, 2)))
+
+
+def test_each_direction_is_a_run_of_its_own():
+    params = drawn()
+    (forward, backward), ys = bidirectional(CELLS, params, XS)
+    for n, (cell, carry) in enumerate(zip(CELLS, (forward, backward), strict=True)):
+        own = unroll(cell, params[n], XS, reverse=n == 1)
+        jax.tree.map(np.testing.assert_array_equal, carry, own[0])
+        np.testing.assert_array_equal(np.split(ys, [4], axis=-1)[n], own[1])
+
+
+def test_padding_is_as_if_it_were_not_there():
+    params, lengths = drawn(), (9, 4, 0)
+    (forward, backward), ys = bidirectional(CELLS, params, XS, mask=length_mask(jnp.array(lengths), 9))
+    for b, length in enumerate(lengths):
+        (own_f, own_b), own = bidirectional(CELLS, params, XS[:length, b])
+        np.testing.assert_allclose(ys[:length, b], own, atol=1e-6)
+        assert not ys[length:, b].any()
+        jax.tree.map(
+            lambda a, e, b=b: np.testing.assert_allclose(a[b], e, atol=1e-6), (forward, backward), (own_f, own_b)
+        )
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_reset_keeps_sequences_apart_in_both_directions(masked):
+    """The steps from 5 on are another sequence; with the mask, 4 and 5 do not exist and it begins with 6."""
+    params = drawn()
+    mask = None if not masked else jnp.ones((9, 3), bool).at[4:6].set(False)
+    begins = 6 if masked else 5
+    resets = jnp.zeros((9, 3), bool).at[begins].set(True)
+    _, ys = bidirectional(CELLS, params, XS, mask=mask, resets=resets)
+    for steps in (slice(0, 4 if masked else 5), slice(begins, 9)):
+        np.testing.assert_allclose(ys[steps], bidirectional(CELLS, params, XS[steps])[1], atol=1e-6)
+
+
+def test_where_the_backward_direction_starts_anew():
+    resets = jnp.array([True, False, False, True, False, True])
+    np.testing.assert_array_equal(of_backward_direction(resets, None), [False, False, True, False, True, False])
+    mask = jnp.array([True, True, False, True, True, False])
+    np.testing.assert_array_equal(of_backward_direction(resets, mask)[mask], [False, True, False, False])
+    assert of_backward_direction(jnp.zeros((0, 2), bool), None).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("merge", "join"),
+    [
+        ("sum", lambda f, b: f + b),
+        ("mean", lambda f, b: (f + b) / 2),
+        ("product", lambda f, b: f * b),
+        ("pair", lambda f, b: (f, b)),
+    ],
+)
+def test_outputs_are_joined_as_asked(merge, join):
+    cells = GRU(3), GRU(3)
+    params = drawn(cells)
+    f, b = (unroll(cell, p, XS, reverse=n == 1)[1] for n, (cell, p) in enumerate(zip(cells, params, strict=True)))
+    got = bidirectional(cells, params, XS, merge=merge)[1]
+    jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, atol=1e-6), got, join(f, b))
+
+
+def test_directions_have_randomness_of_their_own():
+    cells = Zoneout(GRU(8), rate=0.5), Zoneout(GRU(8), rate=0.5)
+    params = (drawn(cells)[0],) * 2
+    xs = jnp.ones((9, 2))
+    f, b = bidirectional(cells, params, xs, key=jax.random.key(0), merge="pair")[1]
+    assert (f != b[::-1]).any()
+    still_f, still_b = bidirectional(cells, params, xs, merge="pair")[1]
+    np.testing.assert_allclose(still_f, still_b[::-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("merge", ["concat", "pair"])
+def test_the_flax_layers_do_the_same(merge):
+    params = drawn()
+    lengths = jnp.array([9, 4, 0])
+    resets = jnp.zeros((9, 3), bool).at[3].set(True)
+    carries, ys = bidirectional(CELLS, params, XS, mask=length_mask(lengths, 9), resets=resets, merge=merge)
+    expected = carries, jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), ys)
+    given = {"seq_lengths": lengths, "resets": resets.T, "return_carry": True}
+    inputs = XS.swapaxes(0, 1)
+    layer = recurrax.linen.Bidirectional(CELLS[0], CELLS[1], merge=merge)
+    tree = {name: p._asdict() for name, p in zip(("forward", "backward"), params, strict=True)}
+    tree["backward"].pop("b_hn")
+    assert jax.tree.structure(layer.init(jax.random.key(0), inputs)["params"]) == jax.tree.structure(tree)
+    close(layer.apply({"params": tree}, inputs, **given), expected)
+    module = recurrax.nnx.Bidirectional(CELLS[0], 2, backward_cell=CELLS[1], merge=merge, rngs=nnx.Rngs(0))
+    nnx.update(module, nnx.State(jax.tree.map(nnx.Param, tree)))
+    close(module(inputs, **given), expected)
+    assert isinstance(layer, flax.linen.Module)
+
+
+def close(got, expected):
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"merge": "max"}, ValueError, "merge must be one of 'concat', .*, got 'max'"),
+        ({"merge": "sum"}, ValueError, r"merge='sum' needs outputs of one shape, got \(9, 3, 4\) and \(9, 3, 3\)"),
+        ({"carries": None}, TypeError, r"carries must be a pair \(forward, backward\), got None"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        bidirectional(CELLS, drawn(), XS, **arguments)
