@@ -41,3 +41,16 @@ def standard_promotion():
     """Lets dtypes mix as they do for users, where a test is about just that or calls a library that relies on it."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+_RUN = 0
+
+
+@pytest.fixture(autouse=True)
+def _few_compiled_programs_at_a_time():
+    """Lets go of compiled programs now and then: a process may map so many pieces of memory, and XLA ends it beyond."""
+    global _RUN
+    yield
+    _RUN += 1
+    if _RUN % 150 == 0:
+        jax.clear_caches()

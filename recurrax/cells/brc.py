@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ class _Bistable(GatedCell):
         return BRCGates(a=a, c=sigmoid(z.c + u_c), n=jnp.tanh(z.n + (1 + a) * h))
 
     @abc.abstractmethod
-    def gates(self, weights: BRCParams | NBRCParams, carry: BRCCarry, z: BRCGates, dot: Dot = dot) -> BRCGates:
+    def gates(self, weights: Any, carry: BRCCarry, z: BRCGates, dot: Dot = dot) -> BRCGates:
         """Returns the gates, which see one unit, or all."""
 
     def step(self, weights, carry, z, dot=dot):

@@ -24,6 +24,7 @@ import pytest
 
 from recurrax import GRU, LSTM, RNN, catalogue
 from recurrax.cells.cell import Cell
+from tests import oracles
 
 INPUT_SIZE = 3
 MODULES = catalogue.modules()
@@ -169,3 +170,13 @@ def close(got, expected, **tolerance):
 def identical(got, expected):
     assert jax.tree.structure(got) == jax.tree.structure(expected)
     jax.tree.map(np.testing.assert_array_equal, got, expected)
+
+
+def oracle_run(case, params, xs, carry, mask, resets, reverse=False):
+    """Returns what a run gives by the oracle, of NumPy arrays with one batch axis."""
+    initial = to_numpy(case.cell.initial_carry(case.cell.prepare(params, batch_shape=mask.shape[1:]), mask.shape[1:]))
+    return oracles.unroll(
+        lambda state, x: case.oracle.oracle_step(case.cell, to_numpy(params), state, x),
+        *(to_numpy(carry), to_numpy(xs), mask, resets, initial),
+        reverse=reverse,
+    )

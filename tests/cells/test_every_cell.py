@@ -14,8 +14,7 @@ import pytest
 
 import recurrax
 from recurrax import catalogue, unroll
-from recurrax.floats import float_leaves, float_merger, is_float
-from tests import oracles
+from recurrax.floats import float_leaves
 from tests.cells import cases
 from tests.cells.cases import (
     INPUT_SIZE,
@@ -30,6 +29,7 @@ from tests.cells.cases import (
     flags,
     identical,
     initializer,
+    oracle_run,
     resized,
     smallest,
     to_numpy,
@@ -47,16 +47,6 @@ def one_step(cell, params, x, carry, **kwargs):
 def gates_of(case, params, x, carry, batch=(2,)):
     weights = case.cell.prepare(params, batch_shape=batch)
     return case.cell.gates(weights, carry, case.cell.project(weights, x))
-
-
-def oracle_run(case, params, xs, carry, mask, resets, reverse=False):
-    """Returns what a run gives by the oracle, of NumPy arrays with one batch axis."""
-    initial = to_numpy(case.cell.initial_carry(case.cell.prepare(params, batch_shape=mask.shape[1:]), mask.shape[1:]))
-    return oracles.unroll(
-        lambda state, x: case.oracle.oracle_step(case.cell, to_numpy(params), state, x),
-        *(to_numpy(carry), to_numpy(xs), mask, resets, initial),
-        reverse=reverse,
-    )
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -85,92 +75,6 @@ def test_values_equal_the_oracle_with_masks_and_resets(x64, case, reverse):
             close(ys[t, b], expected_ys[t][b], rtol=1e-12, atol=1e-13)
         else:
             assert not ys[t, b].any()
-
-
-@every_class
-def test_derivatives_in_both_modes_are_the_slope_of_the_oracle(x64, case):
-    """Along one direction in the space of parameters, inputs and carry; the other end of it is a fourth-order quotient."""
-    length, size = 4, 2
-    point = draw(case, length, (size,))
-    mask, resets = flags(0.8, (length, size), 1), flags(0.3, (length, size), 2)
-    merge, floats = float_merger(point), float_leaves(point)
-    rng = np.random.default_rng(3)
-
-    def like(a):
-        return rng.normal(size=a.shape) + (1j * rng.normal(size=a.shape) if jnp.iscomplexobj(a) else 0)
-
-    direction = [like(a) for a in floats]
-
-    def size_of(final, ys):
-        parts = [part for leaf in jax.tree.leaves((final, ys)) if is_float(leaf) for part in (leaf.real, leaf.imag)]
-        return sum((np.cos(np.arange(part.size)).reshape(part.shape) * part**2).sum() for part in parts)
-
-    def loss(floats):
-        params, xs, carry = merge(floats)
-        return size_of(*unroll(case.cell, params, xs, carry, mask=mask, resets=resets))
-
-    def oracle_loss(step):
-        params, xs, carry = merge([a + step * d for a, d in zip(floats, direction, strict=True)])
-        final, ys = oracle_run(case, params, xs, carry, mask, resets)
-        zero = np.zeros_like(next(y for row in ys for y in row if y is not None))
-        return size_of(final, np.array([[zero if y is None else y for y in row] for row in ys]))
-
-    @jax.jit
-    def derivatives(floats, direction):
-        return jax.jvp(loss, (floats,), (direction,)), jax.grad(loss)(floats)
-
-    (value, slope), gradient = derivatives(
-        floats, [jnp.asarray(d, a.dtype) for a, d in zip(floats, direction, strict=True)]
-    )
-    h = 1e-3
-    quotient = (8 * (oracle_loss(h) - oracle_loss(-h)) - (oracle_loss(2 * h) - oracle_loss(-2 * h))) / (12 * h)
-    np.testing.assert_allclose(value, oracle_loss(0), rtol=1e-12)
-    np.testing.assert_allclose(slope, quotient, rtol=1e-6, atol=1e-8)
-    reverse = sum(np.real(g * d).sum() for g, d in zip(gradient, direction, strict=True))
-    np.testing.assert_allclose(reverse, slope, rtol=1e-11, atol=1e-12)
-
-
-@every_class
-def test_streaming_in_two_chunks_equals_one_pass_bit_for_bit(case):
-    length, size, cut = 12, 3, 6
-    params, xs, carry = draw(case, length, (size,))
-    mask, resets = flags(0.7, (length, size), 1), flags(0.2, (length, size), 2)
-    whole = unroll(case.cell, params, xs, carry, mask=mask, resets=resets)
-
-    def part(steps, carry):
-        return unroll(case.cell, params, at(xs, steps), carry, mask=mask[steps], resets=resets[steps])
-
-    middle, head = part(slice(None, cut), carry)
-    final, tail = part(slice(cut, None), middle)
-    identical((final, jnp.concatenate([head, tail])), whole)
-
-
-@pytest.mark.parametrize(
-    "dtype", ["bfloat16", *(pytest.param(d, marks=pytest.mark.slow) for d in ("float16", "float32"))]
-)
-@every_class
-def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, case, dtype):
-    cell = case.cell
-    params, xs, carry = draw(case, 13, (3,), dtype=dtype)
-    mask, resets = flags(0.7, (13, 3), 1), flags(0.2, (13, 3), 2)
-    final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
-
-    def expected(leaf):
-        return jnp.dtype("complex64") if jnp.iscomplexobj(leaf) else jnp.dtype(dtype)
-
-    for leaf in float_leaves((final, ys, cell.initial_carry(cell.prepare(params, batch_shape=(3,)), (3,)))):
-        assert leaf.dtype == expected(leaf)
-
-    def wide(tree):
-        def widen(a):
-            if not is_float(a):
-                return a
-            return jnp.asarray(np.asarray(a, complex if jnp.iscomplexobj(a) else float))
-
-        return jax.tree.map(widen, tree)
-
-    exact = unroll(cell, wide(params), wide(xs), wide(carry), mask=mask, resets=resets)
-    close(wide((final, ys)), exact, rtol=0, atol=30 * float(jnp.finfo(dtype).eps))
 
 
 @every_variant
@@ -209,15 +113,6 @@ def test_batch_axes_of_any_number_agree(x64, case, part):
         t = (slice(None), *b)
         single = unroll(case.cell, params, at(xs, t), at(carry, b), mask=mask[t], resets=resets[t])
         close(single, (at(final, b), ys[t]), rtol=1e-12, atol=1e-14)
-
-
-@every_class
-def test_no_step_leaves_the_carry_as_it_was(case):
-    params, xs, carry = draw(case, 1, (2,))
-    final, ys = unroll(case.cell, params, at(xs, slice(0)), carry)
-    identical(final, carry)
-    one = jax.eval_shape(lambda xs: unroll(case.cell, params, xs)[1], xs)
-    assert ys.shape == (0, *one.shape[1:]) and ys.dtype == one.dtype
 
 
 @core_cells

@@ -11,7 +11,7 @@ from recurrax import Newton, gradflow, unroll
 from recurrax.catalogue import make_cell
 from recurrax.wrappers.residual import Residual
 from recurrax.wrappers.stack import Stack
-from tests.cells import outside, test_every_cell, test_full_matrix
+from tests.cells import outside, test_every_cell, test_every_run, test_full_matrix
 from tests.cells.cases import Case
 from tests.engine import test_every_executor
 
@@ -22,7 +22,7 @@ NOT_FOR_OUTSIDE = {
 OPTIONS = {"reverse": True, "dtype": "bfloat16", "part": "two", "size": -1, "error": ValueError}
 CHECKS = {
     name: check
-    for module in (test_every_cell, test_full_matrix)
+    for module in (test_every_cell, test_every_run, test_full_matrix)
     for name, check in vars(module).items()
     if name.startswith("test_")
     and inspect.isfunction(check)
