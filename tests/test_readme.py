@@ -5,19 +5,17 @@ import jax
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
-EXAMPLES = re.findall(
-    r"### ([^\n]+)\n\n```python\n(.*?)```|## (Write[^\n]+)\n\n```python\n(.*?)```", README.read_text(), re.S
-)
+EXAMPLES = re.findall(r"\n##+ ([^\n]+)\n(?:(?!\n##|```).)*```python\n(.*?)```", README.read_text(), re.S)
 
 
-@pytest.mark.parametrize("code", [a[1] or a[3] for a in EXAMPLES], ids=[a[0] or a[2] for a in EXAMPLES])
+@pytest.mark.parametrize("code", [code for _, code in EXAMPLES], ids=[title for title, _ in EXAMPLES])
 def test_an_example_of_the_readme_runs(code, capsys):
     with jax.numpy_dtype_promotion("standard"):
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
 def test_every_example_was_found():
-    assert len(EXAMPLES) == README.read_text().count("```python") == 4
+    assert len(EXAMPLES) == README.read_text().count("```python") == 6
 
 
 def test_the_commands_of_the_readme_exist():

@@ -47,6 +47,8 @@ def _timescale(fit: Timescale) -> str:
         return "no fit"
     if abs(fit.rate) <= 2 * fit.rate_error:
         return "flat within error"
+    if abs(fit.rate) < 1e-5:
+        return "flat to 10⁻⁵ per step"
     digits = 1 if fit.timescale_error < 10 else 0
     error = f" ± {max(fit.timescale_error, 0.1):.{digits}f}" if fit.timescale_error > 0 else ""
     sign = "τ =" if fit.rate < 0 else "grows, τ ="
