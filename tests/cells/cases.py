@@ -81,8 +81,8 @@ def parameters(cases: list[Case], quick: list[Case]) -> list:
 
 every_variant = pytest.mark.parametrize("case", parameters(CASES, CASES))
 """Tries all variants in `make test`."""
-every_class = pytest.mark.parametrize("case", parameters(CASES, FIRST))
-"""Tries the first variant of every class in `make test`."""
+every_class = pytest.mark.parametrize("case", parameters(CASES, [*FIRST, *CORE]))
+"""Tries the first variant of every class, and RNN, LSTM and GRU in all, in `make test`."""
 core_cells = pytest.mark.parametrize("case", parameters(CASES, CORE))
 """Tries RNN, LSTM and GRU in `make test`."""
 

@@ -61,7 +61,7 @@ def test_every_file_has_a_twin_that_tests_all_its_cells(module):
 
 
 @pytest.mark.parametrize("reverse", [True, pytest.param(False, marks=pytest.mark.slow)])
-@every_variant
+@every_class
 def test_values_equal_the_oracle_with_masks_and_resets(x64, case, reverse):
     length, size = 13, 3
     params, xs, carry = draw(case, length, (size,))
