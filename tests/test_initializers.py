@@ -13,6 +13,7 @@ from recurrax.initializers import (
     Gaussian,
     GaussianSpectralRadius,
     Identity,
+    Normal,
     OrthogonalFused,
     OrthogonalPerGate,
     TorchUniform,
@@ -27,6 +28,7 @@ ALL = [
     Zeros(),
     Constant(0.5),
     Uniform(-0.5, 1.5),
+    Normal(std=0.5),
     OrthogonalPerGate(gain=1.5),
     OrthogonalFused(),
     Identity(gain=0.9),
@@ -34,7 +36,7 @@ ALL = [
     GaussianSpectralRadius(spectral_radius=1.1),
     TorchUniform(draws=2),
 ]
-FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, TorchUniform, Uniform))]
+FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, Normal, TorchUniform, Uniform))]
 every_one = pytest.mark.parametrize("init", ALL, ids=repr)
 
 
@@ -306,3 +308,8 @@ def test_uniform_entries_fill_their_range():
     np.testing.assert_allclose(np.quantile(drawn, [0.25, 0.5, 0.75]), [0, 0.5, 1], atol=0.03)
     with pytest.raises(ValueError, match="high must be at least low = 1.0, got 0.0"):
         Uniform(1.0, 0.0)
+
+
+def test_the_deviation_of_normal_entries_does_not_depend_on_the_size():
+    for shape in ((400, 50), (20_000,)):
+        assert np.asarray(Normal(std=0.3)(KEY, shape)).std() == pytest.approx(0.3, rel=0.03)
