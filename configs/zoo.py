@@ -16,10 +16,6 @@ from configs import gradient_flow
 def get_config():
     """Returns the configuration; `cells` may be any list as well, wrappers and hyper-parameters included."""
     config = gradient_flow.get_config()
-    config.cells = "all"
-    config.seeds = 2
-    config.flow.batch = 8
-    config.flow.jacobian_batch = 1
-    config.flow.lyapunov_length = 100
-    config.train.snapshots = (0,)
+    flow = {"batch": 8, "jacobian_batch": 1, "lyapunov_length": 100}
+    config.update({"cells": "all", "seeds": 2, "flow": flow, "train": {"snapshots": (0,)}})
     return config

@@ -47,6 +47,17 @@ def layer_key(key: jax.Array | None, n: int) -> jax.Array | None:
     return None if key is None else jax.random.fold_in(key, n)
 
 
+def features_of(x: Any) -> jax.Array:
+    """Returns the features of x_t, without the time step that may come with them."""
+    return jax.tree.leaves(x)[0]
+
+
+def with_features(x: Any, features: jax.Array) -> Any:
+    """Returns x_t with other features."""
+    leaves, structure = jax.tree.flatten(x)
+    return structure.unflatten([features, *leaves[1:]])
+
+
 class Cell(abc.ABC):
     """A recurrent cell: frozen hyper-parameters, and pure functions of parameters, state and input.
 
@@ -135,6 +146,12 @@ class Cell(abc.ABC):
         """
         shape = getattr(getattr(params, "w_x", None), "shape", ())
         return shape[0] if shape else None
+
+
+def layer_input(layer: Cell, x: Any, y: Any) -> Any:
+    """Returns the input of a layer: the output y_t below it, with the time step of x_t if the layer takes one."""
+    takes = jax.tree.structure(layer.zero_input(1))
+    return with_features(x, y) if takes.num_leaves > 1 and takes == jax.tree.structure(x) else y
 
 
 def check_cell(cell: Any) -> None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot, layer_key
+from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot, layer_input, layer_key
 from recurrax.parameters import parameter_shapes
 
 _PREPARE = 2**32 - 1
@@ -170,14 +170,16 @@ def emit_all(cell: Cell, weights: Weights, states: Carry, z: Projected, inputs: 
 
 def by_layer(execute: Executor, cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
     """Runs the layers of a composition in depth one after the other, each over all steps."""
-    finals, inputs = [], run.inputs
+    finals, inputs, ys = [], run.inputs, None
     for n, layer in enumerate(cell.layers):
+        if n > 0:
+            x = ys if inputs.mask is None else where_steps_exist(inputs.mask, ys)
+            inputs = inputs._replace(x=layer_input(layer, run.inputs.x, x))
         keys = run.inputs.key
         inputs = inputs._replace(key=None if keys is None else jax.vmap(lambda key, n=n: layer_key(key, n))(keys))
         start = Recurrence(run.weights[n], run.initial[n], run.carry[n], inputs)
         final, ys = execute(layer, start, reverse=reverse)
         finals.append(final)
-        inputs = inputs._replace(x=ys if inputs.mask is None else where_steps_exist(inputs.mask, ys))
     return tuple(finals), ys
 
 

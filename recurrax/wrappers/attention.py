@@ -44,7 +44,7 @@ class Attention(Wrapper):
     dependencies need not pass the steps between. The other fields of the cell's state, c of an LSTM, go on as they are.
 
     Attributes:
-      cell: the cell inside; its state has a field h `[*B, H]`.
+      cell: the cell inside; its state has a real field h `[*B, H]`.
       window: K.
       size: A, of the score's hidden layer; None for H.
       score_init: how W, U and v are drawn.
@@ -65,11 +65,12 @@ class Attention(Wrapper):
         key_cell, key_s, key_h, key_v = jax.random.split(key, 4)
         params = self.cell.init(key_cell, input_size)
         start = self.cell.initial_carry(self.cell.prepare(params))
-        if getattr(getattr(start, "h", None), "ndim", 0) != 1:
-            raise ValueError(f"cell must have a state with a field h of shape [*B, H], {self.cell!r} has not.")
-        h = start.h.shape[0]
-        size = self.size or h
-        w_s, w_h = self.score_init(key_s, (h, size)), self.score_init(key_h, (h, size))
+        h = getattr(start, "h", None)
+        if h is None or h.ndim != 1 or jnp.iscomplexobj(h):
+            raise ValueError(f"cell must have a state with a real field h of shape [*B, H], {self.cell!r} has not.")
+        units = h.shape[0]
+        size = self.size or units
+        w_s, w_h = self.score_init(key_s, (units, size)), self.score_init(key_h, (units, size))
         return AttentionParams(params, w_s, w_h, self.score_init(key_v, (size, 1)))
 
     def prepare(self, params, *, key=None, batch_shape=()):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import dot
+from recurrax.cells.cell import dot, features_of, with_features
 from recurrax.engine.products import products_of
 from recurrax.wrappers.wrapper import Wrapper, check_rate, two_keys
 
@@ -33,7 +33,10 @@ class Dropout(Wrapper):
 
     def project(self, weights, x, key=None):
         own, inner = two_keys(key)
-        return self.cell.project(weights, x if own is None else x * _mask(own, self.rate, x.shape, x.dtype), inner)
+        if own is not None:
+            features = features_of(x)
+            x = with_features(x, features * _mask(own, self.rate, features.shape, features.dtype))
+        return self.cell.project(weights, x, inner)
 
 
 class VariationalDropoutWeights(NamedTuple):
@@ -78,11 +81,13 @@ class VariationalDropout(Wrapper):
         if size is None:
             raise ValueError(f"cell must have parameters that tell the size of its input, {self.cell!r} has not.")
         dtype = jax.tree.leaves(params)[0].dtype
-        x = self.cell.zero_input(size).astype(dtype)
+        x = jax.tree.map(
+            lambda a: jnp.broadcast_to(a.astype(dtype), (*batch_shape, *a.shape)), self.cell.zero_input(size)
+        )
         key_x, key_h = jax.random.split(own)
 
         def operands(weights):
-            z = self.cell.project(weights, jnp.broadcast_to(x, (*batch_shape, *x.shape)))
+            z = self.cell.project(weights, x)
             return [
                 p.operand for p in products_of(self.cell, weights, self.cell.initial_carry(weights, batch_shape), z)
             ]
@@ -90,14 +95,16 @@ class VariationalDropout(Wrapper):
         shapes = jax.eval_shape(operands, weights)
         keys = jax.random.split(key_h, max(len(shapes), 1))
         masks = [_mask(k, self.recurrent_rate, a.shape, a.dtype) for k, a in zip(keys, shapes, strict=False)]
-        inputs = _mask(key_x, self.input_rate, (*batch_shape, *x.shape), dtype)
+        inputs = _mask(key_x, self.input_rate, features_of(x).shape, dtype)
         return VariationalDropoutWeights(weights, inputs, tuple(masks))
 
     def initial_carry(self, weights, batch_shape=()):
         return self.cell.initial_carry(weights.inner, batch_shape)
 
     def project(self, weights, x, key=None):
-        return self.cell.project(weights.inner, x if weights.inputs is None else x * weights.inputs, key)
+        if weights.inputs is not None:
+            x = with_features(x, features_of(x) * weights.inputs)
+        return self.cell.project(weights.inner, x, key)
 
     def step(self, weights, carry, z, dot=dot):
         return self.cell.step(weights.inner, carry, z, _masked(dot, weights.recurrent))

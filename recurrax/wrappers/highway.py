@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 
 from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax.cells.cell import dot, features_of
 from recurrax.initializers import Gaussian, Initializer, check_initializers
 from recurrax.wrappers.wrapper import Wrapper, check_shortcut
 
@@ -66,8 +66,9 @@ class Highway(Wrapper):
         return self.cell.initial_carry(weights.inner, batch_shape)
 
     def project(self, weights, x, key=None):
-        t = sigmoid(x @ weights.w_t + weights.b_t)
-        return HighwayProjected(self.cell.project(weights.inner, x, key), t, x)
+        features = features_of(x)
+        t = sigmoid(features @ weights.w_t + weights.b_t)
+        return HighwayProjected(self.cell.project(weights.inner, x, key), t, features)
 
     def step(self, weights, carry, z, dot=dot):
         return self.cell.step(weights.inner, carry, z.cell, dot)

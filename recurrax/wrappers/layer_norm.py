@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax.cells.cell import dot, features_of, with_features
 from recurrax.normalization import layer_norm
 from recurrax.wrappers.wrapper import Wrapper, output_shape
 
@@ -59,7 +59,9 @@ class LayerNorm(Wrapper):
         return layer_norm(a, weights.gain, self.epsilon) + weights.b
 
     def project(self, weights, x, key=None):
-        return self.cell.project(weights.inner, self._norm(weights, x) if self.where == "input" else x, key)
+        if self.where == "input":
+            x = with_features(x, self._norm(weights, features_of(x)))
+        return self.cell.project(weights.inner, x, key)
 
     def step(self, weights, carry, z, dot=dot):
         return self.cell.step(weights.inner, carry, z, dot)

@@ -3,7 +3,9 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from recurrax.cells.cell import dot
+import jax
+
+from recurrax.cells.cell import dot, features_of
 from recurrax.wrappers.wrapper import Wrapper, check_shortcut
 
 
@@ -11,7 +13,7 @@ class ResidualProjected(NamedTuple):
     """What a step needs of x_t alone: the projection of the cell inside, and x_t."""
 
     cell: Any
-    x: Any
+    x: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Residual(Wrapper):
         return params
 
     def project(self, weights, x, key=None):
-        return ResidualProjected(self.cell.project(weights, x, key), x)
+        return ResidualProjected(self.cell.project(weights, x, key), features_of(x))
 
     def step(self, weights, carry, z, dot=dot):
         return self.cell.step(weights, carry, z.cell, dot)

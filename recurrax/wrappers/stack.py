@@ -6,15 +6,19 @@ from typing import Any, NamedTuple
 import jax
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, check_cell, dot, layer_key
+from recurrax.cells.cell import Cell, check_cell, dot, layer_input, layer_key
 from recurrax.wrappers.wrapper import output_shape
 
 
 class StackProjected(NamedTuple):
-    """What a step needs of x_t alone: the projection of the first layer, and the step's key for the others."""
+    """What a step needs of x_t alone: the projection of the first layer; the step's key and x_t for the others.
+
+    x_t is None where it is an array, of which the others need nothing.
+    """
 
     first: Any
     key: jax.Array | None
+    x: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Stack(Cell):
         s_t^n = step^n(s_{t-1}^n, y_t^{n-1})            y_t^0 = x_t,  y_t = y_t^N
 
     Parameters and state are tuples with one entry per layer. `recurrax.unroll` runs one layer after the other over all
-    steps, each by the executor that suits it; measurements see one cell whose state is that of all layers.
+    steps, each by the executor that suits it; measurements see one cell whose state is that of all layers. Where
+    inputs are `Timed`, every layer that takes a time step gets that of x_t.
 
     Attributes:
       layers: the cells, from the input to the output; wrappers around them make shortcuts, dropout and the like.
@@ -71,23 +76,25 @@ class Stack(Cell):
         return tuple(layer.initial_carry(w, batch_shape) for layer, w in zip(self.layers, weights, strict=True))
 
     def project(self, weights, x, key=None):
-        return StackProjected(self.layers[0].project(weights[0], x, layer_key(key, 0)), key)
+        first = self.layers[0].project(weights[0], x, layer_key(key, 0))
+        return StackProjected(first, key, None if isinstance(x, jax.Array) else x)
 
     def step(self, weights, carry, z, dot=dot):
         new, z_n = [], z.first
         for n, layer in enumerate(self.layers):
             if n > 0:
-                below = self.layers[n - 1].output(weights[n - 1], new[n - 1], z_n)
-                z_n = layer.project(weights[n], below, layer_key(z.key, n))
+                y = self.layers[n - 1].output(weights[n - 1], new[n - 1], z_n)
+                z_n = layer.project(weights[n], layer_input(layer, z.x, y), layer_key(z.key, n))
             new.append(layer.step(weights[n], carry[n], z_n, dot))
         return tuple(new)
 
     def output(self, weights, carry, z):
-        z_n, top = z.first, len(self.layers) - 1
-        for n in range(top):
-            y = self.layers[n].output(weights[n], carry[n], z_n)
-            z_n = self.layers[n + 1].project(weights[n + 1], y, layer_key(z.key, n + 1))
-        return self.layers[top].output(weights[top], carry[top], z_n)
+        z_n, y = z.first, None
+        for n, layer in enumerate(self.layers):
+            if n > 0:
+                z_n = layer.project(weights[n], layer_input(layer, z.x, y), layer_key(z.key, n))
+            y = layer.output(weights[n], carry[n], z_n)
+        return y
 
     def input_size(self, params):
         return self.layers[0].input_size(params[0])

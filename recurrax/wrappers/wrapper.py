@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from recurrax import checks
-from recurrax.cells.cell import Cell, check_cell, dot
+from recurrax.cells.cell import Cell, check_cell, dot, features_of
 
 
 def two_keys(key: jax.Array | None) -> tuple[jax.Array | None, jax.Array | None]:
@@ -33,7 +33,7 @@ def output_shape(cell: Cell, params: Any, input_size: int) -> tuple[int, ...]:
 
 def check_shortcut(cell: Cell, params: Any, input_size: int) -> None:
     """Raises unless the output has the shape of the input, so that the two can be added."""
-    x, y = cell.zero_input(input_size).shape, output_shape(cell, params, input_size)
+    x, y = features_of(cell.zero_input(input_size)).shape, output_shape(cell, params, input_size)
     if x != y:
         raise ValueError(
             f"input_size must be the cell's output size for a shortcut, got {input_size}: an input has shape {x}, an "
@@ -43,8 +43,8 @@ def check_shortcut(cell: Cell, params: Any, input_size: int) -> None:
 
 def batch_shape_of(cell: Cell, x: Any) -> tuple[int, ...]:
     """Returns the batch axes of an input."""
-    first = jax.tree.leaves(x)[0]
-    return first.shape[: first.ndim - cell.input_ndim]
+    features = features_of(x)
+    return features.shape[: features.ndim - cell.input_ndim]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,5 +62,5 @@ def test_a_bad_hyper_parameter_is_named(arguments, message):
 
 
 def test_a_cell_without_h_is_named():
-    with pytest.raises(ValueError, match="cell must have a state with a field h"):
+    with pytest.raises(ValueError, match="cell must have a state with a real field h"):
         Attention(CoRNN(4)).init(jax.random.key(0), 3)
