@@ -154,6 +154,11 @@ def layer_input(layer: Cell, x: Any, y: Any) -> Any:
     return with_features(x, y) if takes.num_leaves > 1 and takes == jax.tree.structure(x) else y
 
 
+def is_diagonal(cell: Cell) -> bool:
+    """Tells whether a unit of the carry depends on itself alone, as `diagonal` says, or `linear`."""
+    return cell.diagonal or cell.linear
+
+
 def check_cell(cell: Any) -> None:
     """Raises a TypeError unless `cell` is an instance of `Cell`."""
     if not isinstance(cell, Cell):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 
-from recurrax.cells.cell import Cell
+from recurrax.cells.cell import Cell, is_diagonal
 from recurrax.engine.associative import Associative
 from recurrax.engine.backend import Backend
 from recurrax.engine.fused import Fused
@@ -122,5 +122,4 @@ def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:
-    diagonal = cell.diagonal or cell.linear
-    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear, diagonal)
+    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear, is_diagonal(cell))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Projected, Weights
+from recurrax.cells.cell import Carry, Cell, Projected, Weights, is_diagonal
 from recurrax.engine.backend import Backend
 from recurrax.engine.linear import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
@@ -220,13 +220,13 @@ class _System(NamedTuple):
     def of(cls, cell: Cell, how: Newton, weights: Weights) -> "_System":
         jacobian = how.jacobian
         if jacobian == "auto":
-            jacobian = "diagonal" if _is_diagonal(cell) else "full"
+            jacobian = "diagonal" if is_diagonal(cell) else "full"
         return cls(cell, jacobian, jax.eval_shape(cell.initial_carry, weights))
 
     @property
     def exact(self) -> bool:
         """Whether `linearized` gives the Jacobian itself."""
-        return self.jacobian == "full" or _is_diagonal(self.cell)
+        return self.jacobian == "full" or is_diagonal(self.cell)
 
     def pack(self, carry: Carry) -> jax.Array:
         """Returns the vectors of carries that have any leading axes."""
@@ -254,7 +254,7 @@ class _System(NamedTuple):
 
     def linearized(self, steps: Callable[[jax.Array], jax.Array], before: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns the steps from `before`, `[T, *B, n]`, and A_1 to A_T, as vectors or as matrices `[T, *B, n, n]`."""
-        if _is_diagonal(self.cell) and self.jacobian == "diagonal":
+        if is_diagonal(self.cell) and self.jacobian == "diagonal":
             return jax.jvp(steps, (before,), (jnp.ones_like(before),))
         after, push = jax.linearize(steps, before)
         unit_vectors = jnp.eye(before.shape[-1], dtype=before.dtype)
@@ -263,7 +263,3 @@ class _System(NamedTuple):
         # One unit vector after the other: all columns at once would take the memory of the full matrices.
         diagonal = jax.lax.map(lambda unit: push(jnp.broadcast_to(unit, before.shape)) @ unit, unit_vectors)
         return after, jnp.moveaxis(diagonal, 0, -1)
-
-
-def _is_diagonal(cell: Cell) -> bool:
-    return cell.diagonal or cell.linear

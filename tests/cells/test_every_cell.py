@@ -14,6 +14,7 @@ import pytest
 
 import recurrax
 from recurrax import catalogue, unroll
+from recurrax.cells.cell import is_diagonal
 from recurrax.floats import float_leaves
 from tests.cells import cases
 from tests.cells.cases import (
@@ -255,7 +256,7 @@ def test_retention_is_a_share_of_the_state_or_absent(case):
 def test_a_cell_that_says_so_is_diagonal_and_linear(x64, case):
     cell = case.cell
     params, xs, carry = draw(case, 1, (2,))
-    if not (cell.diagonal or cell.linear):
+    if not is_diagonal(cell):
         return
 
     def step(carry):

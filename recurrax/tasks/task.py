@@ -1,0 +1,165 @@
+"""What a task is: batches that are a function of (seed, step), a loss, an error, and what both are by chance."""
+
+import abc
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from recurrax import checks
+
+
+class Batch(NamedTuple):
+    """Sequences, time first, and what is asked about them."""
+
+    xs: Float[Array, "T B D"]
+    targets: Array
+    """The answers: `[T, B]` classes, or `[T, B, O]` numbers."""
+    weights: Float[Array, "T B"]
+    """Share that the answer of a step has in the loss; 0 where nothing is asked."""
+    mask: Bool[Array, "T B"] | None = None
+    """Which steps exist, for sequences of several lengths; None for all."""
+    judged: Bool[Array, "T B"] | None = None
+    """Which answers the error counts; None for all that are in the loss."""
+
+
+class Chance(NamedTuple):
+    """What the best answer gets that does not look at the inputs, though it knows at which steps it is asked."""
+
+    loss: float
+    """Mean squared error, or cross-entropy in nats."""
+    error: float
+    """Share of wrong answers."""
+
+
+class Solved(NamedTuple):
+    """When a task counts as solved, by a published criterion where there is one."""
+
+    measure: str
+    """"loss" or "error"."""
+    below: float
+
+    def __call__(self, loss: float, error: float) -> bool:
+        """Tells whether a mean loss and error, on sequences that were not trained on, meet the criterion."""
+        return {"loss": loss, "error": error}[self.measure] < self.below
+
+
+class Task(abc.ABC):
+    """A task: a frozen dataclass of what its sequences are like; all else are pure functions.
+
+    A subclass gives `input_size`, `output_size`, `chance`, `solved` and `draw`, and either is a `Classification` or a
+    `Regression`.
+    """
+
+    input_size: int
+    """D."""
+    output_size: int
+    """Numbers that a readout gives per step: a score per class, or the answer itself."""
+    solved: Solved
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        jax.tree_util.register_static(cls)
+
+    @property
+    @abc.abstractmethod
+    def chance(self) -> Chance:
+        """Loss and error of the best guess, exactly."""
+
+    @abc.abstractmethod
+    def draw(self, key: jax.Array, batch_size: int) -> Batch:
+        """Draws sequences; the length T is the same for every key."""
+
+    def batch(self, seed: int | Array, step: int | Array, batch_size: int, *, held_out: bool = False) -> Batch:
+        """Returns the batch of a training step, a function of its arguments alone.
+
+        Args:
+          seed: of the run.
+          step: of the training.
+          batch_size: B.
+          held_out: draw what no training step sees; `step` is then a number of your own.
+        """
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), int(held_out)), step)
+        return self.draw(key, batch_size)
+
+    @abc.abstractmethod
+    def losses(self, outputs: Float[Array, "T B O"], targets: Array) -> Float[Array, "T B"]:
+        """Returns the loss of every answer."""
+
+    @abc.abstractmethod
+    def wrong(self, outputs: Float[Array, "T B O"], targets: Array) -> Bool[Array, "T B"]:
+        """Tells which answers are wrong."""
+
+    def loss(self, outputs: Float[Array, "T B O"], batch: Batch) -> Float[Array, ""]:
+        """Returns the mean loss of what is asked."""
+        return _mean(self.losses(outputs, batch.targets), batch.weights)
+
+    def error(self, outputs: Float[Array, "T B O"], batch: Batch) -> Float[Array, ""]:
+        """Returns the share of wrong answers among what is judged."""
+        judged = batch.weights > 0 if batch.judged is None else batch.judged
+        dtype = batch.weights.dtype
+        return _mean(self.wrong(outputs, batch.targets).astype(dtype), judged.astype(dtype))
+
+
+def _mean(values: jax.Array, weights: jax.Array) -> jax.Array:
+    # Not 0 * NaN: what is not asked may be anything.
+    return jnp.sum(jnp.where(weights > 0, values * weights, 0)) / jnp.sum(weights)
+
+
+class Classification(Task):
+    """A task whose answers are classes; its loss is the cross-entropy in nats."""
+
+    def losses(self, outputs, targets):
+        scores = outputs - jax.lax.stop_gradient(outputs.max(-1, keepdims=True))
+        right = jnp.take_along_axis(scores, targets[..., None], -1)[..., 0]
+        return jnp.log(jnp.sum(jnp.exp(scores), -1)) - right
+
+    def wrong(self, outputs, targets):
+        return jnp.argmax(outputs, -1) != targets
+
+
+class Regression(Task):
+    """A task whose answers are numbers; its loss is the squared error, summed over the numbers of an answer."""
+
+    tolerance: ClassVar[float] = 0.04
+    """An answer is right where every number is as close as this (Hochreiter & Schmidhuber 1997: 0.04)."""
+
+    def losses(self, outputs, targets):
+        return jnp.sum((outputs - targets) ** 2, -1)
+
+    def wrong(self, outputs, targets):
+        return jnp.any(jnp.abs(outputs - targets) > self.tolerance, -1)
+
+
+def at_the_end(length: int, answers: jax.Array, lengths: jax.Array | None = None) -> dict[str, Any]:
+    """Returns the fields of a `Batch` whose sequences are asked about after their last step.
+
+    Args:
+      length: T.
+      answers: `[B]` or `[B, O]`.
+      lengths: of the sequences, `[B]`; None where all have T steps.
+    """
+    targets = jnp.broadcast_to(answers, (length, *answers.shape))
+    batch_size = answers.shape[0]
+    steps = jnp.arange(length)[:, None]
+    if lengths is None:
+        return {
+            "targets": targets,
+            "weights": jnp.broadcast_to((steps == length - 1).astype(float), (length, batch_size)),
+        }
+    return {"targets": targets, "weights": (steps == lengths - 1).astype(float), "mask": steps < lengths}
+
+
+def check_length(task: Any, least: int) -> None:
+    """Raises unless the task's `length` is an integer of at least `least`."""
+    checks.positive_int("length", task.length)
+    if task.length < least:
+        raise ValueError(f"length must be at least {least} for {type(task).__name__}, got {task.length}.")
+
+
+def with_priors(priors: Any) -> Chance:
+    """Returns the chance level of classes with these probabilities: their entropy, and what is not the likeliest."""
+    entropy = -sum(float(p) * math.log(p) for p in priors if p > 0)
+    return Chance(entropy, 1.0 - float(max(priors)))

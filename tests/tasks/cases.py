@@ -1,0 +1,67 @@
+"""Every task with its twin test, found by file.
+
+`recurrax/tasks/NAME.py` has the twin `tests/tasks/test_NAME.py`, which has
+  VARIANTS      tasks to be tested, at least one of every class in the file,
+  check         `(task, batch) -> None`, raises unless a batch of NumPy arrays is what the definition says,
+and where the default does not fit
+  guess         `(task, batch) -> outputs`, the best answers that do not look at the inputs; default: always the mean, or
+                the shares of the classes,
+  guess_for_error   likewise, where what has the least error has not the least loss.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from recurrax import tasks
+from recurrax.tasks.task import Regression, Task
+
+
+def tasks_in(module: str) -> list[type[Task]]:
+    """Returns the tasks that a module defines; bases are left out."""
+    found = vars(importlib.import_module(module)).values()
+    return [
+        cls
+        for cls in found
+        if inspect.isclass(cls)
+        and issubclass(cls, Task)
+        and cls.__module__ == module
+        and "__dataclass_fields__" in vars(cls)
+    ]
+
+
+MODULES = [name for m in pkgutil.iter_modules(tasks.__path__) if tasks_in(name := f"{tasks.__name__}.{m.name}")]
+
+
+class Case(NamedTuple):
+    """A task to be tested, and its twin."""
+
+    task: Task
+    twin: ModuleType
+
+
+def twin(module: str) -> ModuleType:
+    return importlib.import_module(f"tests.tasks.test_{module.rpartition('.')[2]}")
+
+
+CASES = [Case(task, twin(module)) for module in MODULES for task in twin(module).VARIANTS]
+every_task = pytest.mark.parametrize("case", [pytest.param(case, id=str(case.task)) for case in CASES])
+
+
+def guess(case: Case, batch):
+    """Returns the best blind answers, `[T, B, O]`."""
+    if hasattr(case.twin, "guess"):
+        return case.twin.guess(case.task, batch)
+    if isinstance(case.task, Regression):
+        mean = np.average(
+            batch.targets, axis=(0, 1), weights=np.broadcast_to(batch.weights[..., None], batch.targets.shape)
+        )
+        return np.broadcast_to(mean, batch.targets.shape)
+    shares = np.bincount(batch.targets.ravel(), batch.weights.ravel(), case.task.output_size)
+    scores = np.log(np.maximum(shares / shares.sum(), 1e-30))
+    return np.broadcast_to(scores, (*batch.targets.shape, len(scores)))

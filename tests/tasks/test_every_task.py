@@ -1,0 +1,105 @@
+"""What every task must keep; a new file runs here as soon as it is there (`tests/tasks/cases.py`)."""
+
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import recurrax.tasks
+from recurrax.tasks.task import Classification, Regression
+from tests.tasks.cases import CASES, MODULES, every_task, guess, tasks_in, twin
+from tests.tasks.reading import drawn
+
+
+def close(got, expected):
+    jax.tree.map(np.testing.assert_array_equal, got, expected)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_task_has_a_twin_test(module):
+    assert {type(task) for task in twin(module).VARIANTS} == set(tasks_in(module))
+
+
+@every_task
+def test_a_batch_is_what_the_definition_says(case):
+    batch = drawn(case.task, 64)
+    length, size, features = batch.xs.shape
+    assert (size, features) == (64, case.task.input_size)
+    assert batch.weights.shape == (length, size) and batch.weights.dtype == batch.xs.dtype == np.float32
+    assert (batch.weights >= 0).all() and (batch.weights.sum(0) > 0).all()
+    if isinstance(case.task, Classification):
+        assert batch.targets.shape == (length, size) and batch.targets.dtype == np.int32
+        assert batch.targets.min() >= 0 and batch.targets.max() < case.task.output_size
+    else:
+        assert isinstance(case.task, Regression) and batch.targets.shape == (length, size, case.task.output_size)
+    if batch.mask is not None:
+        assert batch.mask[0].all() and (batch.mask[1:] <= batch.mask[:-1]).all()
+        assert not batch.weights[~batch.mask].any()
+    if batch.judged is not None:
+        assert batch.judged.any() and batch.weights[batch.judged].all()
+    case.twin.check(case.task, batch)
+
+
+@every_task
+def test_a_batch_depends_on_seed_and_step_alone(case):
+    batch = drawn(case.task, 8, seed=3, step=5)
+    close(batch, case.task.batch(3, 5, 8))
+    seeds = jnp.arange(2, 4)
+    close(batch, jax.tree.map(lambda a: a[1], jax.vmap(lambda seed: case.task.batch(seed, 5, 8))(seeds)))
+    for other in (drawn(case.task, 8, seed=4, step=5), drawn(case.task, 8, seed=3, step=6)):
+        assert (batch.xs != other.xs).any()
+    assert (batch.xs != case.task.batch(3, 5, 8, held_out=True).xs).any()
+
+
+@every_task
+def test_the_chance_level_is_what_blind_guesses_get(case):
+    batch = drawn(case.task, 4000)
+    outputs = guess(case, batch)
+    np.testing.assert_allclose(case.task.loss(outputs, batch), case.task.chance.loss, rtol=0.06)
+    if hasattr(case.twin, "guess_for_error"):
+        outputs = case.twin.guess_for_error(case.task, batch)
+    np.testing.assert_allclose(case.task.error(outputs, batch), case.task.chance.error, rtol=0.04)
+    assert not case.task.solved(*case.task.chance)
+
+
+@every_task
+def test_right_answers_solve_it(case):
+    batch = drawn(case.task, 16)
+    outputs = (
+        batch.targets
+        if isinstance(case.task, Regression)
+        else 50.0 * jax.nn.one_hot(batch.targets, case.task.output_size)
+    )
+    loss, error = case.task.loss(outputs, batch), case.task.error(outputs, batch)
+    assert loss < 1e-6 and error == 0 and case.task.solved(float(loss), float(error))
+
+
+@every_task
+def test_what_is_not_asked_for_touches_neither_loss_nor_gradient(case):
+    batch = drawn(case.task, 4)
+    outputs = jax.random.normal(jax.random.key(0), (*batch.weights.shape, case.task.output_size))
+    broken = jnp.where(batch.weights[..., None] > 0, outputs, jnp.nan)
+    close(case.task.loss(broken, batch), case.task.loss(outputs, batch))
+    close(case.task.error(broken, batch), case.task.error(outputs, batch))
+
+
+@every_task
+def test_a_task_compares_and_prints_by_value(case):
+    names = {cls.__name__: cls for module in MODULES for cls in tasks_in(module)}
+    again = eval(repr(case.task), names)
+    assert again == case.task and hash(again) == hash(case.task)
+
+
+def test_the_cross_entropy_is_that_of_optax_also_for_large_scores():
+    optax = importlib.import_module("optax")
+    scores = 100 * jax.random.normal(jax.random.key(0), (5, 7, 3))
+    targets = jax.random.randint(jax.random.key(1), (5, 7), 0, 3)
+    task = next(case.task for case in CASES if isinstance(case.task, Classification))
+    expected = optax.softmax_cross_entropy_with_integer_labels(scores, targets)
+    np.testing.assert_allclose(task.losses(scores, targets), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_importing_the_package_imports_no_task():
+    assert not [name for name in vars(recurrax) if name == "adding"]
