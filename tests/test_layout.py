@@ -22,8 +22,9 @@ LEVELS = (
     ("unroll",),
     ("bidirectional",),
     ("wrappers", "layer"),
-    ("catalogue",),
-    ("gradflow", "memory", "tasks", "online", "linen", "nnx", "interop"),
+    ("catalogue", "clipping", "constraints"),
+    ("gradflow", "tasks", "linen", "nnx", "interop"),
+    ("regularizers",),
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
@@ -128,7 +129,9 @@ def test_import_recurrax_brings_in_jax_only():
     assert done.returncode == 0, done.stderr
     loaded = set(json.loads(done.stdout))
     assert "jax" in loaded
-    foreign = "flax sklearn optax orbax matplotlib absl ml_collections rich jinja2 chex hypothesis pytest torch keras haiku"
+    foreign = (
+        "flax sklearn optax orbax matplotlib absl ml_collections rich jinja2 chex hypothesis pytest torch keras haiku"
+    )
     assert not loaded & {*foreign.split(), "experiments", "configs", "tests"}
 
 

@@ -126,19 +126,34 @@ def loss_gradient(loss, ys: Any, last: Carry) -> tuple[list[jax.Array], list[jax
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _backward(cell, reverse, run: Linearized, dys, dlast) -> GradientNorms:
+    fields, joint = at_every_state(log_norms, cell, run, in_processing_order(dys, reverse), dlast)
+    return GradientNorms(joint, by_field(run.path.run.carry, fields))
+
+
+def at_every_state(
+    look: Callable[[Scaled], Any], cell: Cell, run: Linearized, dys: list[jax.Array], dlast: list[jax.Array]
+) -> Any:
+    """Returns what `look` makes of dL/ds_t, for t = 0 to T.
+
+    Args:
+      look: a function of the float leaves of one state's gradient.
+      cell: the cell.
+      run: its run.
+      dys: dL/dy_1 to dL/dy_T, in processing order.
+      dlast: the partial derivative of the loss with respect to s_T.
+    """
     path = run.path
-    total, before = state_cotangents(cell, path, in_processing_order(dys, reverse), dlast)
+    total, before = state_cotangents(cell, path, dys, dlast)
 
     def back(total: Scaled, step):
         (pushforward, carry, z, inputs), through_output = step
         pullback = step_pullback(cell, run, pushforward, carry, z, inputs)
         total = add(scaled(pullback(total.arrays), total.exponent), through_output)
-        return total, log_norms(total)
+        return total, look(total)
 
-    earlier = states_before(path)
-    _, norms = jax.lax.scan(back, total, ((run.pushforwards, earlier, path.z, path.run.inputs), before), reverse=True)
-    fields, joint = jax.tree.map(lambda early, last: jnp.concatenate([early, last[None]]), norms, log_norms(total))
-    return GradientNorms(joint, by_field(path.run.carry, fields))
+    steps = (run.pushforwards, states_before(path), path.z, path.run.inputs)
+    _, seen = jax.lax.scan(back, total, (steps, before), reverse=True)
+    return jax.tree.map(lambda early, last: jnp.concatenate([early, last[None]]), seen, look(total))
 
 
 def state_cotangents(
