@@ -1,13 +1,12 @@
 """Every cell and wrapper, found by its file, and the texts that name one: "lstm", "zoneout(lstm(forget_bias=2.0))"."""
 
-import ast
 import dataclasses
 import importlib
 import inspect
 import pkgutil
 from typing import Any
 
-from recurrax import cells, wrappers
+from recurrax import cells, naming, wrappers
 from recurrax.cells.cell import Cell
 from recurrax.wrappers.wrapper import Wrapper
 
@@ -79,53 +78,13 @@ recurrent_init=OrthogonalPerGate(gain=1.0), bias_init=Zeros(), reset='after'))
       TypeError, ValueError: the text describes no cell; a hyper-parameter is unknown or has a wrong value.
     """
     if ":" in text:
-        return _made(find_cell(text), [], {}, defaults)
-    try:
-        expression = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
-        raise ValueError(f"cell {text!r} must be a name or like zoneout(lstm(forget_bias=2.0), rate_c=0.1).") from None
-    made = _value(expression, text, defaults)
-    if not isinstance(made, Cell):
+        return naming.made(find_cell(text), [], {}, defaults)
+    cell = naming.make(
+        text, find_cell, kind="cell", example="zoneout(lstm(forget_bias=2.0), rate_c=0.1)", defaults=defaults
+    )
+    if not isinstance(cell, Cell):
         raise ValueError(f"cell {text!r} names no cell.")
-    return made
-
-
-def split_cells(text: str) -> list[str]:
-    """Splits a list of cells at its commas, save those in brackets.
-
-    >>> split_cells("lstm, zoneout(gru, rate_h=0.1)")
-    ['lstm', 'zoneout(gru, rate_h=0.1)']
-    """
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
-
-
-def _value(node: ast.expr, text: str, defaults: dict[str, Any]) -> Any:
-    match node:
-        case ast.Name(id=name):
-            return _made(find_cell(name), [], {}, defaults)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(k.arg for k in keywords):
-            positional = [_value(arg, text, defaults) for arg in args]
-            named = {str(k.arg): _value(k.value, text, defaults) for k in keywords}
-            return _made(find_cell(name), positional, named, defaults)
-        case ast.Tuple(elts=elements) | ast.List(elts=elements):
-            return tuple(_value(element, text, defaults) for element in elements)
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        raise ValueError(f"cell {text!r} may hold names, calls and literals only, not {ast.unparse(node)!r}.") from None
-
-
-def _made(cls: type[Cell], positional: list[Any], named: dict[str, Any], defaults: dict[str, Any]) -> Cell:
-    fields = [field.name for field in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType]
-    taken = set(fields[: len(positional)]) | set(named)
-    return cls(*positional, **{k: v for k, v in defaults.items() if k in fields and k not in taken}, **named)
+    return cell
 
 
 def _imported(name: str) -> type[Cell]:

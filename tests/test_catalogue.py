@@ -1,7 +1,7 @@
 import pytest
 
 from recurrax import GRU, LSTM, RNN, catalogue
-from recurrax.catalogue import find_cell, make_cell, split_cells
+from recurrax.catalogue import find_cell, make_cell
 from recurrax.wrappers.residual import Residual
 from recurrax.wrappers.stack import Stack
 from tests.cells.test_cell import Averager
@@ -74,8 +74,3 @@ def test_a_text_makes_a_cell(text, cell):
 def test_a_text_that_makes_none_is_named(text, error, message):
     with pytest.raises(error, match=message):
         make_cell(text, hidden_size=8)
-
-
-def test_a_list_is_split_at_its_own_commas():
-    assert split_cells("lstm,residual(gru, ) ,  rnn") == ["lstm", "residual(gru, )", "rnn"]
-    assert split_cells("stack((lstm,gru)),rnn") == ["stack((lstm,gru))", "rnn"]

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
 
 LEVELS = (
-    ("checks", "floats"),
+    ("checks", "floats", "naming"),
     ("activations", "initializers", "normalization"),
     ("cells",),
     ("parameters", "from_step"),

@@ -19,6 +19,7 @@ from ml_collections import config_dict, config_flags
 
 from experiments.common.config import field_docs, flatten
 from experiments.common.errors import ExperimentError, did_you_mean
+from experiments.common.stopping import TERMINATED, Terminated
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -36,7 +37,7 @@ def run(main: Main, *, description: str, default_config: str, schema: type | Non
       schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
     """
     status = exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema)
-    if status == INTERRUPTED:
+    if status in (INTERRUPTED, TERMINATED):
         # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -50,8 +51,8 @@ def exit_status(
     """Does what `run` does for the given arguments and returns the exit status.
 
     Returns:
-      0, 2 after a mistake of the user's or trouble with files, 130 when interrupted. Any other exception is a bug
-      and goes through, with its traceback.
+      0, 2 after a mistake of the user's or trouble with files, 3 where a training diverged, 130 after Ctrl-C, 143 after
+      SIGTERM. Any other exception is a bug and goes through, with its traceback.
     """
     try:
         config, path, values = _parse(argv, default_config)
@@ -63,7 +64,11 @@ def exit_status(
         main(config, _folder(values["workdir"].value))
         return 0
     except ExperimentError as error:
-        return _complain(str(error))
+        _complain(str(error))
+        return error.status
+    except Terminated:
+        print("\nTerminated; the same command goes on where it stopped.", file=sys.stderr)
+        return TERMINATED
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -7,6 +7,15 @@ from collections.abc import Iterable
 class ExperimentError(Exception):
     """What went wrong and what to do about it, for the user: at most three lines, shown without a traceback."""
 
+    status = 2
+    """Exit status that it leads to."""
+
+
+class Diverged(ExperimentError):
+    """A loss or a gradient is no longer finite."""
+
+    status = 3
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns a sentence with the names in `known` that resemble `name`, or nothing.

@@ -3,8 +3,8 @@
 import dataclasses
 
 from experiments.common.config import FieldError, require
-from recurrax import Cell
-from recurrax.catalogue import all_cells, make_cell, split_cells
+from recurrax import Cell, naming
+from recurrax.catalogue import all_cells, make_cell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ class GradientFlow:
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`; for "all", those of all cells that take vectors."""
-        return all_cells() if self.cells.strip() == "all" else tuple(split_cells(self.cells))
+        return all_cells() if self.cells.strip() == "all" else tuple(naming.split(self.cells))
 
     def make_cells(self) -> tuple[Cell, ...]:
         """Returns the cells that `cells` names, with default hyper-parameters where it gives none.

@@ -35,7 +35,11 @@ def tasks_in(module: str) -> list[type[Task]]:
     ]
 
 
-MODULES = [name for m in pkgutil.iter_modules(tasks.__path__) if tasks_in(name := f"{tasks.__name__}.{m.name}")]
+MODULES = [
+    name
+    for m in pkgutil.iter_modules(tasks.__path__)
+    if m.name != "catalogue" and tasks_in(name := f"{tasks.__name__}.{m.name}")
+]
 
 
 class Case(NamedTuple):

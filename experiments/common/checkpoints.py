@@ -1,0 +1,153 @@
+"""Checkpoints that a run goes on from: whole or not there, checked when they are read, the last good one taken."""
+
+import hashlib
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from experiments.common.errors import ExperimentError
+from experiments.common.progress import say
+
+_STATE, _MANIFEST = "state", "manifest"
+
+
+class Checkpoints:
+    """The checkpoints of one run, in a folder of their own; Orbax writes and reads them.
+
+    What Orbax leaves open is settled here: a damaged checkpoint is put aside with a warning, and the one before it is
+    taken; arrays are compared with those that are expected, names, shapes and dtypes; arrays of size zero need not be
+    saved; and what NamedTuples there are comes back as it was.
+
+    Attributes:
+      folder: where they are.
+      keep: how many of the last ones stay.
+      identity: what tells a checkpoint of this run from any other, e.g. a hash of the config.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, identity: str):
+        self.folder, self.keep, self.identity = folder, keep, identity
+        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
+        self._checkpointer = ocp.Checkpointer(
+            ocp.CompositeCheckpointHandler(
+                **{_STATE: ocp.StandardCheckpointHandler(), _MANIFEST: ocp.JsonCheckpointHandler()}
+            )
+        )
+
+    def steps(self) -> list[int]:
+        """Returns the steps that there are checkpoints of, rising; what was cut short while it was written is none."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.name.isdigit())
+
+    def save(self, step: int, state: Any) -> None:
+        """Writes the state of a step, and then removes the oldest ones.
+
+        Raises:
+          OSError: the disk is full, or the folder cannot be written to; what was there before is whole.
+        """
+        arrays = _named(state)
+        manifest = {"identity": self.identity, "arrays": _described(arrays), "sha256": _digest(arrays)}
+        kept = {name: a for name, a in arrays.items() if a.size}
+        # A name that Orbax takes for no path.
+        renamed = {name.replace("/", "|"): a for name, a in kept.items()}
+        target = self.folder / str(step)
+        if target.exists():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._checkpointer.save(
+                target,
+                args=ocp.args.Composite(
+                    **{_STATE: ocp.args.StandardSave(renamed), _MANIFEST: ocp.args.JsonSave(manifest)}
+                ),
+            )
+        except (ValueError, RuntimeError) as error:  # how tensorstore says that a disk is full
+            raise OSError(None, f"checkpoint cannot be written: {str(error).splitlines()[0]}", str(target)) from error
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self.folder / str(old), ignore_errors=True)
+
+    def restore(self, like: Any) -> tuple[int, Any] | None:
+        """Returns the step and the state of the last good checkpoint; None where there is none at all.
+
+        Args:
+          like: a state of the structure, shapes and dtypes that are expected.
+
+        Raises:
+          ExperimentError: there are checkpoints, and none is good; or the last good one has other arrays.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                manifest = self._checkpointer.restore(
+                    self.folder / str(step), args=ocp.args.Composite(**{_MANIFEST: ocp.args.JsonRestore()})
+                )[_MANIFEST]
+                if manifest["identity"] != self.identity:
+                    raise ValueError("it belongs to another run")
+                expected = _named(like)
+                _compare(manifest["arrays"], _described(expected), self.folder / str(step))
+                arrays = self._read(step, expected)
+                if _digest(arrays) != manifest["sha256"]:
+                    raise ValueError("its numbers are not those that were saved")
+                return step, jax.tree.unflatten(jax.tree.structure(like), list(arrays.values()))
+            except ExperimentError:
+                raise
+            except Exception as error:  # damaged bytes make readers raise nearly anything
+                self._put_aside(step, error)
+        damaged = sorted(entry.name for entry in self.folder.glob("*.damaged"))
+        if damaged:
+            raise ExperimentError(
+                f"{self.folder} has {len(damaged)} checkpoints, none of which can be read: {', '.join(damaged)}.\n"
+                "To start anew, choose another --workdir."
+            )
+        return None
+
+    def _read(self, step: int, expected: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        abstract = {
+            name.replace("/", "|"): jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in expected.items() if a.size
+        }
+        stored = self._checkpointer.restore(
+            self.folder / str(step), args=ocp.args.Composite(**{_STATE: ocp.args.StandardRestore(abstract)})
+        )[_STATE]
+        return {n: np.asarray(stored[n.replace("/", "|")]) if a.size else a for n, a in expected.items()}
+
+    def _put_aside(self, step: int, error: Exception) -> None:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        say(f"warning: checkpoint {self.folder / str(step)} is damaged ({reason}); the one before it is taken")
+        target = self.folder / f"{step}.damaged"
+        shutil.rmtree(target, ignore_errors=True)
+        (self.folder / str(step)).rename(target)
+
+
+def _named(state: Any) -> dict[str, np.ndarray]:
+    """Returns the leaves by their paths, on the host."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _described(arrays: dict[str, np.ndarray]) -> dict[str, list]:
+    return {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, a in arrays.items():
+        digest.update(name.encode() + np.ascontiguousarray(a).tobytes())
+    return digest.hexdigest()
+
+
+def _compare(stored: dict[str, list], expected: dict[str, list], path: Path) -> None:
+    """Raises an error that names the first array that differs; Orbax would cast a dtype in silence."""
+    for name in [*expected, *(set(stored) - set(expected))]:
+        if stored.get(name) != expected.get(name):
+            there, wanted = (
+                f"{found[name][0]}{found[name][1]}" if name in found else "missing" for found in (stored, expected)
+            )
+            raise ExperimentError(
+                f"{path}: array {name} is {there} there, and {wanted} as this config and version have it.\n"
+                "Nothing was changed; choose another --workdir."
+            )

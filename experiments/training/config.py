@@ -1,0 +1,115 @@
+"""What a training can be asked for; a config is checked against this before anything runs."""
+
+import dataclasses
+
+from experiments.common.config import FieldError, require, require_choice
+from experiments.training.remedies import Remedy, make_remedies
+from recurrax import Cell
+from recurrax.catalogue import make_cell
+from recurrax.tasks.catalogue import make_task
+from recurrax.tasks.task import Task
+
+OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "momentum")
+
+
+@dataclasses.dataclass(frozen=True)
+class Flow:
+    """Gradient flow, measured on the way.
+
+    Attributes:
+      every: training steps between measurements, the first one before training; 0 for none.
+      batch: held-out sequences that it is measured on.
+    """
+
+    every: int
+    batch: int
+
+    def __post_init__(self):
+        require(self.every >= 0, "every", self.every, "at least 0")
+        require(self.batch >= 1, "batch", self.batch, "at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """The whole training.
+
+    Attributes:
+      cell: a cell, with hyper-parameters and wrappers in brackets, e.g. lstm(forget_bias=3.0) or residual(gru);
+        module:Class for your own.
+      hidden_size: units of the cell.
+      task: a task, e.g. adding(100) or copy(50, symbols=4).
+      remedies: what is to help, separated by commas, e.g. forget_bias(1.0),clip_norm(1.0); empty for nothing.
+      optimizer: adam, adamw, nadam, rmsprop, sgd or momentum (0.9), of optax.
+      learning_rate: of the optimiser.
+      batch: sequences per step.
+      steps: training steps at most; it ends before where the task is solved.
+      seed: of the initialisation, the batches and all noise.
+      log_every: steps between lines of metrics.jsonl.
+      eval_every: steps between evaluations on held-out sequences, a multiple of log_every.
+      eval_batches: batches of an evaluation.
+      save_every: steps between checkpoints, a multiple of log_every.
+      stop_when_solved: whether to end at the first evaluation that meets the task's criterion.
+    """
+
+    cell: str
+    hidden_size: int
+    task: str
+    remedies: str
+    optimizer: str
+    learning_rate: float
+    batch: int
+    steps: int
+    seed: int
+    log_every: int
+    eval_every: int
+    eval_batches: int
+    save_every: int
+    stop_when_solved: bool
+    flow: Flow
+
+    def __post_init__(self):
+        for field in ("hidden_size", "batch", "steps", "log_every", "eval_batches"):
+            require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
+        require_choice("optimizer", self.optimizer, OPTIMIZERS)
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "between 0 and 2^31 - 1")
+        for field in ("eval_every", "save_every"):
+            value = getattr(self, field)
+            expectation = f"a multiple of log_every = {self.log_every}"
+            require(value >= 1 and value % self.log_every == 0, field, value, expectation)
+        require(self.flow.every % self.log_every == 0, "flow.every", self.flow.every, "a multiple of log_every, or 0")
+        self.make_cell()
+
+    def make_task(self) -> Task:
+        """Returns the task."""
+
+        def make(text):
+            task = make_task(text)
+            _ = task.input_size  # reads the data, where there are any
+            return task
+
+        return _made("task", self.task, make)
+
+    def make_remedies(self) -> tuple[Remedy, ...]:
+        """Returns the remedies, in their order."""
+        return _made("remedies", self.remedies, make_remedies)
+
+    def make_cell(self) -> Cell:
+        """Returns the cell as the remedies change it."""
+        cell = _made("cell", self.cell, lambda text: make_cell(text, hidden_size=self.hidden_size))
+        task = self.make_task()
+        for remedy in self.make_remedies():
+            try:
+                cell = remedy.cell(cell, task)
+            except (TypeError, ValueError) as error:
+                raise FieldError("remedies", f"is wrong: {error}") from error
+        return cell
+
+
+def _made(field, text, make):
+    try:
+        return make(text)
+    except (TypeError, ValueError, OSError, ImportError) as error:
+        raise FieldError(field, f"is wrong: {error}") from error
+    except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
+        raise FieldError(field, f"is {text!r}, which cannot be imported: {type(error).__name__}: {error}") from error

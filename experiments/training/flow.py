@@ -1,0 +1,39 @@
+"""Gradient flow of a model in training."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.training.model import Model, read
+from recurrax import Cell, gradflow
+from recurrax.tasks.task import Task
+
+
+def measurable(cell: Cell) -> Cell:
+    """Returns the cell without a wrapper that clips gradients, in which a norm would mean nothing.
+
+    Parameters are the same with and without.
+    """
+    while cell.clips_gradients and "cell" in {field.name for field in dataclasses.fields(cell)}:  # pyright: ignore[reportArgumentType]
+        cell = cell.cell  # pyright: ignore[reportAttributeAccessIssue]
+    return cell
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 3, 4))
+def _log_norms(cell: Cell, task: Task, model: Model, size: int, seed: int) -> jax.Array:
+    batch = task.batch(seed, 0, size, held_out=True)
+
+    def loss(ys: Any, carry: Any) -> jax.Array:
+        # Summed over the batch, so that examples do not share a scale.
+        del carry
+        return task.loss(read(model, ys), batch) * size
+
+    return gradflow.gradient_norms(cell, model.cell, batch.xs, loss, mask=batch.mask).joint
+
+
+def log_norms(cell: Cell, task: Task, model: Model, size: int, seed: int) -> np.ndarray:
+    """Returns the log norm of dL/ds_t `[T + 1, B]` on held-out sequences, L being the loss of the task, nats."""
+    return np.asarray(_log_norms(measurable(cell), task, model, size, seed))

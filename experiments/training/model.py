@@ -1,0 +1,41 @@
+"""A cell with a linear readout, on a task."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from recurrax import Cell, unroll
+from recurrax.tasks.task import Batch, Task
+
+
+class Model(NamedTuple):
+    """Parameters."""
+
+    cell: Any
+    readout: Any
+    """`w` `[H, O]` and `b` `[O]`."""
+
+
+def init_model(cell: Cell, task: Task, key: jax.Array) -> Model:
+    """Draws a model; the readout has the variance 1 / H and no bias."""
+    key_cell, key_readout = jax.random.split(key)
+    params = cell.init(key_cell, task.input_size)
+    xs = jax.ShapeDtypeStruct((1, task.input_size), jnp.result_type(float))
+    _, ys = jax.eval_shape(functools.partial(unroll, cell), params, xs)
+    width, outputs = ys.shape[-1], task.output_size
+    w = jax.random.normal(key_readout, (width, outputs)) / jnp.sqrt(jnp.asarray(width, float))
+    return Model(params, {"w": w, "b": jnp.zeros(outputs)})
+
+
+def read(model: Model, ys: Float[Array, "T B H"]) -> Float[Array, "T B O"]:
+    """Returns the answers of every step."""
+    return ys @ model.readout["w"] + model.readout["b"]
+
+
+def answers(cell: Cell, model: Model, batch: Batch, **how: Any) -> tuple[Float[Array, "T B O"], Any]:
+    """Returns the answers of every step, and the hidden states that they come from; `how` as `recurrax.unroll`."""
+    _, ys = unroll(cell, model.cell, batch.xs, mask=batch.mask, **how)
+    return read(model, ys), ys

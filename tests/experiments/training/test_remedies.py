@@ -1,0 +1,109 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.common.config import from_config
+from experiments.common.errors import ExperimentError
+from experiments.training.config import Training
+from experiments.training.remedies import all_remedies, make_remedies
+from experiments.training.trainer import Trainer
+
+SMALL = {
+    "cell": "gru", "hidden_size": 4, "task": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
+    "batch": 3, "steps": 4, "seed": 0, "log_every": 2, "eval_every": 2, "eval_batches": 1, "save_every": 2,
+    "stop_when_solved": True, "flow": {"every": 0, "batch": 2},
+}  # fmt: skip
+FITTING = {"identity_start": "rnn", "shortcut": "rnn(2)", "floss": "rnn"}
+"""Cells for remedies that do not fit a GRU, or cost less with another."""
+ARGUMENTS = {"orthogonal": "(0.5)", "omega": "(0.5)", "floss": "(1.0, exponents=2)", "truncate": "(6)"}
+
+
+def config(**fields):
+    return from_config(Training, {**SMALL, **fields})
+
+
+def trained(**fields):
+    trainer = Trainer(config(**fields))
+    return trainer, trainer.advance(trainer.start(), 3)
+
+
+@pytest.mark.parametrize("name", all_remedies())
+def test_every_remedy_trains_and_changes_what_is_learned(name):
+    cell = FITTING.get(name, "gru")
+    _, without = trained(cell=cell)
+    # So tight a bound that it binds, for those that would else leave a small network alone.
+    binding = {"clip_norm": "(0.01)", "clip_value": "(0.001)", "clip_recurrent": "(0.0001)", "bound_candidate": "(0.5)"}
+    _, state = trained(cell=cell, remedies=name + ARGUMENTS.get(name, binding.get(name, "")))
+    assert bool(state.finite) and int(state.step) == 3
+    leaves, others = jax.tree.leaves(state.model), jax.tree.leaves(without.model)
+    assert [a.shape for a in leaves] == [b.shape for b in others]
+    assert any((np.asarray(a) != np.asarray(b)).any() for a, b in zip(leaves, others, strict=True))
+
+
+def test_remedies_go_together_in_the_order_of_the_list():
+    trainer, state = trained(
+        remedies="forget_bias(2.0), zone_out(0.2), clip_recurrent(1.0), clip_norm(0.5), omega(0.1)"
+    )
+    assert repr(trainer.cell).startswith("RecurrentGradient(cell=Zoneout(cell=GRU(hidden_size=4, forget_bias=2.0")
+    assert bool(state.finite)
+
+
+def test_a_clipped_gradient_moves_parameters_by_no_more():
+    trainer = Trainer(config(remedies="clip_norm(0.01)"))
+    before = jax.tree.map(np.asarray, trainer.start().model)
+    after = trainer.advance(trainer.start(), 1).model
+    moved = np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(*map(jax.tree.leaves, (after, before)), strict=True)))
+    np.testing.assert_allclose(moved, 0.1 * 0.01, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("remedy", "low", "high", "blocks"),
+    [("spectral_margin(0.05)", 0.95, 1.05, slice(None)), ("bound_candidate(0.7)", 0.0, 0.7, slice(2, None))],
+)
+def test_constraints_hold_from_the_beginning_and_after_every_step(remedy, low, high, blocks):
+    trainer = Trainer(config(remedies=remedy, learning_rate=5.0))
+    for state in (trainer.start(), trainer.advance(trainer.start(), 3)):
+        weight = np.asarray(state.model.cell.w_h)
+        values = [np.linalg.svd(block, compute_uv=False) for block in np.split(weight, 3, axis=1)[blocks]]
+        assert np.min(values) > low - 1e-5 and np.max(values) < high + 1e-5
+
+
+def test_a_penalty_is_in_the_loss_that_is_logged():
+    _, without = trained()
+    _, state = trained(remedies="stabilize_norm(1000.0)")
+    assert float(state.loss_sum) > float(without.loss_sum) + 1
+
+
+def test_chrono_takes_its_longest_time_from_the_task():
+    assert "Chrono(t_max=23.0" in repr(config(remedies="chrono_start").make_cell())
+    assert "Chrono(t_max=99.0" in repr(config(remedies="chrono_start(100)").make_cell())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"remedies": "clip"}, "config.remedies is wrong: unknown remedy 'clip'; known are bound_candidate"),
+        ({"remedies": "clip_norm(-1.0)"}, "config.remedies is wrong: max_norm must be above 0, got -1.0"),
+        ({"remedies": "forget_bias", "cell": "rnn"}, "ForgetBias does not fit RNN, which has no forget_bias"),
+        (
+            {"remedies": "bound_candidate", "cell": "lstm"},
+            "BoundCandidate does not fit LSTM: it needs a recurrent weight",
+        ),
+        ({"cell": "lstn"}, "config.cell is wrong: unknown cell 'lstn'"),
+        ({"task": "adding(3)"}, "config.task is wrong: length must be at least 22"),
+        ({"optimizer": "adm"}, r"config.optimizer must be one of .*, got 'adm'. Did you mean adam"),
+        ({"learning_rate": 0.0}, "config.learning_rate must be a number above 0, got 0.0"),
+        ({"eval_every": 3}, "config.eval_every must be a multiple of log_every = 2, got 3"),
+        ({"save_every": 0}, "config.save_every must be a multiple of log_every"),
+        ({"flow": {"every": 3, "batch": 2}}, "config.flow.every must be a multiple of log_every, or 0, got 3"),
+    ],
+)
+def test_what_does_not_fit_is_named(fields, message):
+    with pytest.raises(ExperimentError, match=message):
+        config(**fields)
+
+
+def test_an_empty_list_is_no_remedy():
+    assert make_remedies("") == make_remedies("  ") == ()
+    assert jnp.isfinite(trained()[1].loss_sum)
