@@ -15,7 +15,7 @@ def test_an_example_of_the_readme_runs(code, capsys):
 
 
 def test_every_example_was_found():
-    assert len(EXAMPLES) == README.read_text().count("```python") == 6
+    assert len(EXAMPLES) == README.read_text().count("```python") == 7
 
 
 def test_the_commands_of_the_readme_exist():
