@@ -10,6 +10,7 @@ from recurrax.gradflow.jacobian_products import JacobianProducts, jacobian_produ
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 from recurrax.gradflow.path_norms import PathNorms, path_norms
 from recurrax.gradflow.timescale import Timescale, fit_timescale
+from recurrax.gradflow.truncation import Truncation, truncation
 
 __all__ = [
     "GateStatistics",
@@ -17,6 +18,7 @@ __all__ = [
     "JacobianProducts",
     "PathNorms",
     "Timescale",
+    "Truncation",
     "fit_timescale",
     "gate_activations",
     "gate_statistics",
@@ -25,4 +27,5 @@ __all__ = [
     "lyapunov_spectrum",
     "path_norms",
     "theory",
+    "truncation",
 ]
