@@ -139,15 +139,16 @@ class SLSTM(GatedCell):
 
 def by_head(h: jax.Array, blocks: jax.Array) -> jax.Array:
     """Multiplies the units of each head by its own block; `[*B, H]`, `[N, H/N, K]` -> `[*B, N * K]`."""
-    heads, size, _ = blocks.shape
+    heads, size, outputs = blocks.shape
     product = jnp.einsum("...ns,nsk->...nk", h.reshape(*h.shape[:-1], heads, size), blocks)
-    return product.reshape(*h.shape[:-1], -1)
+    return product.reshape(*h.shape[:-1], heads * outputs)
 
 
 def _by_gate(u: jax.Array, heads: int) -> list[jax.Array]:
     """Returns the four gates `[*B, H]` of what `by_head` gave, in which every head has its own four."""
-    gates = jnp.moveaxis(u.reshape(*u.shape[:-1], heads, 4, -1), -2, 0)
-    return [gate.reshape(*u.shape[:-1], -1) for gate in gates]
+    units = u.shape[-1] // 4
+    gates = jnp.moveaxis(u.reshape(*u.shape[:-1], heads, 4, units // heads), -2, 0)
+    return [gate.reshape(*u.shape[:-1], units) for gate in gates]
 
 
 def _at_least_tiny(n: jax.Array) -> jax.Array:

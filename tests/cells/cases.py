@@ -7,7 +7,8 @@
   oracle_gates  `(cell, params, carry, x) -> dict`, for a cell that has gates,
 and where the default does not fit
   inputs        `(cell, rng, length, batch) -> xs`, NumPy arrays; default: normal `[length, *batch, INPUT_SIZE]`,
-  smallest      `(cell) -> cell` with as few units as can be; default: with `hidden_size` 1.
+  smallest      `(cell) -> cell` with as few units as can be; default: with `hidden_size` 1,
+  reachable     `(carry) -> carry`, turns any numbers into a state that a run may come to; default: as they are.
 """
 
 import dataclasses
@@ -146,6 +147,7 @@ def draw(case: Case, length: int, batch: tuple[int, ...] = (), dtype=None):
     params = noisy(rng, 0.2, drawn(cell), dtype)
     carry = noisy(rng, 0.5, cell.initial_carry(cell.prepare(params, batch_shape=batch), batch), dtype)
     default = lambda cell, rng, length, batch: rng.normal(size=(length, *batch, INPUT_SIZE))
+    carry = getattr(oracle, "reachable", lambda carry: carry)(carry)
     xs = getattr(oracle, "inputs", default)(cell, rng, length, batch)
     return params, noisy(rng, 0.0, xs, dtype), carry
 

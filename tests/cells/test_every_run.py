@@ -7,7 +7,7 @@ import pytest
 
 from recurrax import unroll
 from recurrax.floats import float_leaves, float_merger, is_float
-from tests.cells.cases import at, close, draw, every_class, flags, identical, oracle_run
+from tests.cells.cases import at, draw, every_class, flags, identical, oracle_run
 
 
 @every_class
@@ -45,7 +45,7 @@ def test_derivatives_in_both_modes_are_the_slope_of_the_oracle(x64, case):
     (value, slope), gradient = derivatives(
         floats, [jnp.asarray(d, a.dtype) for a, d in zip(floats, direction, strict=True)]
     )
-    h = 1e-3
+    h = 1e-5  # hardly any step of which crosses the kink of a ReLU
     quotient = (8 * (oracle_loss(h) - oracle_loss(-h)) - (oracle_loss(2 * h) - oracle_loss(-2 * h))) / (12 * h)
     np.testing.assert_allclose(value, oracle_loss(0), rtol=1e-12)
     np.testing.assert_allclose(slope, quotient, rtol=1e-6, atol=1e-8)
@@ -74,8 +74,8 @@ def test_streaming_in_two_chunks_equals_one_pass_bit_for_bit(case):
 @every_class
 def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, case, dtype):
     cell = case.cell
-    params, xs, carry = draw(case, 13, (3,), dtype=dtype)
-    mask, resets = flags(0.7, (13, 3), 1), flags(0.2, (13, 3), 2)
+    params, xs, carry = draw(case, 7, (3,), dtype=dtype)
+    mask, resets = flags(0.7, (7, 3), 1), flags(0.2, (7, 3), 2)
     final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
 
     def expected(leaf):
@@ -93,7 +93,9 @@ def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, case, dty
         return jax.tree.map(widen, tree)
 
     exact = unroll(cell, wide(params), wide(xs), wide(carry), mask=mask, resets=resets)
-    close(wide((final, ys)), exact, rtol=0, atol=30 * float(jnp.finfo(dtype).eps))
+    eps = float(jnp.finfo(dtype).eps)
+    for got, right in zip(jax.tree.leaves(wide((final, ys))), jax.tree.leaves(exact), strict=True):
+        np.testing.assert_allclose(got, right, rtol=0, atol=30 * eps * np.max(np.abs(right), initial=1))
 
 
 @every_class

@@ -37,7 +37,9 @@ def test_derivatives_to_second_order(x64, case):
         return float_leaves(unroll(case.cell, *merge(floats), mask=mask, resets=resets))
 
     for mode in ("fwd", "rev"):
-        jax.test_util.check_grads(jax.jit(run), (float_leaves(point),), order=2, modes=(mode,), atol=1e-5, rtol=1e-5)
+        jax.test_util.check_grads(
+            jax.jit(run), (float_leaves(point),), order=2, modes=(mode,), atol=1e-5, rtol=1e-5, eps=1e-5
+        )
 
 
 @every_case

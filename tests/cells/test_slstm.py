@@ -20,6 +20,11 @@ def smallest(cell):
     return dataclasses.replace(cell, hidden_size=1, num_heads=1)
 
 
+def reachable(carry):
+    """n is a sum of what is above 0."""
+    return carry._replace(n=0.5 + abs(carry.n))
+
+
 def pre_activations(cell, params, carry, x):
     """Gate by gate and head by head."""
     heads, size = cell.num_heads, cell.hidden_size // cell.num_heads

@@ -22,10 +22,11 @@ RUNS = {
 """Arguments of `unroll`, by name."""
 
 
-def problem(cell, arguments, steps=STEPS, xs=None):
+def problem(cell, arguments, steps=STEPS, params=None, xs=None, carry=None):
     """Returns a loss `(params, xs, carry, **how) -> scalar`, a point to take it at, and a direction from there.
 
-    Integers of the carry are None at the point and start as zeros.
+    Integers of the carry are None at the point and start as zeros. What is not given is normal: parameters of standard
+    deviation 0.5, inputs of 1, the carry of 0.3.
     """
     # NumPy draws: to compile what draws each array would take most of the time of a test.
     rng = np.random.default_rng(0)
@@ -37,11 +38,12 @@ def problem(cell, arguments, steps=STEPS, xs=None):
 
         return jax.tree.map(draw, shapes)
 
-    params, start = jax.eval_shape(lambda: _params_and_carry(cell))
-    params, with_floats = drawn(0.5, params), float_merger(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), start))
+    shapes, start = jax.eval_shape(lambda: _params_and_carry(cell))
+    params = drawn(0.5, shapes) if params is None else params
+    with_floats = float_merger(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), start))
     if xs is None:
         xs = drawn(1.0, jax.ShapeDtypeStruct((steps, BATCH, FEATURES), jnp.result_type(float)))
-    start = by_field(start, drawn(0.3, float_leaves(start)))
+    start = by_field(start, drawn(0.3, float_leaves(start)) if carry is None else float_leaves(carry))
     arguments = {name: jnp.asarray(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
 
     def loss(params, xs, carry, **how):

@@ -128,6 +128,34 @@ def test_a_large_number_hides_no_error_of_a_small_one():
     np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
+def test_what_overflows_on_the_way_starts_anew():
+    """At rest a weight of 30 multiplies by 30 at every step: the first iterate is inf, and the states are not.
+
+    Without a new start every iteration would make one more step finite: 32 of them.
+    """
+    cell, params, xs = drawn(IndRNN(3, activation="tanh"), 60)
+    params, xs = params._replace(u=jnp.full(3, 30.0)), 1e-3 * xs
+    report = convergence(cell, params, xs)
+    assert bool(report.converged) and 1 < int(report.iterations) < 10
+    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+    np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+def test_a_run_converges_with_as_many_iterations_as_it_needs():
+    cell, params, xs = drawn(GRU(3), 30)
+    needed = int(convergence(cell, params, xs).iterations)
+    for iterations, converged in ((needed, True), (needed - 1, False)):
+        report = convergence(cell, params, xs, backend=Newton(max_iterations=iterations))
+        assert int(report.iterations) == iterations and bool(report.converged) == converged
+
+
+def test_large_states_are_held_to_what_their_size_allows():
+    cell, params, xs = drawn(IndRNN(3, activation="identity"), 50)
+    start = jax.tree.map(lambda a: a + 1e5 / 3, cell.initial_carry(params, (2,)))
+    report = convergence(cell, params, 1e5 * xs, start)
+    assert bool(report.converged) and int(report.iterations) <= 2
+
+
 def test_a_step_without_forward_mode_is_refused():
     @jax.custom_vjp
     def spike(a):
