@@ -51,7 +51,11 @@ def test_omega_of_a_tanh_network_is_the_published_formula(x64, squared, loss):
     assert not gradient.w_x.any() and not gradient.b.any()
 
 
-@pytest.mark.parametrize("cell", [LSTM(4), GRU(3), GRU(3, reset="after"), LRU(3), IndRNN(3)], ids=str)
+@pytest.mark.parametrize(
+    "cell",
+    [LSTM(4), IndRNN(3), *(pytest.param(c, marks=pytest.mark.slow) for c in (GRU(3), GRU(3, reset="after"), LRU(3)))],
+    ids=str,
+)
 def test_omega_is_zero_for_no_cell_by_accident_and_has_a_gradient(x64, cell):
     params, xs = problem(cell)
     value, gradient = jax.value_and_grad(lambda p: pascanu_omega(cell, p, xs, every))(params)

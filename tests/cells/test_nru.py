@@ -9,7 +9,7 @@ from tests.oracles import ACTIVATIONS
 
 VARIANTS = [
     NRU(hidden_size=4, memory_size=9, num_heads=1),
-    NRU(hidden_size=4, memory_size=9, num_heads=3, rectify=True, norm_order=2, activation="softplus", use_bias=False),
+    NRU(hidden_size=4, memory_size=9, num_heads=3, rectify=True, norm_order=3, activation="softplus", use_bias=False),
 ]
 
 

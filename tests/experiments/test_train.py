@@ -107,7 +107,7 @@ def is_as_if_left_alone(workdir, finished):
             np.testing.assert_array_equal(got["joint"], expected["joint"])
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_ends_with_the_same_bits(finished, tmp_path, kills):
     moments = [random.Random(kills).uniform(1.5, 9.0) for _ in range(kills)]
     killed_and_resumed(tmp_path / "run", moments)
@@ -139,6 +139,7 @@ def test_sigterm_leaves_a_checkpoint_and_ends_within_five_seconds(tmp_path, mome
     assert last <= step < last + 5
 
 
+@pytest.mark.slow
 def test_a_run_that_was_terminated_ends_with_the_same_bits(finished, tmp_path):
     killed_and_resumed(tmp_path / "run", [3.0, 5.0], by=signal.SIGTERM)
     is_as_if_left_alone(tmp_path / "run", finished)

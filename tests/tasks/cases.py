@@ -54,7 +54,14 @@ def twin(module: str) -> ModuleType:
 
 
 CASES = [Case(task, twin(module)) for module in MODULES for task in twin(module).VARIANTS]
-every_task = pytest.mark.parametrize("case", [pytest.param(case, id=str(case.task)) for case in CASES])
+FIRST = {type(case.task): case for case in reversed(CASES)}
+every_variant = pytest.mark.parametrize("case", [pytest.param(c, id=str(c.task)) for c in CASES])
+"""Tries all variants in `make test`."""
+every_task = pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=str(c.task), marks=[pytest.mark.slow] * (c != FIRST[type(c.task)])) for c in CASES],
+)
+"""Tries the first variant of every class in `make test`, all of them in `make test-all`."""
 
 
 def guess(case: Case, batch):

@@ -9,7 +9,7 @@ import pytest
 
 import recurrax.tasks
 from recurrax.tasks.task import Classification, Regression
-from tests.tasks.cases import CASES, MODULES, every_task, guess, tasks_in, twin
+from tests.tasks.cases import CASES, MODULES, every_task, every_variant, guess, tasks_in, twin
 from tests.tasks.reading import drawn
 
 
@@ -22,7 +22,7 @@ def test_every_task_has_a_twin_test(module):
     assert {type(task) for task in twin(module).VARIANTS} == set(tasks_in(module))
 
 
-@every_task
+@every_variant
 def test_a_batch_is_what_the_definition_says(case):
     batch = drawn(case.task, 64)
     length, size, features = batch.xs.shape

@@ -70,7 +70,7 @@ def inputs(name, batch=(2,), length=5, dtype=None):
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "cfc")) for name in CELLS])
 def test_the_composition_runs_and_has_finite_gradients_with_and_without_a_key(name, wrapper):
     cell, xs = WRAPPERS[wrapper](CELLS[name]), inputs(name)
     if (name, wrapper) in REFUSED:

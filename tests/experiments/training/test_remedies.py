@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +25,7 @@ def config(**fields):
     return from_config(Training, {**SMALL, **fields})
 
 
+@functools.cache
 def trained(**fields):
     trainer = Trainer(config(**fields))
     return trainer, trainer.advance(trainer.start(), 3)
