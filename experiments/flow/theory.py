@@ -68,4 +68,5 @@ def _retention_at_rest(cell: Cell, models: Model, xs: jax.Array) -> np.ndarray |
         return cell.retention(cell.gates(weights, cell.initial_carry(weights), z))
 
     retention = jax.jit(jax.vmap(one_seed))(models.cell)
-    return None if retention is None else np.asarray(retention, np.float64)
+    # A cell of several layers or grids gives an axis for them as well.
+    return None if retention is None else np.asarray(retention, np.float64).reshape(len(retention), -1)

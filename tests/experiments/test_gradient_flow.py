@@ -124,6 +124,10 @@ def test_noise_and_a_cell_of_ones_own(tmp_path):
     assert record["config"]["train"]["snapshots"] == [0]
 
 
+def test_cells_of_several_layers_within_a_step(tmp_path):
+    assert run(tmp_path / "w", "--config.cells=depthgatedlstm", "--config.data.source=noise") == 0
+
+
 def test_cells_that_prepare_weights_or_have_a_complex_state(tmp_path):
     """And no row of minus infinity for paths that a state of one field does not have."""
     arguments = ("--config.cells=lru,mingru", "--config.data.source=noise")
