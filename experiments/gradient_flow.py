@@ -53,7 +53,7 @@ def main(config_dict: Any, path: Path) -> None:
         cells, results = config.make_cells(), []
         for name, cell in zip(config.cell_names(), cells, strict=True):
             part = _part(name)
-            arrays = workdir.load_part(part, needed=("snapshots", "flow/joint", "lyapunov"))
+            arrays = workdir.load_part(part, needed=("snapshots", "flow/joint", "lyapunov", "state_size"))
             if arrays is None:
                 arrays = measure_cell(name, cell, source, config)
                 workdir.save_part(part, arrays)
@@ -76,7 +76,8 @@ def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> di
     Returns:
       Arrays by name; P snapshots, E = 1 or 2 ends (the first and the last snapshot), S seeds, T steps, B sequences:
       `snapshots` `[P]`; `flow/...` log norms `[P, S, T+1, B]`; `jacobian/...` log singular values `[E, S, T+1, B]`;
-      `lyapunov` `[E, S, N]`; `gates/...` `[E, S, ...]`; `theory/...`; `train_loss` and `held_out_loss` `[steps, S]`.
+      `lyapunov` `[E, S, N]`; `state_size` N; `gates/...` `[E, S, ...]`; `theory/...`; `train_loss` and
+      `held_out_loss` `[steps, S]`. No `jacobian/...` of a large state, see `measure.at_end`.
     """
     seeds = config.seed + jnp.arange(config.seeds)
     models = init_model(cell, source, seeds)
@@ -103,6 +104,7 @@ def measure_cell(name: str, cell: Cell, source: Any, config: GradientFlow) -> di
                 ends.append(measure.at_end(cell, models, xs, xs[:, : config.flow.jacobian_batch], long_run[:, 0]))
     arrays |= {f"flow/{key}": np.stack([flow[key] for flow in flows]) for key in flows[0]}
     arrays |= {key: np.stack([end[key] for end in ends]) for key in ends[0]}
+    arrays["state_size"] = arrays["state_size"][0]
     arrays |= {f"gates/range/{gate}": np.array(measure.gate_range(cell, gate)) for gate in _gates(arrays)}
     arrays["snapshots"] = np.array(snapshots)
     if training is not None:

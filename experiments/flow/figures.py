@@ -17,7 +17,7 @@ from experiments.common.plotting import (
     styled,
 )
 from experiments.flow.config import GradientFlow
-from experiments.flow.measure import BINS
+from experiments.flow.measure import BINS, LARGE_STATE, LEADING
 from experiments.flow.results import CellResults, band, relative
 from recurrax.gradflow.timescale import Timescale
 
@@ -238,6 +238,8 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         for n, cell in enumerate(cells):
+            if "jacobian/largest" not in cell.arrays:
+                continue
             largest, middle = (band(cell.by_distance(f"jacobian/{name}", panel)) for name in ("largest", "median"))
             lowest = largest.low[np.isfinite(largest.low)].min(initial=lowest)
             distance = np.arange(len(largest.median))
@@ -273,6 +275,9 @@ def jacobian(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         f"over k steps; thin: the median of all singular values. {source}. H = {config.hidden_size}; median and 10 % to "
         f"90 % (of the leading one) over {config.seeds} seeds x {config.flow.jacobian_batch} sequences. The lower edge is cut."
     )
+    left_out = [cell.label for cell in cells if "jacobian/largest" not in cell.arrays]
+    if left_out:
+        caption += f" Not measured, since their states have more than {LARGE_STATE} numbers: {', '.join(left_out)}."
     return Drawing("jacobian", "Singular values of the Jacobian product", figure, table, caption)
 
 
@@ -288,14 +293,15 @@ def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         for n, cell in enumerate(cells):
             spectrum = cell.arrays["lyapunov"][panel]
             mean, index = spectrum.mean(0), np.arange(1, spectrum.shape[1] + 1)
-            place = index / len(index)
+            size = int(cell.arrays["state_size"])
+            place = index / size
             ax.fill_between(place, spectrum.min(0), spectrum.max(0), color=color(n), alpha=0.16, linewidth=0)
             ax.plot(
                 place,
                 mean,
                 color=color(n),
                 linestyle=dash(n),
-                label=f"{cell.label}   λ₁ = {mean[0]:+.3f}, N = {len(index)}",
+                label=f"{cell.label}   λ₁ = {mean[0]:+.3f}, N = {size}",
             )
             columns = (
                 [cell.label] * len(index),
@@ -324,6 +330,8 @@ def lyapunov(cells: list[CellResults], config: GradientFlow, source: str) -> Dra
         f"counted; H = {config.hidden_size}; line: mean over {config.seeds} seeds, shaded: from the lowest to the highest "
         "seed. The lower edge is cut."
     )
+    if any(cell.arrays["state_size"] > LARGE_STATE for cell in cells):
+        caption += f" Of states with N > {LARGE_STATE} the {LEADING} leading exponents are measured."
     return Drawing("lyapunov", "Lyapunov spectra", figure, table, caption)
 
 

@@ -11,9 +11,17 @@ from jaxtyping import Array, Float
 from experiments.flow.language_model import Model
 from experiments.flow.sources import Source
 from recurrax import Cell, gradflow
+from recurrax.floats import float_leaves
+from recurrax.gradflow.tangent import state_vector
 
 BINS = 50
 """Bins of the histograms of gate activations."""
+
+LARGE_STATE = 512
+"""Numbers in a joint state beyond which not all directions are followed: their cost grows as the cube of the size."""
+
+LEADING = 64
+"""Lyapunov exponents measured of such a state."""
 
 
 def gradient_flow(
@@ -41,9 +49,14 @@ def _gradient_flow(cell, source, models, xs, targets):
 def at_end(
     cell: Cell, models: Model, xs: Float[Array, "T B D"], few: Float[Array, "T b D"], long_run: Float[Array, "N D"]
 ) -> dict[str, np.ndarray]:
-    """Returns what is measured before and after training only: Jacobian products, Lyapunov spectrum and gates."""
-    result = {f"jacobian/{name}": values for name, values in jacobians(cell, models, few).items()}
-    result["lyapunov"] = lyapunov(cell, models, long_run)
+    """Returns what is measured before and after training only: Jacobian products, Lyapunov spectrum and gates.
+
+    Of a state larger than `LARGE_STATE` no Jacobian products, and the first `LEADING` exponents.
+    """
+    size = state_size(cell, models, few)
+    result = {"state_size": np.array(size), "lyapunov": lyapunov(cell, models, long_run, size)}
+    if size <= LARGE_STATE:
+        result |= {f"jacobian/{name}": values for name, values in jacobians(cell, models, few).items()}
     if has_gates(cell, models, xs):
         result |= {f"gates/{name}": values for name, values in gates(cell, models, xs).items()}
     return result
@@ -63,15 +76,26 @@ def _jacobians(cell, models, xs):
     return jax.vmap(one_seed)(models)
 
 
-def lyapunov(cell: Cell, models: Model, xs: Float[Array, "T D"]) -> np.ndarray:
-    """Returns the Lyapunov spectrum `[S, N]` along one long run, nats per step."""
-    return np.asarray(_lyapunov(cell, models, xs))
+def lyapunov(cell: Cell, models: Model, xs: Float[Array, "T D"], size: int) -> np.ndarray:
+    """Returns the Lyapunov spectrum `[S, K]` of a state of `size` numbers along one long run, nats per step."""
+    return np.asarray(_lyapunov(cell, size if size <= LARGE_STATE else LEADING, models, xs))
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _lyapunov(cell, models, xs):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _lyapunov(cell, k, models, xs):
     warm_up = xs.shape[0] // 10
-    return jax.vmap(lambda model: gradflow.lyapunov_spectrum(cell, model.cell, xs, warm_up=warm_up))(models)
+    return jax.vmap(lambda model: gradflow.lyapunov_spectrum(cell, model.cell, xs, k=k, warm_up=warm_up))(models)
+
+
+def state_size(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> int:
+    """Returns how many numbers the joint state of one sequence has, the two parts of a complex one counted each."""
+
+    def vector(models, xs):
+        params, x = jax.tree.map(lambda p: p[0], (models, xs))
+        carry = cell.initial_carry(cell.prepare(params, batch_shape=x.shape[:-1]), x.shape[:-1])
+        return state_vector(float_leaves(carry), x.ndim - 1)
+
+    return jax.eval_shape(vector, models.cell, xs).shape[-1]
 
 
 def has_gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 
-from recurrax.cells.cell import Cell, is_diagonal
+from recurrax.cells.cell import Cell
 from recurrax.engine.associative import Associative
 from recurrax.engine.backend import Backend
 from recurrax.engine.fused import Fused
@@ -36,8 +36,6 @@ class Facts(NamedTuple):
     step: StepSize
     linear: bool = False
     """Whether the cell is linear and diagonal in the carry."""
-    diagonal: bool = False
-    """Whether it is diagonal in the carry."""
 
 
 class Rule(NamedTuple):
@@ -56,11 +54,6 @@ RULES = (
         "a linear cell on a device that does many things at once",
     ),
     Rule(
-        lambda f: f.device != "cpu" and f.diagonal and f.steps >= 1024,
-        "newton",
-        "a diagonal cell over many steps on a device that does many things at once",
-    ),
-    Rule(
         lambda f: f.step.products == 0 and not f.step.projects,
         "scan",
         "neither does project compute anything nor does a product in the step go through dot: nothing to do at once",
@@ -76,6 +69,7 @@ RULES = (
 )
 """The first rule that applies, and whose executor does not refuse, decides.
 
+None takes `newton`: whether it converges depends on the parameters, and where it does not it is slower than `scan`.
 `benchmarks/README.md` has the measurements, `python -m benchmarks.executors` makes them."""
 
 
@@ -122,4 +116,4 @@ def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
 
 
 def _facts(cell: Cell, run: Recurrence) -> Facts:
-    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear, is_diagonal(cell))
+    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear)

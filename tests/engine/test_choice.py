@@ -24,11 +24,10 @@ NOTHING = StepSize(products=0, projects=False, projected=32, weights=100)
         (Facts("cpu", 128, RNN_64x128), "fused"),
         (Facts("cpu", 512, LSTM_32x512), "fused"),
         (Facts("gpu", 128, LSTM_64x128), "fused"),
-        (Facts("cpu", 128, LRU_32x128, linear=True, diagonal=True), "fused"),
-        (Facts("gpu", 4096, LRU_32x128, linear=True, diagonal=True), "associative"),
-        (Facts("gpu", 16, LRU_32x128, linear=True, diagonal=True), "fused"),
-        (Facts("gpu", 4096, LRU_32x128, diagonal=True), "newton"),
-        (Facts("gpu", 100, LRU_32x128, diagonal=True), "fused"),
+        (Facts("cpu", 128, LRU_32x128, linear=True), "fused"),
+        (Facts("gpu", 4096, LRU_32x128, linear=True), "associative"),
+        (Facts("gpu", 16, LRU_32x128, linear=True), "fused"),
+        (Facts("gpu", 4096, LRU_32x128), "fused"),
     ],
 )
 def test_rules(facts, backend):

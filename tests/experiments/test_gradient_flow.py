@@ -137,6 +137,21 @@ def test_cells_that_prepare_weights_or_have_a_complex_state(tmp_path):
     assert not [row for row in table if row["field"] == "path_rest"]
 
 
+def test_of_a_large_state_the_leading_exponents_are_measured_and_the_report_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "LARGE_STATE", 5)
+    monkeypatch.setattr(figures, "LARGE_STATE", 5)
+    monkeypatch.setattr(measure, "LEADING", 3)
+    monkeypatch.setattr(figures, "LEADING", 3)
+    arguments = ("--config.cells=rnn,lstm", "--config.hidden_size=4", "--config.data.source=noise")
+    assert run(tmp_path / "w", *arguments, "--config.train.snapshots=0") == 0
+    small, large = (np.load(tmp_path / "w" / "parts" / f"cell-{name}.npz") for name in ("rnn", "lstm"))
+    assert small["state_size"] == small["lyapunov"].shape[-1] == 4 and "jacobian|largest" in small
+    assert large["state_size"] == 8 and large["lyapunov"].shape[-1] == 3 and "jacobian|largest" not in large
+    report = (tmp_path / "w" / "report.html").read_text()
+    assert "states have more than 5 numbers: LSTM" in report.replace("&gt;", ">")
+    assert "N > 5 the 3 leading" in report.replace("&gt;", ">")
+
+
 def test_ones_own_text_is_read(tmp_path):
     (tmp_path / "mine.txt").write_text("the quick brown fox jumps over the lazy dog. " * 40)
     assert run(tmp_path / "w", f"--config.data.path={tmp_path}/*.txt", "--config.cells=rnn") == 0
