@@ -5,7 +5,7 @@ distance, and the order has little to do with the number of gates.
 
     python -m experiments.gradient_flow --config=configs/zoo.py --workdir=runs/zoo
 
-Duration: five to ten minutes on two CPU cores, nearly all of it compiling
+Duration: ten to fifteen minutes on two CPU cores, nearly all of it compiling
 Expect:   at distance 128, antisymmetric, unitary and exponential RNNs with about all of the gradient left, minGRU and
           minLSTM with less than 1e-35 of it.
 """
