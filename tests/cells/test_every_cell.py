@@ -183,14 +183,14 @@ def test_equal_cells_are_static_to_jax_and_traced_once(case):
     assert traced == [case.cell]
 
 
-def test_parameters_carries_projections_and_gates_are_named_tuples_or_tuples_of_layers():
-    for case in cases.CASES:
-        params, xs, carry = draw(case, 1, (2,))
-        gates = gates_of(case, params, at(xs, 0), carry)
-        z = case.cell.project(case.cell.prepare(params, batch_shape=(2,)), at(xs, 0))
-        for tree in (params, carry, z, *(() if gates is None else (gates,))):
-            assert isinstance(tree, tuple), type(tree)
-            assert hasattr(type(tree), "_fields") or case.cell.layers, type(tree)
+@every_class
+def test_parameters_carries_projections_and_gates_are_named_tuples_or_tuples_of_layers(case):
+    params, xs, carry = draw(case, 1, (2,))
+    gates = gates_of(case, params, at(xs, 0), carry)
+    z = case.cell.project(case.cell.prepare(params, batch_shape=(2,)), at(xs, 0))
+    for tree in (params, carry, z, *(() if gates is None else (gates,))):
+        assert isinstance(tree, tuple), type(tree)
+        assert hasattr(type(tree), "_fields") or case.cell.layers, type(tree)
 
 
 @every_class
