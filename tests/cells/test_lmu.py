@@ -11,7 +11,15 @@ from recurrax.initializers import Gaussian
 
 VARIANTS = [
     LMU(hidden_size=4, memory_size=5, window=7.0),
-    LMU(hidden_size=3, memory_size=2, window=4.0, activation="identity", memory_init=Gaussian(0.3)),
+    # Linear, so that it grows without bound unless its weights are small.
+    LMU(
+        hidden_size=3,
+        memory_size=2,
+        window=4.0,
+        activation="identity",
+        recurrent_init=Gaussian(0.3),
+        memory_init=Gaussian(0.3),
+    ),
 ]
 
 
