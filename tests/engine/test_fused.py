@@ -178,7 +178,8 @@ def test_complex_functions_and_products_are_differentiated(x64):
 
         def step(self, weights, carry, z, dot=dot):
             turned = weights.w_h.astype(complex) * (0.3 + 0.2j)
-            return type(carry)(jnp.tanh(z.h.astype(complex) + dot(carry.h, turned)))
+            h = jnp.tanh(z.h.astype(complex) + dot(carry.h, turned))
+            return type(carry)(h / (2 + jnp.sum(h, axis=-1, keepdims=True)) + 0.3 * jnp.exp(0.5 * h))
 
         def output(self, weights, carry, z):
             return carry.h.real
