@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, explain, unroll
+from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
 from recurrax.cells.cell import layer_key
 from recurrax.wrappers.stack import Stack
 from tests.cells import test_gru, test_lstm, test_rnn
@@ -105,3 +105,31 @@ def test_explain_tells_of_the_layers():
 def test_bad_layers_are_named(layers, message):
     with pytest.raises(TypeError, match=message):
         Stack(layers)
+
+
+def test_a_masked_step_sends_no_gradient_back_where_a_later_layer_is_undefined_at_zero():
+    positive = from_step(
+        lambda params, h, x: (h / 2 + jnp.exp(params * x), h / 2 + jnp.exp(params * x)),
+        lambda params, batch: jnp.zeros((*batch, 2)),
+        output=lambda params, h: h,
+    )
+    logarithm = from_step(
+        lambda params, h, x: (h / 2 + jnp.log(params * x), h / 2 + jnp.log(params * x)),
+        lambda params, batch: jnp.zeros((*batch, 2)),
+        output=lambda params, h: h,
+    )
+    cell = Stack((positive, logarithm))
+    xs = jax.random.normal(jax.random.key(0), (5, 3, 2))
+    mask = jnp.arange(5)[:, None] < jnp.array([5, 2, 0])
+
+    def loss(params, xs, **how):
+        return jnp.sum(unroll(cell, params, xs, **how)[1] ** 2)
+
+    params = (jnp.ones(2), jnp.ones(2))
+    got = jax.grad(loss, (0, 1))(params, xs, mask=mask)
+    parts = [jax.grad(loss, (0, 1))(params, xs[:n, b : b + 1]) for b, n in enumerate((5, 2))]
+    for a, b in zip(got[0], jax.tree.map(jnp.add, *(part[0] for part in parts)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    np.testing.assert_allclose(got[1][:, 0], parts[0][1][:, 0], rtol=1e-5)
+    np.testing.assert_array_equal(got[1][2:, 1], 0)
+    np.testing.assert_array_equal(got[1][:, 2], 0)
