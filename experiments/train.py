@@ -145,7 +145,8 @@ class Run:
             values["loss"] = float(state.loss_sum) / since
             values["largest_gradient"] = float(state.largest_gradient)
         if step % config.eval_every == 0 or last:
-            values["eval_loss"], values["eval_error"] = self.trainer.evaluate(state)
+            loss, error = values["eval_loss"], values["eval_error"] = self.trainer.evaluate(state)
+            last = last or (config.stop_when_solved and self.trainer.task.solved(loss, error))
         self._look_for_stop()
         if config.flow.every and (step % config.flow.every == 0 or last):
             trainer = self.trainer

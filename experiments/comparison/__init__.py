@@ -1,0 +1,1 @@
+"""The comparison of remedies: the parts of `experiments/remedies.py`."""

@@ -1,0 +1,126 @@
+"""What a comparison of remedies can be asked for."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from experiments.common.config import FieldError, require
+from experiments.training.config import Flow, Training
+
+NONE = "none"
+"""Stands for no remedy."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What all trainings have in common.
+
+    Attributes:
+      hidden_size: units of the cells.
+      optimizer: as in a training.
+      learning_rate: of the optimiser.
+      batch: sequences per step.
+      steps: training steps at most; a training ends before where the task is solved.
+      log_every: steps between lines of metrics.
+      eval_every: steps between evaluations, a multiple of log_every; success is known to within these.
+      eval_batches: batches of an evaluation.
+    """
+
+    hidden_size: int
+    optimizer: str
+    learning_rate: float
+    batch: int
+    steps: int
+    log_every: int
+    eval_every: int
+    eval_batches: int
+
+
+class Trial(NamedTuple):
+    """One training of the comparison."""
+
+    cell: str
+    task: str
+    length: int
+    remedy: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The whole comparison: every cell with every remedy on every task, at every length, from every seed.
+
+    Attributes:
+      cells: cells by name or module:Class.
+      tasks: tasks by name; the length is their first field.
+      lengths: lengths of the tasks.
+      remedies: what is compared; several at once are joined by a plus sign, forget_bias(1.0)+clip_norm(1.0); none for
+        the cell as it is.
+      seeds: trainings of each kind, that differ by their seed.
+      seed: the first seed.
+      processes: trainings at a time; 0 for one per core.
+      flow_batch: held-out sequences that gradient flow is measured on, before and after training; 0 for none.
+    """
+
+    cells: tuple[str, ...]
+    tasks: tuple[str, ...]
+    lengths: tuple[int, ...]
+    remedies: tuple[str, ...]
+    seeds: int
+    seed: int
+    processes: int
+    flow_batch: int
+    train: Recipe
+
+    def __post_init__(self):
+        for field in ("cells", "tasks", "lengths", "remedies"):
+            values = getattr(self, field)
+            require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
+        require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        require(0 <= self.seed < 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - 1 - seeds")
+        require(self.processes >= 0, "processes", self.processes, "at least 0")
+        require(self.flow_batch >= 0, "flow_batch", self.flow_batch, "at least 0")
+        for remedy in self.remedies:
+            problems = [self._problem(cell, remedy) for cell in self.cells]
+            if problems[0] is not None and None not in problems:
+                raise problems[0]
+
+    def trials(self) -> Iterator[Trial]:
+        """Yields all trainings; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
+        seeds = range(self.seed, self.seed + self.seeds)
+        pairs = [(c, r) for c in self.cells for r in self.remedies if self._problem(c, r) is None]
+        for (cell, remedy), task, length, seed in itertools.product(pairs, self.tasks, self.lengths, seeds):
+            yield Trial(cell, task, length, remedy, seed)
+
+    def training(self, trial: Trial) -> Training:
+        """Returns the config of one training."""
+        recipe = self.train
+        # Before training and after it alone: `Training` measures at the last step whatever `every` is.
+        every = -(-recipe.steps // recipe.log_every) * recipe.log_every if self.flow_batch else 0
+        return Training(
+            cell=trial.cell,
+            task=f"{trial.task}({trial.length})",
+            remedies="" if trial.remedy == NONE else trial.remedy.replace("+", ","),
+            seed=trial.seed,
+            save_every=recipe.eval_every,
+            stop_when_solved=True,
+            flow=Flow(every=every, batch=max(1, self.flow_batch)),
+            **dataclasses.asdict(recipe),
+        )
+
+    def _problem(self, cell: str, remedy: str) -> FieldError | None:
+        """Returns why the remedy cannot be tried with the cell.
+
+        Raises:
+          FieldError: another field than `remedies` is wrong.
+        """
+        for task, length in itertools.product(self.tasks, self.lengths):
+            try:
+                self.training(Trial(cell, task, length, remedy, self.seed))
+            except FieldError as error:
+                if error.field == "remedies":
+                    return error
+                field = {"cell": "cells", "task": "tasks"}.get(error.field, f"train.{error.field}")
+                raise FieldError(field, error.problem) from error
+        return None
