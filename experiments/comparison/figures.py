@@ -97,7 +97,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         panel_letter(axes[0, n], n)
     for row in range(2):
         powers_of_ten(axes[row, 0].yaxis)
-        axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$")
+        axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$ over that of ∂L/∂s$_T$")
     _legend(figure, axes)
     caption = (
         f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
@@ -111,6 +111,6 @@ def _legend(figure: Figure, axes: np.ndarray) -> None:
     """Puts the remedies of all panels under the figure: not every one applies to every cell."""
     found = {}
     for ax in axes.flat:
-        handles, labels = ax.get_legend_handles_labels()
-        found = dict(zip(labels, handles, strict=True)) | found
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
     legend_below(figure, list(found.values()), list(found))
