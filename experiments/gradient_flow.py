@@ -19,7 +19,7 @@ from experiments.common import cli
 from experiments.common.config import from_config, to_dict
 from experiments.common.plotting import COLORS, Drawing
 from experiments.common.progress import Meter, say
-from experiments.common.report import render_report
+from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
 from experiments.flow import figures, findings, measure
 from experiments.flow.config import GradientFlow
@@ -141,23 +141,14 @@ def write_results(
             figures.learning(cells, config, source),
         ]
         drawings = [drawing for drawing in in_detail if drawing is not None] + drawings
-    for drawing in drawings:
-        columns = list(drawing.table.values())
-        workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
-        workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
-        workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
     names = ", ".join(cell.label for cell in cells) if len(cells) <= len(COLORS) else f"{len(cells)} cells"
-    workdir.write_text(
-        "report.html",
-        render_report(
-            title=f"Gradient flow in {names}",
-            lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it?",
-            findings=findings.sentences(cells, costs),
-            tables=[findings.summary(cells, costs)],
-            drawings=drawings,
-            record=workdir.record,
-            command=workdir.record["command"],
-        ),
+    write_report(
+        workdir,
+        title=f"Gradient flow in {names}",
+        lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it?",
+        findings=findings.sentences(cells, costs),
+        tables=[findings.summary(cells, costs)],
+        drawings=drawings,
     )
 
 

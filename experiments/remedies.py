@@ -16,7 +16,7 @@ from typing import Any
 from experiments.common import cli
 from experiments.common.config import flatten, from_config, to_dict
 from experiments.common.progress import say
-from experiments.common.report import Table, render_report
+from experiments.common.report import Table, write_report
 from experiments.common.stopping import stopping
 from experiments.common.sweep import Job, cores, sweep
 from experiments.common.workdir import Workdir
@@ -60,25 +60,16 @@ def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -
     drawings = [figures.success(outcomes, config)]
     if config.flow_batch:
         drawings.append(figures.gradient_flow(outcomes, config))
-    for drawing in drawings:
-        columns = list(drawing.table.values())
-        workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
-        workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
-        workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
     header = (*Trial._fields, "ended", "solved_after")
     workdir.write_csv("results.csv", header, [(*o.trial, o.ended, o.solved_after) for o in outcomes])
-    workdir.write_text(
-        "report.html",
-        render_report(
-            title="What eases vanishing and exploding gradients?",
-            lead=f"{len(outcomes)} trainings: {', '.join(config.cells)} on {', '.join(config.tasks)}, each as it is "
-            f"and with remedies, from {config.seeds} seeds.",
-            findings=findings(entries, outcomes, config),
-            tables=[_table(entries)],
-            drawings=drawings,
-            record=workdir.record,
-            command=workdir.record["command"],
-        ),
+    write_report(
+        workdir,
+        title="What eases vanishing and exploding gradients?",
+        lead=f"{len(outcomes)} trainings: {', '.join(config.cells)} on {', '.join(config.tasks)}, each as it is "
+        f"and with remedies, from {config.seeds} seeds.",
+        findings=findings(entries, outcomes, config),
+        tables=[_table(entries)],
+        drawings=drawings,
     )
 
 

@@ -22,7 +22,7 @@ from experiments.common.config import from_config, to_dict
 from experiments.common.errors import Diverged
 from experiments.common.metrics import Metrics
 from experiments.common.progress import Meter, say
-from experiments.common.report import Table, render_report
+from experiments.common.report import Table, write_report
 from experiments.common.stopping import Stopping, Terminated, stopping
 from experiments.common.workdir import Workdir
 from experiments.training.config import Training
@@ -99,22 +99,13 @@ class Run:
         if config.flow.every:
             parts = [(row["step"], self.workdir.load_part(_part(row["step"]))) for row in rows if row.get("flow")]
             drawings.append(figures.gradient_flow({n: part["joint"] for n, part in parts if part is not None}, config))
-        for drawing in drawings:
-            columns = list(drawing.table.values())
-            self.workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
-            self.workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
-            self.workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
-        self.workdir.write_text(
-            "report.html",
-            render_report(
-                title=f"{config.cell} on {config.task}",
-                lead=f"Remedies: {config.remedies or 'none'}.",
-                findings=self._findings(),
-                tables=[self._summary()],
-                drawings=drawings,
-                record=self.workdir.record,
-                command=self.workdir.record["command"],
-            ),
+        write_report(
+            self.workdir,
+            title=f"{config.cell} on {config.task}",
+            lead=f"Remedies: {config.remedies or 'none'}.",
+            findings=self._findings(),
+            tables=[self._summary()],
+            drawings=drawings,
         )
 
     def _advance(self, step: int, state: State) -> tuple[int, State]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from experiments.common.plotting import Drawing
+from experiments.common.workdir import Workdir
 
 
 class Table(NamedTuple):
@@ -17,6 +18,42 @@ class Table(NamedTuple):
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str
+
+
+def write_report(
+    workdir: Workdir,
+    *,
+    title: str,
+    lead: str,
+    findings: Sequence[str],
+    tables: Sequence[Table],
+    drawings: Sequence[Drawing],
+) -> None:
+    """Writes the figures, each as PNG and SVG with its numbers as CSV, and `report.html`, which shows them.
+
+    Args:
+      workdir: where to; its record of config, data and versions is shown at the end.
+      title: headline.
+      lead: what the study asks, in a paragraph.
+      findings: sentences made from the numbers.
+      tables: shown before the figures.
+      drawings: the figures, with captions.
+    """
+    for drawing in drawings:
+        columns = list(drawing.table.values())
+        workdir.write_csv(f"figures/{drawing.name}.csv", list(drawing.table), zip(*columns, strict=True))
+        workdir.write_bytes(f"figures/{drawing.name}.png", drawing.png)
+        workdir.write_bytes(f"figures/{drawing.name}.svg", drawing.svg)
+    page = render_report(
+        title=title,
+        lead=lead,
+        findings=findings,
+        tables=tables,
+        drawings=drawings,
+        record=workdir.record,
+        command=workdir.record["command"],
+    )
+    workdir.write_text("report.html", page)
 
 
 def render_report(
