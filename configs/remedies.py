@@ -21,6 +21,7 @@ def get_config():
     config.remedies = ("none", "clip_norm(1.0)+identity_start", "clip_norm(1.0)+forget_bias(1.0)")
     config.seeds = 3
     config.seed = 0
+    config.together = True
     config.processes = 0
     config.flow_batch = 16
     config.train = ml_collections.ConfigDict()

@@ -24,10 +24,12 @@ def get_config():
     config.batch = 32
     config.steps = 4000
     config.seed = 0
+    config.seeds = 1
     config.log_every = 50
     config.eval_every = 250
     config.eval_batches = 8
     config.save_every = 500
     config.stop_when_solved = True
+    config.tensorboard = False
     config.flow = ml_collections.ConfigDict({"every": 1000, "batch": 16})
     return config

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 import jax
 from absl import flags
@@ -24,19 +24,34 @@ from experiments.common.stopping import TERMINATED, Terminated
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
-Main = Callable[[config_dict.ConfigDict, Path], None]
+Main = Callable[..., None]
 
 
-def run(main: Main, *, description: str, default_config: str, schema: type | None = None) -> NoReturn:
+class Option(NamedTuple):
+    """A flag of one study, beside the config: how it is run, not what it computes."""
+
+    name: str
+    default: str
+    choices: Sequence[str] | None
+    """Values that it may have; None for any."""
+    help: str
+
+
+def run(
+    main: Main, *, description: str, default_config: str, schema: type | None = None, options: Sequence[Option] = ()
+) -> NoReturn:
     """Runs a study as the command line says, and ends the process with its exit status.
 
     Args:
-      main: the study; called with the config and the folder for the results.
+      main: the study; called with the config, the folder for the results, and the options by name.
       description: what the study does, for `--help`.
       default_config: path of the config file that is taken where `--config` is not given.
       schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
+      options: further flags.
     """
-    status = exit_status(main, sys.argv, description=description, default_config=default_config, schema=schema)
+    status = exit_status(
+        main, sys.argv, description=description, default_config=default_config, schema=schema, options=options
+    )
     if status in (INTERRUPTED, TERMINATED):
         # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
         sys.stdout.flush()
@@ -46,7 +61,13 @@ def run(main: Main, *, description: str, default_config: str, schema: type | Non
 
 
 def exit_status(
-    main: Main, argv: Sequence[str], *, description: str, default_config: str, schema: type | None = None
+    main: Main,
+    argv: Sequence[str],
+    *,
+    description: str,
+    default_config: str,
+    schema: type | None = None,
+    options: Sequence[Option] = (),
 ) -> int:
     """Does what `run` does for the given arguments and returns the exit status.
 
@@ -55,13 +76,13 @@ def exit_status(
       SIGTERM. Any other exception is a bug and goes through, with its traceback.
     """
     try:
-        config, path, values = _parse(argv, default_config)
+        config, path, values = _parse(argv, default_config, options)
         if values["help"].value:
-            print(_help(Path(argv[0]).stem, description, path, config, schema))
+            print(_help(Path(argv[0]).stem, description, path, config, schema, options))
             return 0
         if not values["workdir"].value:
             raise ExperimentError("--workdir is missing: the folder for the results, e.g. --workdir=runs/first")
-        main(config, _folder(values["workdir"].value))
+        main(config, _folder(values["workdir"].value), **{option.name: values[option.name].value for option in options})
         return 0
     except ExperimentError as error:
         _complain(str(error))
@@ -96,7 +117,9 @@ def _complain(message: str) -> int:
     return 2
 
 
-def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.ConfigDict, str, flags.FlagValues]:
+def _parse(
+    argv: Sequence[str], default_config: str, options: Sequence[Option]
+) -> tuple[config_dict.ConfigDict, str, flags.FlagValues]:
     """Returns the config with its overrides, the path it came from, and the other flags.
 
     `config_flags.DEFINE_config_file` would read the file through a loader that Python is about to drop, keep its
@@ -117,6 +140,11 @@ def _parse(argv: Sequence[str], default_config: str) -> tuple[config_dict.Config
         values.set_gnu_getopt(True)
         flags.DEFINE_string("workdir", None, "", flag_values=values)
         flags.DEFINE_bool("help", False, "", short_name="h", flag_values=values)
+        for option in options:
+            if option.choices is None:
+                flags.DEFINE_string(option.name, option.default, "", flag_values=values)
+            else:
+                flags.DEFINE_enum(option.name, option.default, option.choices, "", flag_values=values)
         config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=rest)
         stray = values(rest)[1:]
     except (flags.Error, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -167,7 +195,14 @@ def _last_of_each(argv: Sequence[str]) -> list[str]:
     return [a for n, a in enumerate(argv) if not is_override.match(a) or last[a.partition("=")[0].lstrip("-")] == n]
 
 
-def _help(name: str, description: str, path: str, config: config_dict.ConfigDict, schema: type | None) -> str:
+def _help(
+    name: str,
+    description: str,
+    path: str,
+    config: config_dict.ConfigDict,
+    schema: type | None,
+    options: Sequence[Option],
+) -> str:
     docs = field_docs(schema) if schema else {}
     lines = [
         description.strip(),
@@ -178,6 +213,7 @@ def _help(name: str, description: str, path: str, config: config_dict.ConfigDict
         "      folder for the results; the same command again goes on where it stopped",
         f"  --config={path}",
         "      file whose get_config() gives the fields below",
+        *(line for o in options for line in (f"  --{o.name}={o.default}", f"      {o.help}")),
         "  --help",
         "      show this text",
         "",

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from experiments.common.errors import ExperimentError, did_you_mean
+from recurrax import naming
 
 Schema = TypeVar("Schema")
 
@@ -148,11 +149,24 @@ def _not_too_large(value: Any, name: str) -> Any:
 
 
 def _split(value: Any) -> list[Any]:
-    """Takes text in a tuple apart at its commas: `('lstm,gru',)` and `'lstm,gru'` become `['lstm', 'gru']`."""
-    items = []
+    """Takes text in a tuple apart at its commas, save those in brackets; also what was split at all of them before.
+
+    >>> _split("lstm,gru"), _split(("copy(50", " symbols=4)", "gru"))
+    (['lstm', 'gru'], ['copy(50, symbols=4)', 'gru'])
+    """
+    items: list[Any] = []
+    texts: list[str] = []
     for item in [value] if isinstance(value, str) else value:
-        items += [part.strip() for part in item.split(",") if part.strip()] if isinstance(item, str) else [item]
-    return items
+        if isinstance(item, str):
+            texts.append(item)
+        else:
+            items += [*_texts(texts), item]
+            texts = []
+    return items + _texts(texts)
+
+
+def _texts(parts: list[str]) -> list[str]:
+    return [part for part in naming.split(",".join(parts)) if part]
 
 
 def _expected(hint: Any) -> str:

@@ -27,7 +27,9 @@ class Job(NamedTuple):
 
 def cores() -> list[int]:
     """Returns the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def sweep(jobs: Sequence[Job], processes: int, description: str, stop: Stopping) -> list[int]:
@@ -70,7 +72,7 @@ def _start(job: Job, core: int) -> subprocess.Popen:
         process = subprocess.Popen(
             job.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    with contextlib.suppress(ProcessLookupError):  # it may be over already
+    with contextlib.suppress(ProcessLookupError, AttributeError):  # it may be over already; macOS has no such call
         os.sched_setaffinity(process.pid, {core})
     return process
 

@@ -86,18 +86,7 @@ class Workdir:
 
     def load_part(self, name: str, needed: Collection[str] = ()) -> dict[str, np.ndarray] | None:
         """Returns a part that was kept, or None; one that is damaged, or lacks a needed array, counts as missing."""
-        path = self.path / "parts" / f"{name}.npz"
-        if not path.exists():
-            return None
-        try:
-            with path.open("rb") as file, np.load(file) as stored:
-                arrays = {key.replace("|", "/"): stored[key] for key in stored.files}
-            if missing := set(needed) - set(arrays):
-                raise ValueError(f"it has no {', '.join(sorted(missing))}")
-            return arrays
-        except Exception as error:  # damaged bytes make the readers of zip, zlib and npy raise nearly anything
-            say(f"warning: {path} is damaged ({error}) and will be computed again")
-            return None
+        return load_arrays(self.path / "parts" / f"{name}.npz", needed)
 
     def write_text(self, relative: str, text: str) -> None:
         """Writes a text file as a whole."""
@@ -145,6 +134,21 @@ class Workdir:
             raise ExperimentError(
                 f"{self.path / name} cannot be read: {error}.\nNothing was changed; choose another --workdir."
             ) from error
+
+
+def load_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, np.ndarray] | None:
+    """Returns a part by its path; None where it is missing, damaged, or lacks a needed array."""
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            arrays = {key.replace("|", "/"): stored[key] for key in stored.files}
+        if missing := set(needed) - set(arrays):
+            raise ValueError(f"it has no {', '.join(sorted(missing))}")
+        return arrays
+    except Exception as error:  # damaged bytes make the readers of zip, zlib and npy raise nearly anything
+        say(f"warning: {path} is damaged ({error}) and counts as missing")
+        return None
 
 
 def _refuse_foreign(path: Path) -> None:

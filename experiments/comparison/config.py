@@ -38,13 +38,15 @@ class Recipe:
 
 
 class Trial(NamedTuple):
-    """One training of the comparison."""
+    """What one process of the comparison trains: a kind of network, from one seed or from several side by side."""
 
     cell: str
     task: str
     length: int
     remedy: str
     seed: int
+    """The first one."""
+    seeds: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +55,18 @@ class Comparison:
 
     Attributes:
       cells: cells by name or module:Class.
-      tasks: tasks by name; the length is their first field.
+      tasks: tasks by name, with further fields in brackets, e.g. adding or copy(symbols=4); the length is their first
+        field, and comes from `lengths`.
       lengths: lengths of the tasks.
       remedies: what is compared; several at once are joined by a plus sign, forget_bias(1.0)+clip_norm(1.0); none for
         the cell as it is.
       seeds: trainings of each kind, that differ by their seed.
       seed: the first seed.
-      processes: trainings at a time; 0 for one per core.
-      flow_batch: held-out sequences that gradient flow is measured on, before and after training; 0 for none.
+      together: whether the seeds of a kind train side by side in one program; that saves starting and compiling, and
+        fills an accelerator, where one process per seed makes more use of many cores.
+      processes: processes at a time; 0 for one per core, on an accelerator for one.
+      flow_batch: held-out sequences that gradient flow is measured on, before training, at every evaluation and after
+        training; 0 for none.
     """
 
     cells: tuple[str, ...]
@@ -69,6 +75,7 @@ class Comparison:
     remedies: tuple[str, ...]
     seeds: int
     seed: int
+    together: bool
     processes: int
     flow_batch: int
     train: Recipe
@@ -78,7 +85,7 @@ class Comparison:
             values = getattr(self, field)
             require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
-        require(0 <= self.seed < 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - 1 - seeds")
+        require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
         require(self.processes >= 0, "processes", self.processes, "at least 0")
         require(self.flow_batch >= 0, "flow_batch", self.flow_batch, "at least 0")
         for remedy in self.remedies:
@@ -88,24 +95,26 @@ class Comparison:
 
     def trials(self) -> Iterator[Trial]:
         """Yields all trainings; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
-        seeds = range(self.seed, self.seed + self.seeds)
+        size = self.seeds if self.together else 1
+        firsts = range(self.seed, self.seed + self.seeds, size)
         pairs = [(c, r) for c in self.cells for r in self.remedies if self._problem(c, r) is None]
-        for (cell, remedy), task, length, seed in itertools.product(pairs, self.tasks, self.lengths, seeds):
-            yield Trial(cell, task, length, remedy, seed)
+        for (cell, remedy), task, length, first in itertools.product(pairs, self.tasks, self.lengths, firsts):
+            yield Trial(cell, task, length, remedy, first, size)
 
     def training(self, trial: Trial) -> Training:
         """Returns the config of one training."""
         recipe = self.train
-        # Before training and after it alone: `Training` measures at the last step whatever `every` is.
-        every = -(-recipe.steps // recipe.log_every) * recipe.log_every if self.flow_batch else 0
+        name, _, fields = trial.task.rstrip().removesuffix(")").partition("(")
         return Training(
             cell=trial.cell,
-            task=f"{trial.task}({trial.length})",
+            task=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
             remedies="" if trial.remedy == NONE else trial.remedy.replace("+", ","),
             seed=trial.seed,
+            seeds=trial.seeds,
             save_every=recipe.eval_every,
             stop_when_solved=True,
-            flow=Flow(every=every, batch=max(1, self.flow_batch)),
+            tensorboard=False,
+            flow=Flow(every=recipe.eval_every if self.flow_batch else 0, batch=max(1, self.flow_batch)),
             **dataclasses.asdict(recipe),
         )
 
@@ -117,7 +126,7 @@ class Comparison:
         """
         for task, length in itertools.product(self.tasks, self.lengths):
             try:
-                self.training(Trial(cell, task, length, remedy, self.seed))
+                self.training(Trial(cell, task, length, remedy, self.seed, 1))
             except FieldError as error:
                 if error.field == "remedies":
                     return error

@@ -40,13 +40,13 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
             lengths = np.array([length for length, _, _ in rows])
             # Side by side, since shares of few seeds coincide.
             place = lengths * (1 + 0.02 * (k - (len(config.remedies) - 1) / 2))
-            share = np.array([r.solved / r.of for _, r, _ in rows])
+            share = np.array([r.share for _, r, _ in rows])
             spread = np.abs([[r.low for _, r, _ in rows], [r.high for _, r, _ in rows]] - share)
             rates.errorbar(place, share, yerr=spread, marker="o", color=color(k), linestyle=dash(k), markersize=4,
                            elinewidth=0.8, label=remedy)  # fmt: skip
             steps.plot(place, [s for _, _, s in rows], marker="o", color=color(k), linestyle=dash(k), markersize=4)
             for length, rate, median in rows:
-                values = (cell, task, remedy, length, rate.solved, rate.of, rate.low, rate.high, median)
+                values = (cell, task, remedy, length, rate.count, rate.of, rate.low, rate.high, median)
                 for name, value in zip(columns, values, strict=True):
                     table[name].append(value)
         rates.set_title(f"{cell} on {task}")
@@ -73,16 +73,17 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
 
 @styled
 def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
-    """Draws the gradient norm against distance before and after training, at the greatest length."""
+    """Draws the gradient norm against distance before, during and after training, at the greatest length."""
     longest, task = max(config.lengths), config.tasks[0]
-    figure, axes = new_figure(2, len(config.cells), width=4.2 * len(config.cells), height=3.0, sharex=True, sharey=True)
+    stages = ("before", "during", "after")
+    figure, axes = new_figure(3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey=True)
     columns = ("cell", "remedy", "when", "distance", "log10_norm")
     table: dict[str, list] = {name: [] for name in columns}
     for n, cell in enumerate(config.cells):
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.flow]
-            for row, (when, choose) in enumerate((("before", min), ("after", max))):
-                curves = [o.flow[choose(o.flow)][::-1] for o in own if len(o.flow) > row]
+            for row, when in enumerate(stages):
+                curves = [o.stages[when][::-1] for o in own if when in o.stages]
                 if not curves:
                     continue
                 # Relative to the end: the loss itself falls while a network learns.
@@ -91,20 +92,20 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
                 for distance, value in enumerate(middle):
                     for name, entry in zip(columns, (cell, remedy, when, distance, value), strict=True):
                         table[name].append(entry)
-        axes[0, n].set_title(f"{cell}, before training")
-        axes[1, n].set_title(f"{cell}, after training")
-        axes[1, n].set_xlabel("distance k from the end (steps)")
+        for row, when in enumerate(stages):
+            axes[row, n].set_title(f"{cell}, {when} training")
+        axes[-1, n].set_xlabel("distance k from the end (steps)")
         panel_letter(axes[0, n], n)
-    for row in range(2):
+    for row in range(len(stages)):
         powers_of_ten(axes[row, 0].yaxis)
         axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$ over that of ∂L/∂s$_T$")
     _legend(figure, axes)
     caption = (
         f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
         f"seeds and {config.flow_batch} held-out sequences; {task} of length {longest}. After training: where the task "
-        "was solved, or at the last step. A training that diverged is left out there."
+        "was solved, or at the last step; during: half way there. A training that diverged is left out of the last row."
     )
-    return Drawing("gradient_flow", "Gradient flow before and after training", figure, table, caption)
+    return Drawing("gradient_flow", "Gradient flow before, during and after training", figure, table, caption)
 
 
 def _legend(figure: Figure, axes: np.ndarray) -> None:

@@ -9,39 +9,35 @@ import numpy as np
 from scipy import stats
 
 from experiments.common.errors import Diverged
+from experiments.common.rates import Rate
 from experiments.comparison.config import NONE, Comparison, Trial
 from experiments.training.config import Training
+from experiments.training.results import read
 
 
 class Outcome(NamedTuple):
-    """How a training ended."""
+    """How one network ended."""
 
     trial: Trial
+    seed: int
     solved_after: int | None
     """Steps until the first evaluation that met the criterion; None where none did."""
     ended: str
     """"solved", "not solved", "diverged" or "failed"."""
     flow: dict[int, np.ndarray]
     """Log norms of dL/ds_t, `[T+1]`, median over sequences, by training step."""
+    milliseconds: float
+    """Of a training step of one network, while as many processes as the comparison has ran beside each other."""
 
-
-class Rate(NamedTuple):
-    """A share of trainings that solved their task, with its 95 % confidence interval (Wilson 1927)."""
-
-    solved: int
-    of: int
-    low: float
-    high: float
-
-    @classmethod
-    def of_outcomes(cls, outcomes: Sequence[Outcome]) -> "Rate":
-        """Counts; a training that diverged or failed did not solve its task."""
-        solved = sum(o.solved_after is not None for o in outcomes)
-        interval = stats.binomtest(solved, len(outcomes)).proportion_ci(0.95, method="wilson")
-        return cls(solved, len(outcomes), float(interval.low), float(interval.high))
-
-    def __str__(self) -> str:
-        return f"{self.solved} of {self.of} ({self.low:.0%} to {self.high:.0%})"
+    @property
+    def stages(self) -> dict[str, np.ndarray]:
+        """Log norms before training, half way, and after."""
+        steps = sorted(self.flow)
+        if len(steps) < 2:
+            return {"before": self.flow[0]} if steps else {}
+        middle = min(steps, key=lambda step: abs(step - steps[-1] / 2))
+        stages = {"before": self.flow[steps[0]], "during": self.flow[middle], "after": self.flow[steps[-1]]}
+        return stages if len(steps) > 2 else {"before": stages["before"], "after": stages["after"]}
 
 
 class Entry(NamedTuple):
@@ -54,36 +50,39 @@ class Entry(NamedTuple):
     """Median steps to success of the trainings that got there; NaN for none."""
     reach: float
     """Median of log10 |dL/ds_0| / |dL/ds_T| before training; NaN where it was not measured."""
+    milliseconds: float
+    """Median cost of a training step, at the greatest length."""
     diverged: int
 
 
-def outcome(trial: Trial, training: Training, folder: Path, status: int) -> Outcome:
+def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> list[Outcome]:
     """Reads what a training left; `status` is what its process ended with, 0 for one that had ended before."""
     task = training.make_task()
-    path = folder / "metrics.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    evaluated = [row for row in rows if row.get("eval_loss") is not None]
-    solved = [row["step"] for row in evaluated if task.solved(row["eval_loss"], row["eval_error"])]
-    if status not in (0, Diverged.status):
-        ended = "failed"
-    elif solved:
-        ended = "solved"
-    else:
-        ended = "diverged" if any(row.get("diverged") for row in rows) else "not solved"
-    return Outcome(trial, solved[0] if solved else None, ended, _flow(folder))
+    timing = folder / "timing.json"
+    seconds = json.loads(timing.read_text())["seconds_per_step_and_seed"] if timing.exists() else np.nan
+    outcomes = []
+    for curve in read(training, folder):
+        solved = curve.solved_after(task)
+        if status not in (0, Diverged.status):
+            how = "failed"
+        elif solved is not None:
+            how = "solved"
+        else:
+            how = "not solved" if curve.diverged_in is None else "diverged"
+        flow = {step: np.median(joint, axis=1) for step, joint in curve.flow.items()}
+        outcomes.append(Outcome(trial, curve.seed, solved, how, flow, 1e3 * seconds))
+    return outcomes
 
 
-def ended(folder: Path) -> bool:
+def over(training: Training, folder: Path) -> bool:
     """Tells whether a training needs not be run again: it is finished, or came to NaN, which it would again."""
-    if (folder / "done.json").exists():
-        return True
-    path = folder / "metrics.jsonl"
-    return path.exists() and '"diverged": true' in path.read_text()
+    return (folder / "done.json").exists() or all(c.diverged_in is not None for c in read(training, folder))
 
 
 def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
     """Returns the pairs of cell and remedy, those first that solved most, then those that took fewest steps."""
     entries = []
+    longest = max(o.trial.length for o in outcomes)
     for cell, remedy in dict.fromkeys((o.trial.cell, o.trial.remedy) for o in outcomes):
         own = [o for o in outcomes if (o.trial.cell, o.trial.remedy) == (cell, remedy)]
         steps = [o.solved_after for o in own if o.solved_after is not None]
@@ -92,13 +91,19 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
             Entry(
                 cell,
                 remedy,
-                Rate.of_outcomes(own),
+                rate(own),
                 float(np.median(steps)) if steps else np.nan,
                 float(np.median(reach)) if reach else np.nan,
+                float(np.median([o.milliseconds for o in own if o.trial.length == longest])),
                 sum(o.ended == "diverged" for o in own),
             )
         )
-    return sorted(entries, key=lambda e: (-e.rate.solved / e.rate.of, np.nan_to_num(e.steps, nan=np.inf)))
+    return sorted(entries, key=lambda e: (-e.rate.share, np.nan_to_num(e.steps, nan=np.inf)))
+
+
+def rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Counts; a training that diverged or failed did not solve its task."""
+    return Rate.of_counts(sum(o.ended == "solved" for o in outcomes), len(outcomes))
 
 
 def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comparison) -> list[str]:
@@ -110,7 +115,7 @@ def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comp
         best = own[0]
         if plain is None:
             sentences.append(f"{cell}: with {best.remedy} {best.rate} trainings solved their task, the most.")
-        elif best.rate.solved <= plain.rate.solved:
+        elif best.rate.count <= plain.rate.count:
             sentences.append(f"{cell}: as it is {plain.rate} trainings solved their task; no remedy solved more.")
         else:
             apart = "do not overlap" if best.rate.low > plain.rate.high else "overlap: more seeds would have to tell"
@@ -132,7 +137,7 @@ def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comp
 def _of_flow(entries: Sequence[Entry]) -> list[str]:
     """Returns what gradient flow before training has to do with success."""
     measured = [e for e in entries if np.isfinite(e.reach)]
-    shares = [e.rate.solved / e.rate.of for e in measured]
+    shares = [e.rate.share for e in measured]
     reach = [e.reach for e in measured]
     if len(measured) < 4 or len(set(shares)) == 1 or len(set(reach)) == 1:
         return []
@@ -154,13 +159,5 @@ def by_length(
         if not own:
             continue
         steps = [o.solved_after for o in own if o.solved_after is not None]
-        rows.append((length, Rate.of_outcomes(own), float(np.median(steps)) if steps else np.nan))
+        rows.append((length, rate(own), float(np.median(steps)) if steps else np.nan))
     return rows
-
-
-def _flow(folder: Path) -> dict[int, np.ndarray]:
-    measured = {}
-    for path in sorted((folder / "parts").glob("flow-*.npz")):
-        with np.load(path) as stored:
-            measured[int(path.stem.removeprefix("flow-"))] = np.median(stored["joint"], axis=1)
-    return measured

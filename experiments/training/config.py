@@ -43,12 +43,14 @@ class Training:
       learning_rate: of the optimiser.
       batch: sequences per step.
       steps: training steps at most; it ends before where the task is solved.
-      seed: of the initialisation, the batches and all noise.
+      seed: of the initialisation, the batches and all noise; the first one where there are several.
+      seeds: how many networks, from seeds one after the other, train side by side in one program.
       log_every: steps between lines of metrics.jsonl.
       eval_every: steps between evaluations on held-out sequences, a multiple of log_every.
       eval_batches: batches of an evaluation.
       save_every: steps between checkpoints, a multiple of log_every.
       stop_when_solved: whether to end at the first evaluation that meets the task's criterion.
+      tensorboard: whether to write the metrics for TensorBoard as well, into `tensorboard` of the workdir.
     """
 
     cell: str
@@ -60,19 +62,21 @@ class Training:
     batch: int
     steps: int
     seed: int
+    seeds: int
     log_every: int
     eval_every: int
     eval_batches: int
     save_every: int
     stop_when_solved: bool
+    tensorboard: bool
     flow: Flow
 
     def __post_init__(self):
-        for field in ("hidden_size", "batch", "steps", "log_every", "eval_batches"):
+        for field in ("hidden_size", "batch", "steps", "seeds", "log_every", "eval_batches"):
             require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
         require_choice("optimizer", self.optimizer, OPTIMIZERS)
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
-        require(0 <= self.seed < 2**31, "seed", self.seed, "between 0 and 2^31 - 1")
+        require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
         for field in ("eval_every", "save_every"):
             value = getattr(self, field)
             expectation = f"a multiple of log_every = {self.log_every}"

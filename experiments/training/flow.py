@@ -22,18 +22,30 @@ def measurable(cell: Cell) -> Cell:
     return cell
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 3, 4))
-def _log_norms(cell: Cell, task: Task, model: Model, size: int, seed: int) -> jax.Array:
-    batch = task.batch(seed, 0, size, held_out=True)
+@functools.partial(jax.jit, static_argnums=(0, 1, 4))
+def _log_norms(cell: Cell, task: Task, models: Model, seeds: jax.Array, size: int) -> jax.Array:
+    def of_one(model_and_seed):
+        model, seed = model_and_seed
+        batch = task.batch(seed, 0, size, held_out=True)
 
-    def loss(ys: Any, carry: Any) -> jax.Array:
-        # Summed over the batch, so that examples do not share a scale.
-        del carry
-        return task.loss(read(model, ys), batch) * size
+        def loss(ys: Any, carry: Any) -> jax.Array:
+            # Summed over the batch, so that examples do not share a scale.
+            del carry
+            return task.loss(read(model, ys), batch) * size
 
-    return gradflow.gradient_norms(cell, model.cell, batch.xs, loss, mask=batch.mask).joint
+        return gradflow.gradient_norms(cell, model.cell, batch.xs, loss, mask=batch.mask).joint
+
+    return jax.lax.map(of_one, (models, seeds))
 
 
-def log_norms(cell: Cell, task: Task, model: Model, size: int, seed: int) -> np.ndarray:
-    """Returns the log norm of dL/ds_t `[T + 1, B]` on held-out sequences, L being the loss of the task, nats."""
-    return np.asarray(_log_norms(measurable(cell), task, model, size, seed))
+def log_norms(cell: Cell, task: Task, models: Model, seeds: jax.Array, size: int) -> np.ndarray:
+    """Returns the log norm of dL/ds_t `[S, T + 1, B]` on held-out sequences, L being the loss of the task, nats.
+
+    Args:
+      cell: the cell.
+      task: the task.
+      models: one per seed, with a leading axis `S`.
+      seeds: `[S]`.
+      size: held-out sequences `B`.
+    """
+    return np.asarray(_log_norms(measurable(cell), task, models, seeds, size))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
@@ -20,18 +21,26 @@ _INIT, _NOISE = 0, 1
 
 
 class State(NamedTuple):
-    """All that a training needs to go on; what a checkpoint holds."""
+    """All that a training needs to go on; what a checkpoint holds. Every leaf begins with the axis of seeds."""
 
-    step: Int[Array, ""]
+    seed: Int[Array, "S"]
+    step: Int[Array, "S"]
     """Training steps done."""
     model: Model
     optimizer: Any
-    loss_sum: Float[Array, ""]
+    loss_sum: Float[Array, "S"]
     """Of the losses since the last line of metrics, penalties included."""
-    largest_gradient: Float[Array, ""]
+    largest_gradient: Float[Array, "S"]
     """Largest norm of a gradient since then, before any clipping."""
-    finite: Bool[Array, ""]
+    finite: Bool[Array, "S"]
     """False once a loss or a gradient was not; the step that it was in then changed nothing."""
+    solved: Bool[Array, "S"]
+    """True once its task is solved, where training ends with that."""
+
+    @property
+    def running(self) -> Bool[Array, "S"]:
+        """Which seeds train on."""
+        return self.finite & ~self.solved
 
 
 def optimizer(config: Training) -> optax.GradientTransformation:
@@ -42,7 +51,9 @@ def optimizer(config: Training) -> optax.GradientTransformation:
 
 
 class Trainer:
-    """Trains a cell on a task; batch and noise of a step depend on nothing but the seed and the step.
+    """Trains a cell on a task from several seeds at once; batch and noise depend on seed and step alone.
+
+    The seeds are a batch axis of one compiled program, also where there is but one.
 
     Attributes:
       cell: the cell, as the remedies have it.
@@ -54,7 +65,7 @@ class Trainer:
         self._remedies = config.make_remedies()
         self._optimizer = optimizer(config)
         self._advance = jax.jit(self._run, donate_argnums=0)
-        self._evaluate = jax.jit(functools.partial(evaluate, self.cell, self.task, config))
+        self._evaluate = jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, config)))
 
     def start(self) -> State:
         """Returns the state before the first step."""
@@ -62,27 +73,32 @@ class Trainer:
         def start(seed):
             model = init_model(self.cell, self.task, _key(seed, _INIT))
             model = model._replace(cell=self._constrained(model.cell))
-            zero = jnp.zeros(())
-            return State(jnp.zeros((), jnp.int32), model, self._optimizer.init(model), zero, zero, jnp.array(True))
+            zero, no = jnp.zeros(()), jnp.array(False)
+            return State(seed, jnp.zeros((), jnp.int32), model, self._optimizer.init(model), zero, zero, ~no, no)
 
-        return jax.jit(start)(self.config.seed)
+        seeds = self.config.seed + np.arange(self.config.seeds, dtype=np.int32)
+        return jax.jit(jax.vmap(start))(seeds)
 
     def advance(self, state: State, until: int) -> State:
-        """Trains up to step `until`, or to a step whose loss or gradient is not finite; `state` is used up."""
+        """Trains up to step `until`; a seed stops where its loss or gradient is not finite. `state` is used up."""
         return self._advance(state, jnp.asarray(until, jnp.int32))
 
-    def evaluate(self, state: State) -> tuple[float, float]:
-        """Returns mean loss and error on the held-out sequences, the same at every call."""
-        loss, error = self._evaluate(state.model)
-        return float(loss), float(error)
+    def evaluate(self, state: State) -> tuple[np.ndarray, np.ndarray]:
+        """Returns mean loss and error `[S]` on the held-out sequences, the same at every call."""
+        loss, error = self._evaluate(state.seed, state.model)
+        return np.asarray(loss), np.asarray(error)
 
     def _run(self, state: State, until: jax.Array) -> State:
         # The compiled body is one, however many steps a call does: neither bits nor compilations depend on it.
-        return jax.lax.while_loop(lambda s: (s.step < until) & s.finite, self._train_step, state)
+        def unfinished(state):
+            return jnp.any(state.running & (state.step < until))
+
+        return jax.lax.while_loop(unfinished, jax.vmap(self._train_step), state)
 
     def _train_step(self, state: State) -> State:
-        batch = self.task.batch(self.config.seed, state.step, self.config.batch)
-        key = jax.random.fold_in(_key(self.config.seed, _NOISE), state.step)
+        """Does a step from one seed; it changes nothing where that seed does not train on."""
+        batch = self.task.batch(state.seed, state.step, self.config.batch)
+        key = jax.random.fold_in(_key(state.seed, _NOISE), state.step)
         loss, gradient = jax.value_and_grad(functools.partial(objective, self.cell, self.task, self._remedies))(
             state.model, batch, key
         )
@@ -93,15 +109,15 @@ class Trainer:
         model = optax.apply_updates(state.model, updates)
         model = Model(self._constrained(model.cell), model.readout)  # pyright: ignore[reportAttributeAccessIssue]
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        new = State(
-            state.step + 1,
-            model,
-            new_optimizer,
-            state.loss_sum + loss,
-            jnp.maximum(state.largest_gradient, norm.astype(state.largest_gradient.dtype)),
-            finite,
+        new = state._replace(
+            step=state.step + 1,
+            model=model,
+            optimizer=new_optimizer,
+            loss_sum=state.loss_sum + loss,
+            largest_gradient=jnp.maximum(state.largest_gradient, norm.astype(state.largest_gradient.dtype)),
         )
-        return jax.tree.map(functools.partial(jnp.where, finite), new, state._replace(finite=finite))
+        old = state._replace(finite=state.finite & (finite | state.solved))
+        return jax.tree.map(functools.partial(jnp.where, finite & state.running), new, old)
 
     def _constrained(self, params: Any) -> Any:
         for remedy in self._remedies:
@@ -124,11 +140,13 @@ def objective(
     return loss
 
 
-def evaluate(cell: Cell, task: Task, config: Training, model: Model) -> tuple[jax.Array, jax.Array]:
+def evaluate(
+    cell: Cell, task: Task, config: Training, seed: jax.Array, model: Model
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Returns mean loss and error on `eval_batches` held-out batches, without noise."""
 
     def one(number):
-        batch = task.batch(config.seed, number, config.batch, held_out=True)
+        batch = task.batch(seed, number, config.batch, held_out=True)
         outputs, _ = answers(cell, model, batch)
         return task.loss(outputs, batch), task.error(outputs, batch)
 
@@ -136,6 +154,6 @@ def evaluate(cell: Cell, task: Task, config: Training, model: Model) -> tuple[ja
     return losses.mean(), errors.mean()
 
 
-def _key(seed: int | jax.Array, purpose: int) -> jax.Array:
+def _key(seed: jax.Array, purpose: int) -> jax.Array:
     # Batches are drawn from the seed's own key; these come from another one.
     return jax.random.fold_in(jax.random.key(seed), 2**31 + purpose)

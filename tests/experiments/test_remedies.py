@@ -11,11 +11,13 @@ import pytest
 
 from experiments import remedies
 from experiments.common import cli
+from experiments.common import slurm
 from experiments.common.config import from_config
+from experiments.common.rates import Rate
 from experiments.common.stopping import Stopping
 from experiments.common.sweep import Job, sweep
 from experiments.comparison.config import Comparison, Trial
-from experiments.comparison.results import Outcome, Rate, findings, ranking
+from experiments.comparison.results import Outcome, findings, ranking
 
 SMALL = (
     "--config.cells=rnn,gru", "--config.tasks=adding", "--config.lengths=24", "--config.seeds=1",
@@ -27,14 +29,17 @@ SMALL = (
 
 def run(workdir, *arguments):
     argv = ["remedies.py", f"--workdir={workdir}", *SMALL, *arguments]
-    return cli.exit_status(remedies.main, argv, description="", default_config="configs/remedies.py", schema=Comparison)
+    return cli.exit_status(
+        remedies.main, argv, description="", default_config="configs/remedies.py", schema=Comparison,
+        options=remedies.OPTIONS,
+    )  # fmt: skip
 
 
 def comparison(**fields):
     recipe = {"hidden_size": 3, "optimizer": "adam", "learning_rate": 0.01, "batch": 2, "steps": 4, "log_every": 2,
               "eval_every": 2, "eval_batches": 1}  # fmt: skip
     plain = {"cells": "rnn", "tasks": "adding", "lengths": (24,), "remedies": "none,clip_norm(1.0)", "seeds": 3,
-             "seed": 0, "processes": 1, "flow_batch": 0, "train": recipe}  # fmt: skip
+             "seed": 0, "together": True, "processes": 1, "flow_batch": 0, "train": recipe}  # fmt: skip
     return from_config(Comparison, plain | fields)
 
 
@@ -63,10 +68,23 @@ def test_a_remedy_is_left_out_where_it_does_not_apply():
     assert [(t.cell, t.remedy) for t in trials] == [("rnn", "none"), ("gru", "none"), ("gru", "bound_candidate()")]
 
 
+def test_seeds_are_trained_side_by_side_where_that_is_asked_for():
+    assert [(t.seed, t.seeds) for t in comparison(remedies="none", seed=4).trials()] == [(4, 3)]
+    apart = comparison(remedies="none", seed=4, together=False).trials()
+    assert [(t.seed, t.seeds) for t in apart] == [(4, 1), (5, 1), (6, 1)]
+
+
+def test_commas_in_brackets_separate_no_values():
+    config = comparison(cells="greff_lstm(no_peepholes=True),rnn", tasks=("delayed_xor(delay=3", " order=1)"))
+    assert config.cells == ("greff_lstm(no_peepholes=True)", "rnn")
+    assert {t.task for t in config.trials()} == {"delayed_xor(delay=3, order=1)"}
+    assert config.training(next(config.trials())).task == "delayed_xor(24, delay=3, order=1)"
+
+
 def outcome(remedy, seed, solved_after, reach=0.0):
     flow = {0: np.array([reach * np.log(10), 0.0])}
     ended = "not solved" if solved_after is None else "solved"
-    return Outcome(Trial("rnn", "adding", 4, remedy, seed), solved_after, ended, flow)
+    return Outcome(Trial("rnn", "adding", 4, remedy, 0, 10), seed, solved_after, ended, flow, 1.5)
 
 
 def test_who_solves_most_comes_first_then_who_is_faster():
@@ -79,7 +97,7 @@ def test_who_solves_most_comes_first_then_who_is_faster():
 
 
 def test_the_interval_is_wilsons():
-    rate = Rate.of_outcomes([outcome("none", n, 10 if n < 8 else None) for n in range(10)])
+    rate = Rate.of_counts(8, 10)
     # Newcombe 1998, the score method: (p + z^2/2n +- z sqrt(p q / n + z^2/4n^2)) / (1 + z^2/n)
     assert (rate.low, rate.high) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
 
@@ -124,6 +142,33 @@ def test_jobs_run_side_by_side_and_one_that_fails_does_not_stop_the_rest(tmp_pat
     jobs.append(job(3, "import os; print(len(os.sched_getaffinity(0)))"))
     assert sweep(jobs, 2, "jobs", Stopping()) == [0, 0, 3, 0]
     assert (tmp_path / "2.log").read_text() == "no\n"
+
+
+def test_slurm_runs_the_same_jobs(tmp_path):
+    """On the executor of submitit that starts processes here."""
+
+    def job(n, code):
+        return Job([sys.executable, "-c", code], tmp_path / "logs" / f"{n}.log")
+
+    jobs = [job(0, "print('yes')"), job(1, "raise SystemExit(3)"), job(2, "")]
+    got = slurm.sweep(jobs, {"timeout_min": 2}, "jobs", Stopping(), folder=tmp_path / "slurm", cluster="local")
+    assert got == [0, 3, 0]
+    assert (tmp_path / "logs" / "0.log").read_text() == "yes\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--launcher=slurm",), "--launcher=slurm"),
+        (("--launcher=cloud",), "--launcher"),
+        (("--slurm=timeout_min",), "--slurm=timeout_min must be like"),
+        (("--slurm=partition=gpu",), "--slurm=partition=gpu must be like"),
+    ],
+)
+def test_a_wrong_launcher_is_named(tmp_path, capsys, arguments, message):
+    assert run(tmp_path / "w", *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err and len(err.splitlines()) <= 3
 
 
 @pytest.mark.slow

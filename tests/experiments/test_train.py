@@ -153,7 +153,7 @@ def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, 
     named = re.search(r"error: The loss or its gradient became NaN or inf in training step (\d+)\.", message)
     assert named and message.count("\n") < 12
     lines = rows(tmp_path / "run")
-    assert lines[-1] == {"step": int(named[1]), "diverged": True}
+    assert lines[-1] == {"step": int(named[1]), "seed": 0, "diverged": True}
     assert parameters(tmp_path / "run")[0] <= int(named[1]) - 1
     # And again, from the last good checkpoint.
     before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
@@ -168,6 +168,59 @@ def test_it_stops_where_the_task_is_solved(tmp_path):
     lines = rows(tmp_path / "run")
     assert lines[-1]["eval_error"] < 0.01 and lines[-1]["step"] < 2000
     assert "Solved after" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def three_seeds(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("training") / "run"
+    assert run(workdir, "--config.seeds=3", "--config.tensorboard=True") == 0
+    return workdir
+
+
+def test_seeds_side_by_side_learn_what_they_learn_alone(finished, three_seeds):
+    lines = rows(three_seeds)
+    assert [(row["step"], row["seed"]) for row in lines] == [(n, k) for n in range(0, 61, 5) for k in range(3)]
+    for alone, beside in zip(rows(finished), [row for row in lines if row["seed"] == 0], strict=True):
+        assert beside.keys() == alone.keys()
+        assert [v for v in beside.values()] == pytest.approx([v for v in alone.values()], rel=1e-4)
+    assert len({row["eval_loss"] for row in lines if row["step"] == 60}) == 3
+    assert "seeds, after" in (text := (three_seeds / "report.html").read_text()) or "of 3 (" in text
+
+
+def test_what_is_written_for_tensorboard_is_what_was_logged(three_seeds):
+    from tensorboardX.proto import event_pb2
+
+    written = {}
+    for path in (three_seeds / "tensorboard").iterdir():
+        data, position = path.read_bytes(), 0
+        while position < len(data):
+            # Length, its checksum, the event, its checksum: the records of TFRecord files.
+            length = int.from_bytes(data[position : position + 8], "little")
+            event = event_pb2.Event.FromString(data[position + 12 : position + 12 + length])
+            written |= {(event.step, value.tag): value.simple_value for value in event.summary.value}
+            position += 16 + length
+    for row in rows(three_seeds):
+        for name, value in row.items():
+            if isinstance(value, float):
+                assert written.pop((row["step"], f"seed_{row['seed']}/{name}")) == pytest.approx(value, rel=1e-6)
+    assert not written
+
+
+def test_of_several_seeds_one_that_diverges_stops_alone(tmp_path, capsys):
+    # At this rate some seeds come to infinity, and others do not.
+    arguments = ("--config.cell=rnn(activation='relu')", "--config.remedies=gaussian_start(1.9)", "--config.optimizer=sgd",
+                 "--config.learning_rate=0.001", "--config.seeds=6")  # fmt: skip
+    assert run(tmp_path / "run", *arguments) == 0
+    errors = capsys.readouterr().err
+    lines = rows(tmp_path / "run")
+    diverged = {row["seed"]: row["step"] for row in lines if row.get("diverged")}
+    assert 0 < len(diverged) < 6
+    for seed, step in diverged.items():
+        assert f"seed {seed} diverged in step {step}" in errors
+        assert max(row["step"] for row in lines if row["seed"] == seed) == step
+    done = [row["seed"] for row in lines if row["step"] == 60 and "eval_loss" in row]
+    assert sorted(done) == sorted(set(range(6)) - set(diverged))
+    assert f"Seed {min(diverged)} diverged in step" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(finished, tmp_path, capsys):

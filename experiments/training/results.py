@@ -1,0 +1,55 @@
+"""What a training left in its folder, read back seed by seed."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.common.workdir import load_arrays
+from experiments.training.config import Training
+from recurrax.tasks.task import Task
+
+
+class Curve(NamedTuple):
+    """How one network learned."""
+
+    seed: int
+    rows: list[dict[str, Any]]
+    """Its lines of `metrics.jsonl`."""
+    flow: dict[int, np.ndarray]
+    """Log norms of dL/ds_t, `[T + 1, B]`, by training step."""
+
+    @property
+    def evaluated(self) -> list[dict[str, Any]]:
+        """The lines with an evaluation."""
+        return [row for row in self.rows if row.get("eval_loss") is not None]
+
+    @property
+    def diverged_in(self) -> int | None:
+        """The training step whose loss or gradient was not finite."""
+        return next((row["step"] for row in self.rows if row.get("diverged")), None)
+
+    def solved_after(self, task: Task) -> int | None:
+        """Returns the steps until the first evaluation that met the criterion; None where none did."""
+        met = (row["step"] for row in self.evaluated if task.solved(row["eval_loss"], row["eval_error"]))
+        return next(met, None)
+
+
+def read(config: Training, folder: Path) -> list[Curve]:
+    """Returns the curves of all seeds, also of a training that is not over or came to nothing."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    flow: dict[int, dict[int, np.ndarray]] = {}
+    for step in sorted({row["step"] for row in rows if row.get("flow")}):
+        part = load_arrays(folder / "parts" / f"{part_name(step)}.npz", ("seeds", "joint"))
+        for seed, joint in zip(part["seeds"], part["joint"], strict=True) if part else ():
+            flow.setdefault(int(seed), {})[step] = joint
+    seeds = range(config.seed, config.seed + config.seeds)
+    return [Curve(seed, [row for row in rows if row["seed"] == seed], flow.get(seed, {})) for seed in seeds]
+
+
+def part_name(step: int) -> str:
+    """Returns the name of the part that holds gradient flow after so many training steps."""
+    return f"flow-{step:09d}"
