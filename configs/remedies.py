@@ -18,8 +18,13 @@ def get_config():
     config.cells = ("rnn", "lstm", "gru")
     config.tasks = ("temporal_order",)
     config.lengths = (50, 100)
-    config.remedies = ("none", "clip_norm(1.0)+identity_start", "clip_norm(1.0)+forget_bias(1.0)")
-    config.seeds = 3
+    config.remedies = (
+        "none",
+        "clip_norm(1.0)",
+        "clip_norm(1.0)+identity_start",
+        "clip_norm(1.0)+forget_bias(1.0)",
+    )
+    config.seeds = 5
     config.seed = 0
     config.together = True
     config.processes = 0

@@ -87,8 +87,10 @@ def _parameters(text: str) -> dict[str, Any]:
       ExperimentError: it is no list of name=value.
     """
     try:
-        call = ast.parse(f"f({text})", mode="eval").body
-        return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}  # pyright: ignore[reportAttributeAccessIssue]
+        match ast.parse(f"f({text})", mode="eval").body:
+            case ast.Call(args=[], keywords=keywords):
+                return {str(k.arg): ast.literal_eval(k.value) for k in keywords}
+        raise ValueError("it is no list of name=value")
     except (SyntaxError, ValueError) as error:
         raise ExperimentError(
             f"--slurm={text} must be like timeout_min=120,slurm_partition='gpu', with texts in quotes."

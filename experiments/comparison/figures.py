@@ -76,7 +76,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     """Draws the gradient norm against distance before, during and after training, at the greatest length."""
     longest, task = max(config.lengths), config.tasks[0]
     stages = ("before", "during", "after")
-    figure, axes = new_figure(3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey=True)
+    figure, axes = new_figure(3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row")
     columns = ("cell", "remedy", "when", "distance", "log10_norm")
     table: dict[str, list] = {name: [] for name in columns}
     for n, cell in enumerate(config.cells):
@@ -98,7 +98,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         panel_letter(axes[0, n], n)
     for row in range(len(stages)):
         powers_of_ten(axes[row, 0].yaxis)
-        axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$ over that of ∂L/∂s$_T$")
+        axes[row, 0].set_ylabel("|∂L/∂s$_{T-k}$| / |∂L/∂s$_T$|")
     _legend(figure, axes)
     caption = (
         f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
