@@ -101,9 +101,9 @@ class Run:
                 meter.update(step)
                 if not np.any(state.running):
                     break
-        self.checkpoints.save(step, state)
         if not np.any(state.finite):
             self._stop_at_nan()
+        self.checkpoints.save(step, state)
         if self._seconds_per_step:
             per_step = float(np.median(self._seconds_per_step)) / config.seeds
             self.workdir.write_text("timing.json", json.dumps({"seconds_per_step_and_seed": per_step}) + "\n")
@@ -175,7 +175,8 @@ class Run:
         self._look_for_stop()
         measured = running & (last | (step % config.flow.every == 0)) if config.flow.every else np.zeros_like(running)
         if measured.any():
-            norms = log_norms(trainer.cell, trainer.task, state.model, state.seed, config.flow.batch)
+            model = trainer.settled(state)
+            norms = log_norms(trainer.cell, trainer.task, model, state.seed, config.flow.batch)
             part = {"seeds": np.asarray(state.seed)[measured], "joint": norms[measured]}
             self.workdir.save_part(part_name(step), part)
         self._look_for_stop()
@@ -217,13 +218,13 @@ class Run:
         else:
             sentence = f"Solved from {Rate.of_counts(len(solved), len(curves))} seeds"
             if solved:
-                sentence += (
-                    f", after {np.median(solved):.0f} steps in the median ({min(solved)} to {max(solved)})"
-                )
+                sentence += f", after {np.median(solved):.0f} steps in the median ({min(solved)} to {max(solved)})"
         sentences = [f"{sentence} ({criterion})."]
         for curve in curves:
             if curve.diverged_in is not None:
                 sentences.append(f"Seed {curve.seed} diverged in step {curve.diverged_in}.")
+        if back := self.trainer.how.get("truncate_every"):
+            sentences.append(f"Gradients went back {back} steps at most.")
         loss, error = (np.median([c.evaluated[-1][name] for c in curves]) for name in ("eval_loss", "eval_error"))
         return [
             *sentences,

@@ -76,7 +76,9 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     """Draws the gradient norm against distance before, during and after training, at the greatest length."""
     longest, task = max(config.lengths), config.tasks[0]
     stages = ("before", "during", "after")
-    figure, axes = new_figure(3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row")
+    figure, axes = new_figure(
+        3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row"
+    )
     columns = ("cell", "remedy", "when", "distance", "log10_norm")
     table: dict[str, list] = {name: [] for name in columns}
     for n, cell in enumerate(config.cells):

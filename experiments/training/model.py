@@ -17,6 +17,8 @@ class Model(NamedTuple):
     cell: Any
     readout: Any
     """`w` `[H, O]` and `b` `[O]`."""
+    extra: dict[str, Any] = {}  # noqa: RUF012
+    """Parameters of remedies, by their names."""
 
 
 def init_model(cell: Cell, task: Task, key: jax.Array) -> Model:
@@ -27,7 +29,7 @@ def init_model(cell: Cell, task: Task, key: jax.Array) -> Model:
     _, ys = jax.eval_shape(functools.partial(unroll, cell), params, xs)
     width, outputs = ys.shape[-1], task.output_size
     w = jax.random.normal(key_readout, (width, outputs)) / jnp.sqrt(jnp.asarray(width, float))
-    return Model(params, {"w": w, "b": jnp.zeros(outputs)})
+    return Model(params, {"w": w, "b": jnp.zeros(outputs)}, {})
 
 
 def read(model: Model, ys: Float[Array, "T B H"]) -> Float[Array, "T B O"]:

@@ -12,17 +12,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments.training.model import Model, read
-from recurrax import Cell, checks, naming
+from experiments.training.flow import log_norms
+from experiments.training.model import Model, init_model, read
+from recurrax import GRU, LSTM, RNN, Cell, checks, naming
+from recurrax.cells.exp_rnn import ExpRNN
+from recurrax.cells.layer_norm_gru import LayerNormGRU
+from recurrax.cells.layer_norm_lstm import LayerNormLSTM
+from recurrax.cells.recurrent_skip_rnn import RecurrentSkipRNN
 from recurrax.clipping import clip_by_global_norm, clip_by_value
 from recurrax.constraints import clip_singular_values
+from recurrax.gradflow import critical_gain, truncation
 from recurrax.initializers import Chrono, Gaussian, Identity, OrthogonalPerGate
 from recurrax.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
 from recurrax.tasks.task import Batch, Task
+from recurrax.wrappers.batch_norm import BatchNorm, BatchNormParams
 from recurrax.wrappers.dilated import Dilated
+from recurrax.wrappers.layer_norm import LayerNorm
 from recurrax.wrappers.recurrent_gradient import RecurrentGradient
 from recurrax.wrappers.residual import Residual
 from recurrax.wrappers.zoneout import Zoneout
+
+MEASURED = 8
+"""Sequences that a remedy looks at before training."""
+SETTLED = 200
+"""Steps that a Lyapunov exponent is measured over, at least."""
 
 
 class Remedy:
@@ -41,8 +54,14 @@ class Remedy:
         """Returns the gradient that the optimiser gets."""
         return gradient
 
-    def unrolling(self) -> dict[str, Any]:
-        """Returns arguments of `recurrax.unroll`."""
+    def unrolling(self, cell: Cell, task: Task, seed: int) -> dict[str, Any]:
+        """Returns arguments of `recurrax.unroll`, settled before the training from this seed begins."""
+        del cell, task, seed
+        return {}
+
+    def parameters(self, task: Task, width: int, key: jax.Array) -> dict[str, Any]:
+        """Returns parameters of its own, under its name; `width` is H, of the hidden states `ys`."""
+        del task, width, key
         return {}
 
     def penalty(
@@ -54,6 +73,11 @@ class Remedy:
     def constrain(self, cell: Cell, params: Any) -> Any:
         """Returns the cell's parameters after a step of the optimiser."""
         del cell
+        return params
+
+    def settle(self, cell: Cell, params: Any, batch: Batch, key: jax.Array) -> Any:
+        """Returns the cell's parameters as they are used outside of training; `batch` is one of training."""
+        del cell, batch, key
         return params
 
 
@@ -108,6 +132,27 @@ class GaussianStart(Remedy):
 
     def cell(self, cell, task):
         return _replaced(self, cell, recurrent_init=Gaussian(self.gain))
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticalStart(Remedy):
+    """Recurrent weights normal at first, of the variance at which gradients neither vanish nor explode.
+
+    For a tanh network that is the criticality of mean-field theory (Chen, Pennington & Schoenholz 2018); here it is
+    found for any cell by measuring, as the gain at which the leading Lyapunov exponent under the task's inputs is zero.
+    """
+
+    def cell(self, cell, task):
+        return _replaced(self, cell, recurrent_init=Gaussian(_critical_gain(self, cell, task)))
+
+
+@functools.lru_cache(maxsize=256)
+def _critical_gain(remedy: Remedy, cell: Cell, task: Task) -> float:
+    cell = _replaced(remedy, cell, recurrent_init=Gaussian(1.0))
+    _recurrent_field(remedy, cell, task)
+    xs = task.batch(0, 0, MEASURED).xs
+    xs = jnp.tile(xs, (-(-SETTLED // len(xs)), 1, 1))  # what the first state leaves behind is to be over
+    return critical_gain(cell, cell.init(jax.random.key(0), task.input_size), xs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,8 +246,33 @@ class Truncate(Remedy):
     def __post_init__(self):
         checks.positive_int("steps", self.steps)
 
-    def unrolling(self):
+    def unrolling(self, cell, task, seed):
         return {"truncate_every": self.steps}
+
+
+@dataclasses.dataclass(frozen=True)
+class TruncateAdaptively(Remedy):
+    """Truncated backpropagation over as many steps as the gradient, measured before training, needs (Aicher et al. 2019).
+
+    The paper measures again at every epoch; here once, so that a training compiles once. Nothing is truncated where the
+    gradient does not fade.
+
+    Attributes:
+      tolerance: share of the summed gradient norms that may be lost.
+    """
+
+    tolerance: float = 0.1
+
+    def __post_init__(self):
+        checks.finite("tolerance", self.tolerance)
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance must lie between 0 and 1, got {self.tolerance}.")
+
+    def unrolling(self, cell, task, seed):
+        model = jax.tree.map(lambda a: a[None], init_model(cell, task, jax.random.key(seed)))
+        norms = log_norms(cell, task, model, jnp.array([seed], jnp.int32), MEASURED)[0]
+        steps = truncation(norms[::-1], self.tolerance).steps
+        return {} if steps is None or steps >= len(norms) - 1 else {"truncate_every": max(1, steps)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,7 +399,109 @@ class ZoneOut(Remedy):
 
 
 @dataclasses.dataclass(frozen=True)
-class Skip(Remedy):
+class NormalizeLayer(Remedy):
+    """Layer normalisation (Ba et al. 2016): within LSTM and GRU, of their products and, in the LSTM, the cell state.
+
+    Around other cells: of their outputs.
+    """
+
+    def cell(self, cell, task):
+        normalized = {LSTM: LayerNormLSTM, GRU: LayerNormGRU}.get(type(cell))
+        if normalized is None:
+            return LayerNorm(cell)
+        known = {field.name for field in dataclasses.fields(normalized)}
+        own = {f.name: getattr(cell, f.name) for f in dataclasses.fields(cell) if f.name in known}
+        return normalized(**own)
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalizeBatch(Remedy):
+    """Recurrent batch normalisation, with statistics of every step (Cooijmans et al. 2017).
+
+    Attributes:
+      gain: of what is normalised, at first.
+    """
+
+    gain: float = 0.1
+
+    def cell(self, cell, task):
+        return BatchNorm(cell, gain=self.gain, steps=_length(task))
+
+    def settle(self, cell, params, batch, key):
+        return _settled(cell, params, batch.xs, key)
+
+
+def _settled(cell: Any, params: Any, xs: jax.Array, key: jax.Array) -> Any:
+    """Returns the parameters with the statistics of the normalisation, as they are without wrappers around it."""
+    if isinstance(cell, BatchNorm):
+        return cell.with_statistics(params, xs, key=key)
+    if isinstance(params, BatchNormParams):  # of a wrapper without parameters
+        return _settled(cell.cell, params, xs, key)
+    return params._replace(inner=_settled(cell.cell, params.inner, xs, key))
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconstruct(Remedy):
+    """Inputs of the last steps read back from the state at a random step, beside the task (Trinh et al. 2018).
+
+    By a linear readout, where the paper has a second recurrent network.
+
+    Attributes:
+      weight: of the mean squared error.
+      steps: how many inputs.
+    """
+
+    weight: float = 0.1
+    steps: int = 8
+
+    def __post_init__(self):
+        checks.positive_int("steps", self.steps)
+
+    def cell(self, cell, task):
+        if self.steps > _length(task):
+            raise ValueError(f"Reconstruct must go back at most {_length(task)} steps here, got steps={self.steps}.")
+        return cell
+
+    def parameters(self, task, width, key):
+        shape = (width, self.steps * task.input_size)
+        return {"reconstruct": jax.random.normal(key, shape) / jnp.sqrt(jnp.asarray(width, float))}
+
+    def penalty(self, cell, model, task, batch, ys, key):
+        end = jax.random.randint(key, (), self.steps, len(ys) + 1)
+        past = jax.lax.dynamic_slice_in_dim(batch.xs, end - self.steps, self.steps)
+        wanted = jnp.moveaxis(past, 0, 1).reshape(ys.shape[1], -1)
+        read_back = jax.lax.dynamic_index_in_dim(ys, end - 1, keepdims=False) @ model.extra["reconstruct"]
+        return self.weight * jnp.mean((read_back - wanted) ** 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class SkipRecurrence(Remedy):
+    """A second recurrence from so many steps before, beside that from the last one (Zhang et al. 2016); of a plain RNN.
+
+    Attributes:
+      steps: of the second one.
+    """
+
+    steps: int = 8
+
+    def cell(self, cell, task):
+        if not isinstance(cell, RNN):
+            raise ValueError(f"SkipRecurrence does not fit {type(cell).__name__}: it needs a plain RNN.")
+        return RecurrentSkipRNN(cell.hidden_size, skip=self.steps, activation=cell.activation)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstrainOrthogonal(Remedy):
+    """A recurrent matrix that stays orthogonal (expRNN, Lezcano-Casado & Martinez-Rubio 2019); of a plain RNN."""
+
+    def cell(self, cell, task):
+        if not isinstance(cell, RNN):
+            raise ValueError(f"ConstrainOrthogonal does not fit {type(cell).__name__}: it needs a plain RNN.")
+        return ExpRNN(cell.hidden_size, activation=cell.activation)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dilate(Remedy):
     """A state that goes on from so many steps before (dilated recurrence, Chang et al. 2017).
 
     Attributes:
@@ -348,6 +520,10 @@ class Shortcut(Remedy):
 
     def cell(self, cell, task):
         return Residual(cell)
+
+
+def _length(task: Task) -> int:
+    return jax.eval_shape(lambda: task.batch(0, 0, 1).xs).shape[0]
 
 
 def _recurrent_field(remedy: Remedy, cell: Cell, task: Task, gates: int | None = None) -> None:

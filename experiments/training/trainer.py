@@ -16,8 +16,12 @@ from recurrax import Cell
 from recurrax.clipping import global_norm
 from recurrax.tasks.task import Task
 
-_INIT, _NOISE = 0, 1
-"""Folded into the seed: what is drawn for parameters, and at every step."""
+_INIT, _NOISE, _EXTRA = 0, 1, 2
+"""Folded into the seed: what is drawn for parameters, at every step, and for parameters of remedies."""
+
+
+SETTLING = 8
+"""Training batches that population statistics are estimated from."""
 
 
 class State(NamedTuple):
@@ -58,13 +62,18 @@ class Trainer:
     Attributes:
       cell: the cell, as the remedies have it.
       task: the task.
+      how: what `recurrax.unroll` is called with in training.
     """
 
     def __init__(self, config: Training):
         self.config, self.cell, self.task = config, config.make_cell(), config.make_task()
         self._remedies = config.make_remedies()
+        self.how: dict[str, Any] = {}
+        for remedy in self._remedies:
+            self.how |= remedy.unrolling(self.cell, self.task, config.seed)
         self._optimizer = optimizer(config)
         self._advance = jax.jit(self._run, donate_argnums=0)
+        self._settle = jax.jit(jax.vmap(self._settled))
         self._evaluate = jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, config)))
 
     def start(self) -> State:
@@ -72,7 +81,11 @@ class Trainer:
 
         def start(seed):
             model = init_model(self.cell, self.task, _key(seed, _INIT))
-            model = model._replace(cell=self._constrained(model.cell))
+            extra = {}
+            for n, remedy in enumerate(self._remedies):
+                width, key = model.readout["w"].shape[0], jax.random.fold_in(_key(seed, _EXTRA), n)
+                extra |= remedy.parameters(self.task, width, key)
+            model = model._replace(cell=self._constrained(model.cell), extra=extra)
             zero, no = jnp.zeros(()), jnp.array(False)
             return State(seed, jnp.zeros((), jnp.int32), model, self._optimizer.init(model), zero, zero, ~no, no)
 
@@ -85,8 +98,20 @@ class Trainer:
 
     def evaluate(self, state: State) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean loss and error `[S]` on the held-out sequences, the same at every call."""
-        loss, error = self._evaluate(state.seed, state.model)
+        loss, error = self._evaluate(state.seed, self.settled(state))
         return np.asarray(loss), np.asarray(error)
+
+    def settled(self, state: State) -> Model:
+        """Returns the models as they are used outside of training: with population statistics where there are any."""
+        if all(type(remedy).settle is Remedy.settle for remedy in self._remedies):
+            return state.model
+        return self._settle(state.seed, state.model)
+
+    def _settled(self, seed: jax.Array, model: Model) -> Model:
+        batch = self.task.batch(seed, 0, SETTLING * self.config.batch)
+        for remedy in self._remedies:
+            model = model._replace(cell=remedy.settle(self.cell, model.cell, batch, _key(seed, _NOISE)))
+        return model
 
     def _run(self, state: State, until: jax.Array) -> State:
         # The compiled body is one, however many steps a call does: neither bits nor compilations depend on it.
@@ -99,15 +124,14 @@ class Trainer:
         """Does a step from one seed; it changes nothing where that seed does not train on."""
         batch = self.task.batch(state.seed, state.step, self.config.batch)
         key = jax.random.fold_in(_key(state.seed, _NOISE), state.step)
-        loss, gradient = jax.value_and_grad(functools.partial(objective, self.cell, self.task, self._remedies))(
-            state.model, batch, key
-        )
+        loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.how)
+        loss, gradient = jax.value_and_grad(loss_of)(state.model, batch, key)
         norm = global_norm(gradient)
         for remedy in self._remedies:
             gradient = remedy.gradient(gradient)
         updates, new_optimizer = self._optimizer.update(gradient, state.optimizer, state.model)
         model = optax.apply_updates(state.model, updates)
-        model = Model(self._constrained(model.cell), model.readout)  # pyright: ignore[reportAttributeAccessIssue]
+        model = model._replace(cell=self._constrained(model.cell))  # pyright: ignore[reportAttributeAccessIssue]
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         new = state._replace(
             step=state.step + 1,
@@ -126,12 +150,15 @@ class Trainer:
 
 
 def objective(
-    cell: Cell, task: Task, remedies: tuple[Remedy, ...], model: Model, batch: Any, key: jax.Array
+    cell: Cell,
+    task: Task,
+    remedies: tuple[Remedy, ...],
+    how: dict[str, Any],
+    model: Model,
+    batch: Any,
+    key: jax.Array,
 ) -> Float[Array, ""]:
     """Returns the loss of a batch with all penalties."""
-    how: dict[str, Any] = {}
-    for remedy in remedies:
-        how |= remedy.unrolling()
     outputs, ys = answers(cell, model, batch, key=key, **how)
     loss = task.loss(outputs, batch)
     for n, remedy in enumerate(remedies):

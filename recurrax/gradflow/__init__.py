@@ -4,6 +4,7 @@ Logarithms are natural. Index t is s_t, the state after t steps, s_0 the initial
 """
 
 from recurrax.gradflow import theory
+from recurrax.gradflow.critical_gain import critical_gain
 from recurrax.gradflow.gate_statistics import GateStatistics, gate_activations, gate_statistics
 from recurrax.gradflow.gradient_norms import GradientNorms, gradient_norms
 from recurrax.gradflow.jacobian_products import JacobianProducts, jacobian_products
@@ -19,6 +20,7 @@ __all__ = [
     "PathNorms",
     "Timescale",
     "Truncation",
+    "critical_gain",
     "fit_timescale",
     "gate_activations",
     "gate_statistics",

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import remedies
-from experiments.common import cli
-from experiments.common import slurm
+from experiments.common import cli, slurm
 from experiments.common.config import from_config
 from experiments.common.rates import Rate
 from experiments.common.stopping import Stopping
