@@ -125,7 +125,7 @@ def _table(entries: Sequence[Entry]) -> Table:
             e.cell,
             e.remedy,
             str(e.rate),
-            "" if e.steps != e.steps else f"{e.steps:.0f}",
+            "" if e.steps is None else str(e.steps),
             "" if e.reach != e.reach else f"{e.reach:+.1f}",
             "" if e.milliseconds != e.milliseconds else f"{e.milliseconds:.2g}",
             str(e.diverged),
@@ -134,9 +134,10 @@ def _table(entries: Sequence[Entry]) -> Table:
     ]
     note = (
         "Solved: over all tasks, lengths and seeds, with the 95 % confidence interval (Wilson). Steps: median of the "
-        "trainings that got there. Reach: decimal logarithm of the gradient's norm at the first step over that at the "
-        "last, before training. Cost: median milliseconds of a training step of one network at the greatest length, with "
-        "the other processes beside it."
+        "trainings that got there, with its 95 % confidence interval by order statistics, of less than 6 trainings their "
+        "range. Reach: decimal logarithm of the gradient's norm at the first step over that at the "
+        "last, before training. Cost: median milliseconds of a training step of one network at the greatest length, "
+        "with the other processes beside it."
     )
     return Table("Ranking", ("", "cell", "remedy", "solved", "steps", "reach", "cost", "diverged"), rows, note)
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.common.errors import Diverged
-from experiments.common.rates import Rate
+from experiments.common.rates import Median, Rate
 from experiments.comparison.config import NONE, Comparison, Trial
 from experiments.training.config import Training
 from experiments.training.results import read
@@ -46,8 +46,8 @@ class Entry(NamedTuple):
     cell: str
     remedy: str
     rate: Rate
-    steps: float
-    """Median steps to success of the trainings that got there; NaN for none."""
+    steps: Median | None
+    """Steps to success of the trainings that got there; None where none did."""
     reach: float
     """Median of log10 |dL/ds_0| / |dL/ds_T| before training; NaN where it was not measured."""
     milliseconds: float
@@ -92,13 +92,13 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
                 cell,
                 remedy,
                 rate(own),
-                float(np.median(steps)) if steps else np.nan,
+                Median.of(steps) if steps else None,
                 float(np.median(reach)) if reach else np.nan,
                 float(np.median([o.milliseconds for o in own if o.trial.length == longest])),
                 sum(o.ended == "diverged" for o in own),
             )
         )
-    return sorted(entries, key=lambda e: (-e.rate.share, np.nan_to_num(e.steps, nan=np.inf)))
+    return sorted(entries, key=lambda e: (-e.rate.share, np.inf if e.steps is None else e.steps.value))
 
 
 def rate(outcomes: Sequence[Outcome]) -> Rate:

@@ -252,7 +252,7 @@ class Truncate(Remedy):
 
 @dataclasses.dataclass(frozen=True)
 class TruncateAdaptively(Remedy):
-    """Truncated backpropagation over as many steps as the gradient, measured before training, needs (Aicher et al. 2019).
+    """Truncated backpropagation over as many steps as the measured gradient needs (Aicher, Foti & Fox 2019).
 
     The paper measures again at every epoch; here once, so that a training compiles once. Nothing is truncated where the
     gradient does not fade.

@@ -11,7 +11,7 @@ from recurrax import checks
 from recurrax.cells.cell import Cell, Params
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 
-_POINTS = 24
+_POINTS, _ROUNDS = 12, 4
 
 
 def critical_gain(
@@ -42,15 +42,15 @@ def critical_gain(
     paths, _ = jax.tree_util.tree_flatten_with_path(params)
     if not any(_name(path) == weight for path, _ in paths):
         raise ValueError(f"weight must name a parameter of {cell!r}, got {weight!r}.")
-    # Twice: the second time between the two neighbours of the crossing.
-    for _ in range(2):
+    # From the second round on between the two neighbours of the crossing.
+    for _ in range(_ROUNDS):
         gains = np.geomspace(low, high, _POINTS)
         exponents = np.asarray(_exponents(cell, weight, params, xs, jnp.asarray(gains)))
         crossings = np.flatnonzero((exponents[:-1] < 0) & (exponents[1:] >= 0))
         if not crossings.size:
             raise ValueError(
-                f"The leading Lyapunov exponent of {cell!r} does not cross zero for factors of {weight} from {low:g} to "
-                f"{high:g}: it is between {exponents.min():.3g} and {exponents.max():.3g}."
+                f"The leading Lyapunov exponent of {cell!r} does not cross zero for factors of {weight} from {low:g} "
+                f"to {high:g}: it is between {exponents.min():.3g} and {exponents.max():.3g}."
             )
         n = crossings[0]
         low, high = gains[n : n + 2]

@@ -12,7 +12,7 @@ import pytest
 from experiments import remedies
 from experiments.common import cli, slurm
 from experiments.common.config import from_config
-from experiments.common.rates import Rate
+from experiments.common.rates import Median, Rate
 from experiments.common.stopping import Stopping
 from experiments.common.sweep import Job, sweep
 from experiments.comparison.config import Comparison, Trial
@@ -91,7 +91,7 @@ def test_who_solves_most_comes_first_then_who_is_faster():
     outcomes += [outcome("none", 0, 10, reach=-3.0), outcome("none", 1, None, reach=-5.0)]
     entries = ranking(outcomes)
     assert [e.remedy for e in entries] == ["fast", "slow", "none"]
-    assert [e.steps for e in entries] == [20, 50, 10]
+    assert [e.steps for e in entries] == [(20, 20, 20), (50, 40, 60), (10, 10, 10)]
     assert entries[2].reach == pytest.approx(-4) and entries[2].rate[:2] == (1, 2)
 
 
@@ -99,6 +99,13 @@ def test_the_interval_is_wilsons():
     rate = Rate.of_counts(8, 10)
     # Newcombe 1998, the score method: (p + z^2/2n +- z sqrt(p q / n + z^2/4n^2)) / (1 + z^2/n)
     assert (rate.low, rate.high) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
+
+
+def test_the_interval_of_a_median_is_that_of_order_statistics():
+    # Conover's tables: of 10 values the second and the ninth, of 20 the sixth and the fifteenth.
+    assert Median.of(range(1, 11)) == (5.5, 2, 9)
+    assert Median.of(range(20, 0, -1)) == (10.5, 6, 15)
+    assert Median.of([3, 1, 2]) == (2, 1, 3)
 
 
 def test_a_finding_says_whether_the_intervals_overlap():

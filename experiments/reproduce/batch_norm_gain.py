@@ -1,0 +1,147 @@
+"""Measures gradient flow through a batch-normalised RNN against the gain of the normalisation (Cooijmans et al. 2017).
+
+Claim:    see the header of the config.
+Command:  python -m experiments.reproduce.batch_norm_gain --workdir=runs/batch_norm_gain
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common import cli
+from experiments.common.config import FieldError, from_config, require, to_dict
+from experiments.common.progress import say
+from experiments.common.report import Table, write_report
+from experiments.common.workdir import Workdir
+from experiments.training.model import init_model, read
+from recurrax import RNN
+from recurrax.tasks.catalogue import make_task
+from recurrax.tasks.task import Batch, Task
+from recurrax.wrappers.batch_norm import BatchNorm
+
+
+@dataclasses.dataclass(frozen=True)
+class Gains:
+    """What to measure.
+
+    Attributes:
+      gains: of the normalisation.
+      task: whose loss, e.g. sequential_images, or sequential_images('FOLDER') for MNIST of your own.
+      repeat: how many steps an input lasts; 12 makes 768 steps of the 64 pixels of scikit-learn's digits.
+      hidden_size: units.
+      batch: sequences, over which is normalised.
+      seeds: networks.
+      seed: of the first.
+    """
+
+    gains: tuple[float, ...]
+    task: str
+    repeat: int
+    hidden_size: int
+    batch: int
+    seeds: int
+    seed: int
+
+    def __post_init__(self):
+        require(bool(self.gains) and all(g > 0 for g in self.gains), "gains", self.gains, "one or more, above 0")
+        for field in ("repeat", "hidden_size", "seeds"):
+            require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
+        require(self.batch >= 2, "batch", self.batch, "at least 2")
+        self.make_task()
+
+    def make_task(self) -> Task:
+        """Returns the task."""
+        try:
+            task = make_task(self.task)
+            _ = task.input_size  # reads the data, where there are any
+            return task
+        except (TypeError, ValueError, OSError, ImportError) as error:
+            raise FieldError("task", f"is wrong: {error}") from error
+
+
+def log_norms(gain: float, task: Task, config: Gains) -> np.ndarray:
+    """Returns ln of the root mean square over examples of |dL/dh_t|, `[seeds, T]`, before training, in nats."""
+
+    @jax.jit
+    def measured(seed):
+        key = jax.random.key(seed)
+        batch = task.batch(seed, 0, config.batch)
+        batch = jax.tree.map(lambda a: jnp.repeat(a, config.repeat, axis=0), batch)
+        cell = BatchNorm(RNN(config.hidden_size), gain=gain, steps=1)
+        model = init_model(cell, task, key)
+        # The loss would be taken at all repetitions of the last input.
+        last = (jnp.arange(len(batch.xs)) == len(batch.xs) - 1).astype(batch.weights.dtype)
+        batch = batch._replace(weights=jnp.broadcast_to(last[:, None], batch.weights.shape))
+        probes = jnp.zeros((len(batch.xs), config.batch, config.hidden_size))
+        gradient = jax.grad(lambda p: SCALE * _loss(cell, model, task, batch, p, key))(probes)
+        largest = jnp.max(jnp.abs(gradient), axis=(1, 2))
+        ratio = gradient / jnp.where(largest > 0, largest, 1)[:, None, None]
+        return jnp.log(largest / SCALE) + 0.5 * jnp.log(jnp.mean(jnp.sum(ratio**2, -1), -1))
+
+    seeds = config.seed + np.arange(config.seeds)
+    return np.stack([np.asarray(measured(jnp.asarray(seed, jnp.int32)), np.float64) for seed in seeds])
+
+
+SCALE = 2.0**60
+"""Of the loss, so that a gradient of 1e-55 is no zero in float32."""
+
+
+def _loss(cell: BatchNorm, model: Any, task: Task, batch: Batch, probes: jax.Array, key: jax.Array) -> jax.Array:
+    """Returns the loss of the last step, summed over examples, with something added to every state."""
+    weights = cell.prepare(model.cell, key=key, batch_shape=probes.shape[1:2])
+
+    def step(carry, inputs):
+        x, probe = inputs
+        carry = cell.step(weights, carry, cell.project(weights, x, key))
+        carry = carry._replace(cell=carry.cell._replace(h=carry.cell.h + probe))
+        return carry, carry.cell.h
+
+    _, ys = jax.lax.scan(step, cell.initial_carry(weights, probes.shape[1:2]), (batch.xs, probes))
+    return task.loss(read(model, ys), batch) * probes.shape[1]
+
+
+def main(config_dict: Any, path: Path) -> None:
+    """Measures every gain and writes the report to `path`."""
+    from experiments.reproduce import figures  # Matplotlib takes its time
+
+    config = from_config(Gains, config_dict)
+    task = config.make_task()
+    with Workdir(path, config=to_dict(config), data={}) as workdir:
+        if workdir.finished and (path / "report.html").exists():
+            say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
+            return
+        measured = {}
+        for gain in config.gains:
+            measured[gain] = log_norms(gain, task, config)
+            say(f"gain {gain:g} measured")
+        kept = {gain: float(np.median(_reach(norms))) for gain, norms in measured.items()}
+        rows = [(f"{gain:g}", f"{value:+.2f}") for gain, value in kept.items()]
+        best = max(kept, key=lambda gain: -abs(kept[gain]))
+        steps = next(iter(measured.values())).shape[1]
+        write_report(
+            workdir,
+            title="Gradient flow and the gain of recurrent batch normalisation",
+            lead="Cooijmans et al. (2017), figure 1a: at a gain of 1 a normalised tanh saturates, and gradients vanish; at "
+            "0.1 they do not.",
+            findings=[
+                f"Over {steps} steps the gradient keeps most nearly its norm at gain {best:g}: log10 of first over last is "
+                f"{kept[best]:+.1f}; at gain {max(kept):g} it is {kept[max(kept)]:+.1f}."
+            ],
+            tables=[Table("What is left of the gradient", ("gain", "log10 |dL/dh_1| / |dL/dh_T|"), rows,
+                          f"Median of {config.seeds} networks before training.")],
+            drawings=[figures.batch_norm_gain(measured, config)],
+        )  # fmt: skip
+        workdir.finish()
+        say(f"Report: {path / 'report.html'}")
+
+
+def _reach(norms: np.ndarray) -> np.ndarray:
+    return (norms[:, 0] - norms[:, -1]) / np.log(10)
+
+
+if __name__ == "__main__":
+    cli.run(main, description=__doc__ or "", default_config="configs/reproduce/batch_norm_gain.py", schema=Gains)
