@@ -2,8 +2,9 @@
 
 Asks: which remedies let RNN, LSTM and GRU learn dependencies that they do not learn as they are, and at what cost?
 
-    python -m experiments.remedies --config=configs/remedies_full.py --workdir=runs/remedies_full --launcher=slurm \\
-        --slurm=timeout_min=240,cpus_per_task=2
+    python -m experiments.remedies --config=configs/remedies_full.py --workdir=runs/remedies_full
+
+On a cluster with --launcher=slurm --slurm=timeout_min=240,cpus_per_task=2 as well.
 
 Duration: days on two CPU cores: meant for a cluster, or for a part of it: --config.tasks=copy --config.lengths=50
 Expect:   a ranking with confidence intervals from ten seeds of each kind
@@ -26,7 +27,8 @@ def get_config():
         "omega(2.0)", "stabilize_norm(50.0)", "floss(1.0)", "soft_orthogonal(0.1)", "spectral_margin(0.1)",
         "constrain_orthogonal", "bound_candidate",
         # Normalisation, and paths beside the recurrence.
-        "normalize_layer", "normalize_batch(0.1)", "zone_out(0.1)", "skip_recurrence(8)", "dilate(4)", "reconstruct(0.1)",
+        "normalize_layer", "normalize_batch(0.1)", "zone_out(0.1)", "skip_recurrence(8)", "dilate(4)",
+        "reconstruct(0.1)",
     )  # fmt: skip
     config.remedies = ("none", "clip_norm(1.0)", *(f"clip_norm(1.0)+{remedy}" for remedy in clipped))
     return config

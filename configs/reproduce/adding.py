@@ -1,7 +1,7 @@
 """Steps that an LSTM takes to learn to add over 100 steps, by how its forget gate starts.
 
-Claim: with its forget gate open at first an LSTM learns sooner, sooner still with gate biases spread over the time scales
-of the task (chrono, Tallec & Ollivier 2018); a tanh network does not within 4,000 steps.
+Claim: with its forget gate open at first an LSTM learns sooner, sooner still with gate biases spread over the time
+scales of the task (chrono, Tallec & Ollivier 2018); a tanh network does not within 4,000 steps.
 
     python -m experiments.remedies --config=configs/reproduce/adding.py --workdir=runs/reproduce_adding
 

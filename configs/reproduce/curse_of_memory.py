@@ -1,7 +1,7 @@
 """The curse of memory: as a unit remembers longer, its state changes ever more with its weight.
 
-Claim: E[(dh/dlambda)^2] of a linear unit is that of the closed form (Zucchet & Orvieto 2024), 2.5e5 at lambda = 0.99 for
-uncorrelated inputs and twenty times that for inputs of correlation 0.9, though no gradient vanishes or explodes.
+Claim: E[(dh/dlambda)^2] of a linear unit is that of the closed form (Zucchet & Orvieto 2024), 2.5e5 at lambda = 0.99
+for uncorrelated inputs and twenty times that for inputs of correlation 0.9, though no gradient vanishes or explodes.
 
     python -m experiments.reproduce.curse_of_memory --workdir=runs/curse_of_memory
 

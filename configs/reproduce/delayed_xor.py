@@ -1,8 +1,8 @@
 """Gradient flossing on the delayed exclusive or (Engelken 2023), at a size that a laptop does.
 
-Claim: drawing the leading Lyapunov exponents to zero lets a tanh network learn dependencies that it would not otherwise.
-The paper has 80 units, delay 10, 300 steps, and flosses for 500 epochs before training and at times during it; here 32
-units, delay 5, 60 steps, and the penalty is in the loss of every step.
+Claim: drawing the leading Lyapunov exponents to zero lets a tanh network learn dependencies that it would not
+otherwise. The paper has 80 units, delay 10, 300 steps, and flosses for 500 epochs before training and at times during
+it; here 32 units, delay 5, 60 steps, and the penalty is in the loss of every step.
 
     python -m experiments.remedies --config=configs/reproduce/delayed_xor.py --workdir=runs/reproduce_delayed_xor
 

@@ -1,7 +1,8 @@
 """Pascanu, Mikolov & Bengio (2013), figure 7: clipping and Omega on the temporal-order task, by length.
 
-Claim: gradient descent on a tanh network solves it at short lengths only, with clipping at longer ones, with clipping and
-the regulariser Omega at all of theirs, up to 200. They allow five million updates, this one 20,000, so lengths are short.
+Claim: gradient descent on a tanh network solves it at short lengths only, with clipping at longer ones, with clipping
+and the regulariser Omega at all of theirs, up to 200. They allow five million updates, this one 20,000, so lengths
+are short.
 
     python -m experiments.remedies --config=configs/reproduce/temporal_order.py --workdir=runs/reproduce_temporal_order
 

@@ -60,10 +60,15 @@ class UnitCarry(NamedTuple):
     h: jax.Array
 
 
+def _step(params: jax.Array, carry: UnitCarry, x: jax.Array) -> tuple[UnitCarry, jax.Array]:
+    h = params * carry.h + x
+    return UnitCarry(h), h
+
+
 UNIT = from_step(
-    lambda params, carry, x: UnitCarry(h=params * carry.h + x),
-    init=lambda key, input_size: jnp.zeros(()),
-    initial_carry=lambda params, batch_shape: UnitCarry(h=jnp.zeros((*batch_shape, 1))),
+    _step,
+    lambda params, batch_shape: UnitCarry(jnp.zeros((*batch_shape, 1))),
+    output=lambda params, carry: carry.h,
 )
 
 

@@ -217,8 +217,8 @@ def linear_unit_sensitivity(weight: Any, correlation: Any = 0.0) -> Sensitivity:
         E[(dh/dlambda)^2] = [(1 + lambda^2) (1 - lambda^2 rho^2) + 2 (1 - lambda^2) lambda rho]
                             / [(1 - lambda^2)^3 (1 - lambda rho)^2]
 
-    Gradients that do not vanish are not all that is needed: as lambda goes to 1 the second grows without bound, and ever
-    smaller changes of the weight do ever more (Zucchet & Orvieto 2024).
+    Gradients that do not vanish are not all that is needed: as lambda goes to 1 the second grows without bound, and
+    ever smaller changes of the weight do ever more (Zucchet & Orvieto 2024).
 
     >>> linear_unit_sensitivity(0.9).weight.round(2)
     np.float64(263.89)
