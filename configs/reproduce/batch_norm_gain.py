@@ -1,13 +1,13 @@
 """Gradient flow through a batch-normalised RNN, by the gain of the normalisation.
 
-Claim: at a small gain the gradient keeps its norm over hundreds of steps, at a gain of 1 it vanishes (Cooijmans et
-al. 2017, figure 1a, on MNIST pixel by pixel; here on scikit-learn's digits with every pixel held for 12 steps, T =
-768, since those need no download).
+Claim: at a small gain the gradient keeps its norm over hundreds of steps, at a gain of 1 it does not (Cooijmans et
+al. 2017, figure 1a, on MNIST pixel by pixel; here on scikit-learn's digits with every pixel held for 12 steps, T = 768,
+since those need no download).
 
     python -m experiments.reproduce.batch_norm_gain --workdir=runs/batch_norm_gain
 
 Duration: two minutes on two CPU cores
-Expect:   curves that are the steeper the greater the gain
+Expect:   curves that are the steeper the greater the gain; they rise where those of the paper fall
 """
 
 import ml_collections

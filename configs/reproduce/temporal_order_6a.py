@@ -1,7 +1,8 @@
 """Hochreiter & Schmidhuber (1997), experiment 6a: an LSTM of a few units puts two symbols of long ago in order.
 
 Claim: they solve it after 31,390 sequences in the mean, with 156 weights, learning online. Here Adam, batches of 8, 4
-units and 228 weights, a forget gate open at first where theirs has none: the order of magnitude is what can be compared.
+units and 228 weights, a forget gate open at first where theirs has none: what can be compared is the order
+of magnitude.
 
     python -m experiments.train --config=configs/reproduce/temporal_order_6a.py --workdir=runs/reproduce_6a
 

@@ -139,6 +139,90 @@ def test_sigterm_leaves_a_checkpoint_and_ends_within_five_seconds(tmp_path, mome
     assert last <= step < last + 5
 
 
+SLOWED = """
+import pathlib, sys, time
+from experiments import train
+from experiments.common import cli
+from experiments.common.checkpoints import Checkpoints
+from experiments.training.config import Training
+from experiments.training.trainer import Trainer
+
+owner, name, began = {"evaluation": (Trainer, "evaluate"), "save": (Checkpoints, "save")}[sys.argv[1]] + (sys.argv[2],)
+original, calls = getattr(owner, name), []
+
+def slowed(*args):
+    calls.append(1)
+    if len(calls) == 3:
+        pathlib.Path(began).touch()
+        time.sleep(1.5)
+    return original(*args)
+
+setattr(owner, name, slowed)
+sys.argv = ["train.py", *sys.argv[3:]]
+cli.run(train.main, description="", default_config="configs/train.py", schema=Training)
+"""
+"""A training whose third evaluation, or save, takes long and says when it begins."""
+
+
+@pytest.mark.parametrize("moment", ["evaluation", "save"])
+def test_sigterm_in_an_evaluation_or_save_leaves_a_checkpoint_as_well(tmp_path, moment):
+    workdir, began = tmp_path / "run", tmp_path / "began"
+    command = [
+        sys.executable,
+        "-c",
+        SLOWED,
+        moment,
+        str(began),
+        f"--workdir={workdir}",
+        *SMALL,
+        "--config.steps=1000000",
+    ]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    after(child, "began", tmp_path)
+    begin = time.monotonic()
+    child.send_signal(signal.SIGTERM)
+    _, errors = child.communicate(timeout=30)
+    assert time.monotonic() - begin < 5 and child.returncode == TERMINATED, errors
+    step, _ = parameters(workdir)
+    assert step == 20
+    assert rows(workdir)[-1]["step"] == (15 if moment == "evaluation" else 20)
+
+
+def test_a_full_disk_is_named_and_costs_nothing(finished, tmp_path):
+    """A limit to the size of files, which the metrics are the first to reach."""
+    workdir = tmp_path / "run"
+    code = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2048, resource.RLIM_INFINITY)); "
+    code += "runpy.run_module('experiments.train', run_name='__main__')"
+    command = [sys.executable, "-c", code, f"--workdir={workdir}", *SMALL, "--config.save_every=10"]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    full = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert full.returncode == 2, full.stderr
+    assert "File too large" in full.stderr and "Traceback" not in full.stderr
+    assert run(workdir) == 0
+    is_as_if_left_alone(workdir, finished)
+
+
+def test_a_workdir_that_cannot_be_written_is_named(capsys):
+    assert run("/proc/recurrax") == 2
+    errors = capsys.readouterr().err
+    assert "--workdir=/proc/recurrax cannot be written" in errors and len(errors.splitlines()) <= 3
+
+
+def test_a_second_process_on_one_workdir_is_refused_and_disturbs_nothing(tmp_path, capsys):
+    workdir = tmp_path / "run"
+    child = process(workdir, "--config.steps=1000000")
+    after(child, "checkpoints/[1-9]*", workdir)
+    assert run(workdir, "--config.steps=1000000") == 2
+    assert "is in use by another process" in capsys.readouterr().err
+    before = rows(workdir)[-1]["step"]
+    after(child, f"checkpoints/{before + 50 - before % 10}", workdir)
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=30)
+    assert child.returncode == TERMINATED
+    steps = [row["step"] for row in rows(workdir)]
+    assert steps == list(range(0, 5 * len(steps), 5))
+
+
 @pytest.mark.slow
 def test_a_run_that_was_terminated_ends_with_the_same_bits(finished, tmp_path):
     killed_and_resumed(tmp_path / "run", [3.0, 5.0], by=signal.SIGTERM)

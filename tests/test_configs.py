@@ -1,0 +1,78 @@
+"""Every config that is shipped runs: two steps of it, at a small size."""
+
+import pathlib
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import gradient_flow, train
+from experiments.common import cli
+from experiments.common.config import from_config
+from experiments.comparison.config import Comparison
+from experiments.flow.config import GradientFlow
+from experiments.reproduce import batch_norm_gain, curse_of_memory
+from experiments.training.config import Training
+from experiments.training.trainer import Trainer
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py"))
+COMPARISONS = [path for path in CONFIGS if "experiments.remedies" in (ROOT / path).read_text()]
+
+TRAINING = ("steps=2", "log_every=1", "eval_every=1", "save_every=1", "hidden_size=4", "batch=2", "eval_batches=1",
+            "seeds=1")  # fmt: skip
+FLOW = ("hidden_size=4", "seeds=1", "flow.length=8", "flow.batch=2", "flow.jacobian_batch=1", "flow.lyapunov_length=8",
+        "train.batch=2", "train.length=6")  # fmt: skip
+STUDIES = {
+    "experiments.train": (train.main, Training, TRAINING),
+    "experiments.gradient_flow": (gradient_flow.main, GradientFlow, FLOW),
+    "experiments.reproduce.curse_of_memory": (curse_of_memory.main, curse_of_memory.Curse, ("samples=9",)),
+    "experiments.reproduce.batch_norm_gain": (
+        batch_norm_gain.main, batch_norm_gain.Gains, ("repeat=1", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1"),
+    ),
+}  # fmt: skip
+EXTRA = {
+    "configs/gradient_flow.py": ("cells=rnn,gru", "train.snapshots=0,2"),
+    "configs/zoo.py": ("cells=rnn,lru",),
+    "configs/train.py": ("flow.every=1",),
+}
+"""Where more has to be small, or the first cells stand for all."""
+
+
+def study_of(path):
+    return re.search(r"python -m (experiments\.[\w.]+)", (ROOT / path).read_text())[1]
+
+
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path not in COMPARISONS])
+def test_the_config_runs(path, tmp_path):
+    main, schema, small = STUDIES[study_of(path)]
+    overrides = [f"--config.{field}" for field in (*small, *EXTRA.get(path, ()))]
+    argv = ["study", f"--config={ROOT / path}", f"--workdir={tmp_path}/w", *overrides]
+    assert cli.exit_status(main, argv, description="", default_config=path, schema=schema) == 0
+    assert (tmp_path / "w" / "report.html").exists() and (tmp_path / "w" / "done.json").exists()
+
+
+@pytest.mark.parametrize("path", COMPARISONS)
+def test_two_steps_of_a_training_of_the_comparison_run(path):
+    config = cli._load(str(ROOT / path))
+    # The remedies that take longest to prepare stand in tests of their own.
+    config.remedies = [remedy for remedy in config.remedies if "critical" not in remedy and "adaptively" not in remedy]
+    config.update({"lengths": tuple(min(length, 24) for length in config.lengths[:1]), "seeds": 2})
+    if path.endswith("delayed_xor.py"):
+        config.tasks = ("delayed_xor(delay=2)",)
+    config.train.update({"hidden_size": 8, "steps": 2, "log_every": 1, "eval_every": 1, "batch": 2})
+    comparison = from_config(Comparison, config)
+    trials = list(comparison.trials())
+    assert {trial.remedy for trial in trials} == set(config.remedies)
+    trainer = Trainer(comparison.training(trials[-1]))
+    state = trainer.advance(trainer.start(), 2)
+    assert state.step.tolist() == [2] * len(state.step)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.model))
+
+
+def test_every_config_says_what_it_claims_how_to_run_it_and_how_long_that_takes():
+    for path in CONFIGS:
+        text = (ROOT / path).read_text()
+        for word in (("Claim:", "Asks:"), ("Duration:",), ("Expect:",), ("python -m experiments.",)):
+            assert any(w in text for w in word), f"{path} lacks {word[0]}"
