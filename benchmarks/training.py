@@ -2,10 +2,10 @@
 
     python -m benchmarks.training
 
-Step: the time of a step in `experiments.train`'s loop over that of the same model, loss, clipping and optimiser in a jitted
-function that is called step by step, on batches that were drawn before. float32, interleaved, medians of 9 rounds; the
-trainer draws its batches itself and keeps its books within the step. Start-up: from the start of the process to the first
-computation, compiling left out; medians of 5.
+Step: the time of a step in `experiments.train`'s loop over that of the same model, loss, clipping and optimiser in a
+jitted function that is called step by step, on batches that were drawn before. float32, interleaved, medians of 9
+rounds; the trainer draws its batches itself and keeps its books within the step. Start-up: from the start of the process
+to the first computation, compiling left out; median of 5.
 """
 
 import subprocess
@@ -48,7 +48,8 @@ def both(cell: str, hidden_size: int, task: str, batch_size: int):
     """Returns callables that do `STEPS` steps, bare and in the trainer."""
     config = Training(cell=cell, hidden_size=hidden_size, task=task, remedies="clip_norm(1.0)", optimizer="adam",
                       learning_rate=2e-3, batch=batch_size, steps=10**6, seed=0, seeds=1, log_every=50, eval_every=50,
-                      eval_batches=1, save_every=50, stop_when_solved=False, tensorboard=False, flow=Flow(0, 1))  # fmt: skip
+                      eval_batches=1, save_every=50, stop_when_solved=False, tensorboard=False,
+                      flow=Flow(0, 1))  # fmt: skip
     trainer = Trainer(config)
     optimizer = optax.adam(2e-3)
     model = init_model(trainer.cell, trainer.task, jax.random.key(0))

@@ -19,7 +19,7 @@ def get_config():
     train = {"hidden_size": 50, "optimizer": "sgd", "learning_rate": 0.01, "batch": 20, "steps": 20_000}
     train |= {"log_every": 500, "eval_every": 500, "eval_batches": 50}
     config.update(
-        {"cells": ("rnn",), "tasks": ("temporal_order",), "lengths": (10, 20, 30), "seeds": 5, "train": train}
+        {"cells": ("rnn",), "tasks": ("temporal_order",), "lengths": (20, 30, 40, 50), "seeds": 5, "train": train}
     )
     start = "gaussian_start(0.95)"
     config.remedies = (start, f"{start}+clip_norm(1.0)", f"{start}+clip_norm(1.0)+omega(4.0)")

@@ -31,7 +31,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, *, keep: int, identity: str):
         self.folder, self.keep, self.identity = folder, keep, identity
-        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax reports every save, and raises errors as well
         self._checkpointer = ocp.Checkpointer(
             ocp.CompositeCheckpointHandler(
                 **{_STATE: ocp.StandardCheckpointHandler(), _MANIFEST: ocp.JsonCheckpointHandler()}

@@ -111,17 +111,20 @@ def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comp
     sentences = []
     for cell in config.cells:
         own = [e for e in entries if e.cell == cell]
-        plain = next((e for e in own if e.remedy == NONE), None)
-        best = own[0]
-        if plain is None:
-            sentences.append(f"{cell}: with {best.remedy} {best.rate} trainings solved their task, the most.")
-        elif best.rate.count <= plain.rate.count:
-            sentences.append(f"{cell}: as it is {plain.rate} trainings solved their task; no remedy solved more.")
-        else:
-            apart = "do not overlap" if best.rate.low > plain.rate.high else "overlap: more seeds would have to tell"
+        # Beside the cell as it is, or else beside what the config lists first.
+        base, best = min(own, key=lambda e: config.remedies.index(e.remedy)), own[0]
+        if best is base or (best.rate.count == base.rate.count and best.steps is None):
+            sentences.append(f"{cell}: {_who(base)} {base.rate} trainings solved their task; {_others(own)}.")
+        elif best.rate.count == base.rate.count:
+            apart = _apart(best.steps.high < base.steps.low)  # pyright: ignore[reportOptionalMemberAccess]
             sentences.append(
-                f"{cell}: with {best.remedy} {best.rate} trainings solved their task, as it is {plain.rate}; "
-                f"the intervals {apart}."
+                f"{cell}: {_who(best)} {best.rate} trainings solved their task, as many as {_who(base)}, and sooner: "
+                f"after {best.steps} steps in the median, against {base.steps}; the intervals {apart}."
+            )
+        else:
+            sentences.append(
+                f"{cell}: {_who(best)} {best.rate} trainings solved their task, {_who(base)} {base.rate}; "
+                f"the intervals {_apart(best.rate.low > base.rate.high)}."
             )
         missing = [remedy for remedy in config.remedies if remedy not in {e.remedy for e in own}]
         if missing:
@@ -132,6 +135,18 @@ def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comp
         if count:
             sentences.append(f"{count} of {len(outcomes)} trainings {name}; they count as not solved.")
     return sentences
+
+
+def _who(entry: Entry) -> str:
+    return "as it is" if entry.remedy == NONE else f"with {entry.remedy}"
+
+
+def _others(own: Sequence[Entry]) -> str:
+    return "no remedy solved more, or as many sooner" if len(own) > 1 else "no other remedy was tried"
+
+
+def _apart(disjoint: bool) -> str:
+    return "do not overlap" if disjoint else "overlap: more seeds would have to tell"
 
 
 def _of_flow(entries: Sequence[Entry]) -> list[str]:

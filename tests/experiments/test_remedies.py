@@ -117,6 +117,12 @@ def test_a_finding_says_whether_the_intervals_overlap():
     assert "overlap: more seeds" in findings(ranking(few + one), few + one, config)[0]
     plain = [outcome("none", n, 10) for n in range(10)]
     assert "no remedy solved more" in findings(ranking(plain + one), plain + one, config)[0]
+    late = [outcome("none", n, 40) for n in range(10)]
+    sentence = findings(ranking(late + many), late + many, config)[0]
+    assert "with clip_norm(1.0) as many trainings solved their task as as it is" not in sentence
+    assert "and sooner: after 10 (10 to 10) steps in the median, against 40 (40 to 40)" in sentence
+    neither = [outcome(remedy, n, None) for remedy in ("none", "clip_norm(1.0)") for n in range(10)]
+    assert "as it is 0 of 10" in findings(ranking(neither), neither, config)[0]
 
 
 @pytest.mark.parametrize(

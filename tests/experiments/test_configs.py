@@ -16,13 +16,13 @@ from experiments.reproduce import batch_norm_gain, curse_of_memory
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py"))
 COMPARISONS = [path for path in CONFIGS if "experiments.remedies" in (ROOT / path).read_text()]
 
 TRAINING = ("steps=2", "log_every=1", "eval_every=1", "save_every=1", "hidden_size=4", "batch=2", "eval_batches=1",
             "seeds=1")  # fmt: skip
-FLOW = ("hidden_size=4", "seeds=1", "flow.length=8", "flow.batch=2", "flow.jacobian_batch=1", "flow.lyapunov_length=8",
+FLOW = ("hidden_size=4", "seeds=1", "flow.length=8", "flow.batch=2", "flow.jacobian_batch=1", "flow.lyapunov_length=20",
         "train.batch=2", "train.length=6")  # fmt: skip
 STUDIES = {
     "experiments.train": (train.main, Training, TRAINING),
