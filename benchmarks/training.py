@@ -4,8 +4,8 @@
 
 Step: the time of a step in `experiments.train`'s loop over that of the same model, loss, clipping and optimiser in a
 jitted function that is called step by step, on batches that were drawn before. float32, interleaved, medians of 9
-rounds; the trainer draws its batches itself and keeps its books within the step. Start-up: from the start of the process
-to the first computation, compiling left out; median of 5.
+rounds; the trainer draws its batches itself and keeps its books within the step. Start-up: from the start of the
+process to the first computation, compiling left out; median of 5.
 """
 
 import subprocess

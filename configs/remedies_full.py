@@ -17,7 +17,7 @@ def get_config():
     """Returns the configuration."""
     config = remedies.get_config()
     config.update({"tasks": ("temporal_order", "adding", "copy"), "lengths": (50, 100, 200, 400), "seeds": 10})
-    config.train.update({"hidden_size": 64, "steps": 20_000, "log_every": 250, "eval_every": 500})
+    config.update({"train": {"hidden_size": 64, "steps": 20_000, "log_every": 250, "eval_every": 500}})
     clipped = (
         # How it starts.
         "orthogonal", "identity_start", "critical_start", "forget_bias(1.0)", "forget_bias(3.0)", "chrono_start",

@@ -130,8 +130,8 @@ def main(config_dict: Any, path: Path) -> None:
         write_report(
             workdir,
             title="Gradient flow and the gain of recurrent batch normalisation",
-            lead="Cooijmans et al. (2017), figure 1a: at a gain of 1 a normalised tanh saturates, and gradients vanish; "
-            "at 0.1 they do not.",
+            lead="Cooijmans et al. (2017), figure 1a: at a gain of 1 a normalised tanh saturates, and gradients "
+            "vanish; at 0.1 they do not.",
             findings=findings(kept, steps),
             tables=[Table("What is left of the gradient", ("gain", "log10 |dL/dh_1| / |dL/dh_T|"), rows,
                           f"Median of {config.seeds} networks before training.")],

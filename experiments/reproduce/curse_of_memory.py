@@ -86,8 +86,8 @@ def measure(weight: float, correlation: float, samples: int, seed: int) -> Measu
     _, xs = jax.lax.scan(drive, noise[0], noise)
     run = jax.jit(lambda w: unroll(UNIT, w, xs)[0].h[:, 0])
     h, slope = (np.asarray(a, np.float64) for a in jax.jvp(run, (jnp.asarray(weight),), (jnp.ones(()),)))
-    errors = [np.std(a**2) / np.sqrt(samples) for a in (h, slope)]
-    return Measured(np.mean(h**2), errors[0], np.mean(slope**2), errors[1])
+    errors = [float(np.std(a**2)) / samples**0.5 for a in (h, slope)]
+    return Measured(float(np.mean(h**2)), errors[0], float(np.mean(slope**2)), errors[1])
 
 
 def main(config_dict: Any, path: Path) -> None:

@@ -410,7 +410,7 @@ class NormalizeLayer(Remedy):
         if normalized is None:
             return LayerNorm(cell)
         known = {field.name for field in dataclasses.fields(normalized)}
-        own = {f.name: getattr(cell, f.name) for f in dataclasses.fields(cell) if f.name in known}
+        own = {f.name: getattr(cell, f.name) for f in dataclasses.fields(cell) if f.name in known}  # pyright: ignore[reportArgumentType]
         return normalized(**own)
 
 

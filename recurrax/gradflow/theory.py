@@ -203,9 +203,9 @@ def critical_weight_variance(input_variance: float) -> float:
 class Sensitivity(NamedTuple):
     """What a linear unit that remembers makes of its input, and of a change of its weight."""
 
-    state: Float[Array, "..."]
+    state: Float[np.ndarray, "..."]
     """E[h^2]."""
-    weight: Float[Array, "..."]
+    weight: Float[np.ndarray, "..."]
     """E[(dh/dlambda)^2]."""
 
 
