@@ -181,9 +181,8 @@ class BatchNorm(Wrapper):
     def _batch_norm(self, a, gain, stored, t, training):
         wide = at_least_float32(a)
         if training is None:
-            # Without the gradient that an optimiser would follow.
             now = jnp.clip(t, 0, self.steps - 1)
-            mean, variance = (jax.lax.stop_gradient(s[now]) for s in stored)
+            mean, variance = (s[now].astype(wide.dtype) for s in stored)
         else:
             axes = tuple(range(training.ndim))
             mean = wide.mean(axes)
