@@ -124,10 +124,12 @@ def test_noise_and_a_cell_of_ones_own(tmp_path):
     assert record["config"]["train"]["snapshots"] == [0]
 
 
+@pytest.mark.slow
 def test_cells_of_several_layers_within_a_step(tmp_path):
     assert run(tmp_path / "w", "--config.cells=depthgatedlstm", "--config.data.source=noise") == 0
 
 
+@pytest.mark.slow
 def test_cells_that_prepare_weights_or_have_a_complex_state(tmp_path):
     """And no row of minus infinity for paths that a state of one field does not have."""
     arguments = ("--config.cells=lru,mingru", "--config.data.source=noise")
@@ -221,18 +223,21 @@ def test_no_legend_reaches_over_the_edge_of_its_figure(finished, draw, snapshots
         assert edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1
 
 
+@pytest.mark.slow
 def test_dead_units_give_a_report_though_their_exponents_are_minus_infinity(tmp_path):
     (tmp_path / "w").mkdir()
     assert run(tmp_path / "w", "--config.cells=tests.experiments.cells:DeadRelu", "--config.train.snapshots=0") == 0
     assert (tmp_path / "w" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_gradient_of_zero_everywhere_gives_a_report(tmp_path):
     (tmp_path / "one.txt").write_text("a" * 4000)
     assert run(tmp_path / "w", f"--config.data.path={tmp_path}/one.txt", "--config.cells=lstm") == 0
     assert ": nan" not in (tmp_path / "w" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_huge_input_is_told_or_drawn_but_never_ends_in_a_traceback(tmp_path):
     arguments = ("--config.data.source=noise", "--config.data.variance=1e38", "--config.cells=rnn,lstm")
     assert run(tmp_path / "w", *arguments) == 0

@@ -35,7 +35,16 @@ def trained(**fields):
     return trainer, trainer.advance(trainer.start(), 3)
 
 
-@pytest.mark.parametrize("name", all_remedies())
+LIKE_ANOTHER = (
+    "orthogonal", "identity_start", "clip_value", "stabilize_norm", "soft_orthogonal", "dilate", "shortcut",
+    "skip_recurrence", "constrain_orthogonal", "normalize_layer",
+)  # fmt: skip
+"""Remedies that enter a training as another one does, whose test is left to `make test-all`."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LIKE_ANOTHER)) for n in all_remedies()]
+)
 def test_every_remedy_trains_and_changes_what_is_learned(name):
     cell = FITTING.get(name, "gru")
     _, without = trained(cell=cell)
