@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 
 class Rate(NamedTuple):
@@ -18,6 +17,8 @@ class Rate(NamedTuple):
     @classmethod
     def of_counts(cls, count: int, of: int) -> "Rate":
         """Returns the rate of `count` among `of`, which is at least 1."""
+        from scipy import stats  # which takes half a second
+
         interval = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
         return cls(count, of, float(interval.low), float(interval.high))
 
@@ -40,6 +41,8 @@ class Median(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[float]) -> "Median":
         """Returns the median of one value or more."""
+        from scipy import stats
+
         ordered = np.sort(np.asarray(values, float))
         # Between the k-th from below and the k-th from above lies the median but for 2 P(Binomial(n, 1/2) < k).
         k = max(1, int(stats.binom.ppf(0.025, len(ordered), 0.5)))

@@ -3,12 +3,14 @@
 import base64
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 
-from experiments.common.plotting import Drawing
 from experiments.common.workdir import Workdir
+
+if TYPE_CHECKING:  # Matplotlib takes its time
+    from experiments.common.plotting import Drawing
 
 
 class Table(NamedTuple):
@@ -27,7 +29,7 @@ def write_report(
     lead: str,
     findings: Sequence[str],
     tables: Sequence[Table],
-    drawings: Sequence[Drawing],
+    drawings: Sequence["Drawing"],
 ) -> None:
     """Writes the figures, each as PNG and SVG with its numbers as CSV, and `report.html`, which shows them.
 
@@ -62,7 +64,7 @@ def render_report(
     lead: str,
     findings: Sequence[str],
     tables: Sequence[Table],
-    drawings: Sequence[Drawing],
+    drawings: Sequence["Drawing"],
     record: dict[str, Any],
     command: str,
 ) -> str:
