@@ -42,8 +42,7 @@ def main(config_dict: Any, path: Path) -> None:
         config = dataclasses.replace(config, train=dataclasses.replace(config.train, snapshots=(0,)))
         data = {"name": source.name, "sha256": "", "symbols": 0}
     with Workdir(path, config=to_dict(config), data=data) as workdir:
-        if workdir.finished and (path / "report.html").exists():
-            say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
+        if workdir.nothing_to_do("study"):
             return
         if isinstance(source, TextSource):
             size = len(source.text.train) + len(source.text.held_out)

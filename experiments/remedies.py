@@ -46,8 +46,7 @@ def main(config_dict: Any, path: Path, launcher: str = "local", **options: str) 
     config = from_config(Comparison, config_dict)
     parameters = _parameters(options.get("slurm", ""))
     with Workdir(path, config=to_dict(config), data={}) as workdir:
-        if workdir.finished and (path / "report.html").exists():
-            say(f"{path} holds this comparison, finished; nothing was done. The report is {path / 'report.html'}")
+        if workdir.nothing_to_do("comparison"):
             return
         trainings = {trial: config.training(trial) for trial in config.trials()}
         missing = [trial for trial, training in trainings.items() if not over(training, _folder(path, trial))]

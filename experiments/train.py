@@ -43,8 +43,7 @@ def main(config_dict: Any, path: Path) -> None:
     """Trains, or goes on with it, and writes the results to `path`."""
     config = from_config(Training, config_dict)
     with stopping() as stop, Workdir(path, config=to_dict(config), data={}) as workdir:
-        if workdir.finished and (path / "report.html").exists():
-            say(f"{path} holds this training, finished; nothing was done. The report is {path / 'report.html'}")
+        if workdir.nothing_to_do("training"):
             return
         with Metrics(path / "metrics.jsonl") as metrics:
             run = Run(config, workdir, metrics, stop)

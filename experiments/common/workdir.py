@@ -77,6 +77,14 @@ class Workdir:
     def __exit__(self, *_) -> None:
         self._lock.close()
 
+    def nothing_to_do(self, kind: str) -> bool:
+        """Tells whether a run has come to its end here with its report, and if so says it of a `kind` of work."""
+        report = self.path / "report.html"
+        done = self.finished and report.exists()
+        if done:
+            say(f"{self.path} holds this {kind}, finished; nothing was done. The report is {report}")
+        return done
+
     def save_part(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Keeps a finished part of the work, for `load_part` of this run or the next."""
         buffer = io.BytesIO()

@@ -1,6 +1,7 @@
 """What a comparison of remedies can be asked for."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -89,7 +90,7 @@ class Comparison:
         require(self.processes >= 0, "processes", self.processes, "at least 0")
         require(self.flow_batch >= 0, "flow_batch", self.flow_batch, "at least 0")
         for remedy in self.remedies:
-            problems = [self._problem(cell, remedy) for cell in self.cells]
+            problems = [self._problems[cell, remedy] for cell in self.cells]
             if problems[0] is not None and None not in problems:
                 raise problems[0]
 
@@ -97,7 +98,7 @@ class Comparison:
         """Yields all trainings; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
         size = self.seeds if self.together else 1
         firsts = range(self.seed, self.seed + self.seeds, size)
-        pairs = [(c, r) for c in self.cells for r in self.remedies if self._problem(c, r) is None]
+        pairs = [(c, r) for c in self.cells for r in self.remedies if self._problems[c, r] is None]
         for (cell, remedy), task, length, first in itertools.product(pairs, self.tasks, self.lengths, firsts):
             yield Trial(cell, task, length, remedy, first, size)
 
@@ -117,6 +118,11 @@ class Comparison:
             flow=Flow(every=recipe.eval_every if self.flow_batch else 0, batch=max(1, self.flow_batch)),
             **dataclasses.asdict(recipe),
         )
+
+    @functools.cached_property
+    def _problems(self) -> dict[tuple[str, str], FieldError | None]:
+        """Why each remedy cannot be tried with each cell; to find out may take measuring, so once."""
+        return {(c, r): self._problem(c, r) for r in self.remedies for c in self.cells}
 
     def _problem(self, cell: str, remedy: str) -> FieldError | None:
         """Returns why the remedy cannot be tried with the cell.

@@ -117,8 +117,7 @@ def main(config_dict: Any, path: Path) -> None:
     config = from_config(Gains, config_dict)
     task = config.make_task()
     with Workdir(path, config=to_dict(config), data={}) as workdir:
-        if workdir.finished and (path / "report.html").exists():
-            say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
+        if workdir.nothing_to_do("study"):
             return
         measured = {}
         for gain in config.gains:

@@ -96,8 +96,7 @@ def main(config_dict: Any, path: Path) -> None:
 
     config = from_config(Curse, config_dict)
     with Workdir(path, config=to_dict(config), data={}) as workdir:
-        if workdir.finished and (path / "report.html").exists():
-            say(f"{path} holds this study, finished; nothing was done. The report is {path / 'report.html'}")
+        if workdir.nothing_to_do("study"):
             return
         pairs = [(w, c) for c in config.correlations for w in config.weights]
         measured = {pair: measure(*pair, config.samples, config.seed) for pair in pairs}

@@ -485,8 +485,7 @@ class SkipRecurrence(Remedy):
     steps: int = 8
 
     def cell(self, cell, task):
-        if not isinstance(cell, RNN):
-            raise ValueError(f"SkipRecurrence does not fit {type(cell).__name__}: it needs a plain RNN.")
+        cell = _plain_rnn(self, cell)
         return RecurrentSkipRNN(cell.hidden_size, skip=self.steps, activation=cell.activation)
 
 
@@ -495,8 +494,7 @@ class ConstrainOrthogonal(Remedy):
     """A recurrent matrix that stays orthogonal (expRNN, Lezcano-Casado & Martinez-Rubio 2019); of a plain RNN."""
 
     def cell(self, cell, task):
-        if not isinstance(cell, RNN):
-            raise ValueError(f"ConstrainOrthogonal does not fit {type(cell).__name__}: it needs a plain RNN.")
+        cell = _plain_rnn(self, cell)
         return ExpRNN(cell.hidden_size, activation=cell.activation)
 
 
@@ -520,6 +518,13 @@ class Shortcut(Remedy):
 
     def cell(self, cell, task):
         return Residual(cell)
+
+
+def _plain_rnn(remedy: Remedy, cell: Cell) -> RNN:
+    """Returns the cell, or raises unless it is a plain RNN."""
+    if not isinstance(cell, RNN):
+        raise ValueError(f"{type(remedy).__name__} does not fit {type(cell).__name__}: it needs a plain RNN.")
+    return cell
 
 
 def _length(task: Task) -> int:

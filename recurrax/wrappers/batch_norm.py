@@ -1,7 +1,6 @@
 """Recurrent batch normalisation."""
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -192,8 +191,10 @@ class BatchNorm(Wrapper):
 
 
 def _recording(products: list) -> Any:
+    """Returns a `dot` that keeps its results in a list."""
+
     def recorded(operand, weight, op=jnp.dot):
         products.append(dot(operand, weight, op))
         return products[-1]
 
-    return functools.wraps(dot)(recorded)
+    return recorded
