@@ -1,0 +1,126 @@
+"""States of a run whose two loops a kernel language executes, and their derivatives of every kind and order.
+
+The states solve s_t = F(s_{t-1}, z_t, weights). Of their tangents, what does not come from the state before is taken
+for all steps at once; the rest is a linear system,
+
+    ds_t - J_t ds_{t-1} = dF_t,
+
+whose transposed solution is the backward loop. `jax.lax.custom_linear_solve` makes of these two all that JAX asks for.
+Nothing but the states is kept for the backward pass: the products of all steps are one large product then, which is
+faster than to write and read them within the loop.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+
+from recurrax.engine.kernel.elementwise import ElementwiseStep
+from recurrax.engine.kernel.language import Lanes, Language, Problem
+from recurrax.engine.kernel.plain import wide
+from recurrax.engine.recurrence import over_steps
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def states(language: Language, step: ElementwiseStep, problem: Problem) -> Lanes:
+    """Returns s_1 to s_T, `[T, S, D, 8]` each, in the dtype of the carry."""
+    return _over_models(language.forward, step)(problem)
+
+
+@states.defjvp
+def _states_jvp(language: Language, step: ElementwiseStep, primals, tangents):
+    (problem,), (d_problem,) = primals, tangents
+    found = states(language, step, problem)
+    earlier = jax.tree.map(lambda s: s[:-1], found)
+
+    def before(carry: Lanes) -> Lanes:
+        return tuple(jnp.concatenate([a[None], s]) for a, s in zip(carry, earlier, strict=True))
+
+    # Recomputed when a gradient is taken, not kept until then.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def of_inputs(problem: Problem) -> Lanes:
+        return _all_steps(step, problem, before(problem.carry))[0]
+
+    _, d_inputs = jax.jvp(of_inputs, (problem,), (d_problem,))
+    given = before(problem.carry)
+
+    def pushed(d_states: Lanes) -> Lanes:
+        d_before = jax.tree.map(lambda d: jnp.concatenate([jnp.zeros_like(d[:1]), d[:-1]]), d_states)
+        return jax.jvp(lambda before: _all_steps(step, problem, before)[0], (given,), (d_before,))[1]
+
+    def residual(d_states: Lanes) -> Lanes:
+        return jax.tree.map(jnp.subtract, d_states, pushed(d_states))
+
+    def solve(_, d_inputs: Lanes) -> Lanes:
+        def advance(d_carry, inputs):
+            d_input, z, carry = inputs
+            at = problem._replace(z=jax.tree.map(lambda a: a[None], z))
+            _, moved = jax.jvp(
+                lambda carry: _all_steps(step, at, jax.tree.map(lambda a: a[None], carry))[0], (carry,), (d_carry,)
+            )
+            d_carry = jax.tree.map(lambda a, b: a + b[0], d_input, moved)
+            return d_carry, d_carry
+
+        start = jax.tree.map(lambda d: jnp.zeros_like(d[0]), d_inputs)
+        return over_steps(advance, start, (d_inputs, problem.z, given))[1]
+
+    def solve_transposed(_, cotangents: Lanes) -> Lanes:
+        _, products = _all_steps(step, problem, given)
+        products = tuple(tuple(g.astype(w.dtype) for g in p) for p, w in zip(products, problem.weights, strict=True))
+        run = _over_models(language.backward, step)
+        return run(problem, given, products, cotangents)
+
+    return found, jax.lax.custom_linear_solve(residual, d_inputs, solve, solve_transposed)
+
+
+def _all_steps(step: ElementwiseStep, problem: Problem, before: Lanes) -> tuple[Lanes, tuple[Lanes, ...]]:
+    """Returns s_1 to s_T from s_0 to s_{T-1}, and the products of all steps."""
+    z, products = wide(problem.z), []
+    constants = tuple(jnp.broadcast_to(a, before[0].shape) for a in problem.constants)
+    for n, weight in enumerate(problem.weights):
+        operand = step.operand(n, constants, before, z, products)
+        products.append(_multiplied(weight, operand))
+    return step.update(constants, before, z, products), tuple(products)
+
+
+def _multiplied(weight: jax.Array, operands: jax.Array) -> Lanes:
+    """Returns the gates of all steps, rounded as they are read by the backward loop, and so are their cotangents."""
+    length, shards = operands.shape[:2]
+    by_set = operands.astype(weight.dtype).reshape(length, weight.shape[0], -1, *operands.shape[-2:])
+    product = jnp.einsum("wgij,twsjb->gtwsib", weight, by_set)
+    return tuple(wide(product).reshape(len(product), length, shards, *operands.shape[-2:]))
+
+
+def _over_models(run, step: ElementwiseStep):
+    """Returns a loop for which `vmap` means more shards: of more weights, if these are mapped, too."""
+
+    @custom_vmap
+    def loop(problem: Problem, *rest):
+        return run(step, problem, *rest)
+
+    @loop.def_vmap
+    def _(axis_size, in_batched, problem, *rest):
+        flat, treedef = jax.tree.flatten((problem, *rest))
+        mapped = jax.tree.leaves(in_batched)
+        whole = [a if m else jnp.broadcast_to(a, (axis_size, *a.shape)) for a, m in zip(flat, mapped, strict=True)]
+        problem, *rest = treedef.unflatten(whole)
+
+        def of_steps(tree):
+            return jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1).reshape(a.shape[1], -1, *a.shape[3:]), tree)
+
+        def of_run(tree):
+            return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+
+        shared = not any(jax.tree.leaves(in_batched[0].weights)) and all(w.shape[1] == 1 for w in problem.weights)
+        weights = tuple(w[0] for w in problem.weights) if shared else of_run(problem.weights)
+        folded = Problem(of_steps(problem.z), of_run(problem.constants), of_run(problem.carry), weights)
+        lanes = loop(folded, *of_steps(tuple(rest)))
+        parted = jax.tree.map(
+            lambda a: jnp.moveaxis(a.reshape(len(a), axis_size, -1, *a.shape[2:]), 1, 0), lanes
+        )
+        return parted, jax.tree.map(lambda _: True, parted)
+
+    return loop
+
+

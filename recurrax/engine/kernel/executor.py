@@ -1,0 +1,145 @@
+"""The executor: any cell whose step is elementwise around its products, in one kernel per direction."""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recurrax.cells.cell import Carry, Cell
+from recurrax.engine.backend import Backend
+from recurrax.engine.kernel.derivative import states
+from recurrax.engine.kernel.elementwise import (
+    ElementwiseStep,
+    Lane,
+    NotElementwiseError,
+    block_weight,
+    elementwise_step,
+)
+from recurrax.engine.kernel.language import Language, Problem
+from recurrax.engine.kernel.mosaic import Mosaic
+from recurrax.engine.kernel.planner import Sizes, padded_units
+from recurrax.engine.kernel.shards import Shards
+from recurrax.engine.products import products_of, refusal
+from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all
+from recurrax.engine.scan import Scan
+from recurrax.floats import at_least_float32, float_leaves
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel(Backend):
+    """Runs all steps in one kernel that keeps the recurrent weights on the chip (Diamos et al. 2016).
+
+    The elementwise part of the kernel is traced from the cell; its backward pass is the derivative of that. What is
+    multiplied is rounded to the dtype of the run (in float32 to TF32), everything else is done in float32. Where a run
+    does not fit, or the device is none for which there are kernels, another executor takes its place, and `explain`
+    says why.
+
+    Attributes:
+      language: what the kernels are written in.
+    """
+
+    language: Language = Mosaic()
+
+    falls_back = True
+
+    def refusal(self, cell, run):
+        reason = self.language.unavailable() or refusal(cell, run)
+        if reason is not None:
+            return reason
+        dtypes = {a.dtype for a in (*jax.tree.leaves(run.carry), *float_leaves((run.weights, run.inputs.x)))}
+        if len(dtypes) != 1:
+            return f"parameters, inputs and carry have different dtypes ({', '.join(sorted(map(str, dtypes)))})"
+        if run.inputs.length == 0 or math.prod(_batch_shape(cell, run)) == 0:
+            return "there is nothing to run"
+        try:
+            step = elementwise_step(cell, run)
+        except NotElementwiseError as error:
+            return str(error)
+        (dtype,) = dtypes
+        return self.language.refusal(step, _layout(step, cell, run).sizes, dtype)
+
+    def __call__(self, cell, run, *, reverse=False):
+        if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+            return Scan()(cell, run, reverse=reverse)
+        run = run._replace(inputs=in_processing_order(run.inputs, reverse))
+        step = elementwise_step(cell, run)
+        z = project_all(cell, run)
+        found = _states(self.language, cell, step, run, z)
+        final = jax.tree.map(lambda s: s[-1], found)
+        return final, in_processing_order(emit_all(cell, run.weights, found, z, run.inputs), reverse)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    sizes: Sizes
+    shards: Shards
+
+
+def _layout(step: ElementwiseStep, cell: Cell, run: Recurrence) -> _Layout:
+    batch = math.prod(_batch_shape(cell, run))
+    units = step.units // step.heads
+    gates = tuple(len(stage.gates) for stage in step.stages)
+    itemsize = jax.tree.leaves(run.carry)[0].dtype.itemsize
+    shards = Shards(batch, step.heads, units, padded_units(units, gates, itemsize))
+    return _Layout(Sizes(run.inputs.length, shards.count, units, gates, itemsize), shards)
+
+
+def _batch_shape(cell: Cell, run: Recurrence) -> tuple[int, ...]:
+    one = jax.tree.leaves(jax.eval_shape(lambda weights: cell.initial_carry(weights), run.weights))
+    leaf = jax.tree.leaves(run.carry)[0]
+    return leaf.shape[: leaf.ndim - one[0].ndim]
+
+
+def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Recurrence, z: Any) -> Carry:
+    """Returns s_1 to s_T, a carry with a time axis."""
+    shards = _layout(step, cell, run).shards
+    dtype = jax.tree.leaves(run.carry)[0].dtype
+    batch_shape = _batch_shape(cell, run)
+
+    def lanes(tree: Any, wanted: tuple[Lane, ...], lead: int) -> list[jax.Array]:
+        """Returns lanes of the leaves, `[T, S, D, 8]` or `[S, D, 8]`."""
+        leaves = [a.reshape(*a.shape[:lead], shards.batch, -1) for a in jax.tree.leaves(tree)]
+        return [shards.split(_taken(leaves[lane.leaf], lane.positions)) for lane in wanted]
+
+    flags = jax.tree.map(lambda a: a.astype(dtype), run.inputs._replace(x=None, key=None))
+    constants = [shards.split(jnp.broadcast_to(a, (shards.batch, step.units))) for a in step.constants(run.weights)]
+    problem = Problem(
+        z=tuple(lanes(z, step.z, 1) + lanes(flags, step.flags, 1)),
+        constants=tuple(map(at_least_float32, constants + lanes(run.initial, step.initial, 0))),
+        carry=tuple(map(at_least_float32, lanes(run.carry, step.carry, 0))),
+        weights=_weights(cell, step, shards, run, z),
+    )
+    found = iter([shards.join(s).astype(dtype) for s in states(language, step, problem)])
+    leaves, treedef = jax.tree.flatten(run.carry)
+    whole = []
+    for leaf in leaves:
+        width = leaf.size // shards.batch // step.units
+        parts = jnp.concatenate([next(found) for _ in range(width)], axis=-1)
+        whole.append(parts.reshape(-1, *batch_shape, *leaf.shape[len(batch_shape) :]))
+    return treedef.unflatten(whole)
+
+
+def _taken(leaf: jax.Array, positions: Any) -> jax.Array:
+    first, last = int(positions[0]), int(positions[-1])
+    if last - first == len(positions) - 1:
+        return leaf[..., first : last + 1]
+    return leaf[..., positions]
+
+
+def _weights(cell: Cell, step: ElementwiseStep, shards: Shards, run: Recurrence, z: Any) -> tuple[jax.Array, ...]:
+    one = functools.partial(jax.tree.map, lambda a: a[0])
+    batch = len(_batch_shape(cell, run))
+    carry, first = run.carry, one(z)
+    for _ in range(batch):
+        carry, first = one(carry), one(first)
+    products = products_of(cell, run.weights, carry, first)
+    dtype = jax.tree.leaves(run.carry)[0].dtype
+
+    def of_stage(numbers):
+        blocks = [block_weight(products[n], products[n].weight, step.units, step.heads) for n in numbers]
+        return shards.weight(jnp.concatenate(blocks, axis=1)).astype(dtype)
+
+    return tuple(of_stage(stage.products) for stage in step.stages)

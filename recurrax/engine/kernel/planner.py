@@ -1,0 +1,136 @@
+"""How a run is laid out on the chip: which part of the weights each multiprocessor keeps, and where.
+
+The units of a head are dealt out to blocks of threads, each on a multiprocessor of its own, that keep the rows of the
+weights for their units from the first step to the last. The blocks of a head exchange what is multiplied at every
+step. Batches are cut into shards of 8 examples, the least that a tensor core multiplies at once; shards and heads know
+nothing of each other. More blocks with fewer units each were the faster choice wherever both fit (measured on an H100:
+256 units in 8 blocks 0.93 us a step, in 4 blocks 1.30), and so were more shards instead of larger ones.
+"""
+
+from typing import NamedTuple
+
+SHARD = 8
+"""Examples in a shard."""
+ROWS = 64
+"""Rows of weights that a warp group multiplies at once."""
+BARRIER_BYTES = 1024
+"""Shared memory set aside for barriers, and for what alignment takes."""
+MAX_REGISTERS = 96
+"""Registers of a thread that may hold weights; the rest is for what is computed."""
+
+
+class Chip(NamedTuple):
+    """A GPU; the defaults are those of an H100 or H200."""
+
+    multiprocessors: int = 132
+    shared_bytes: int = 232_448
+    """Shared memory of a block."""
+    cluster: int = 16
+    """Blocks that reach each other's shared memory."""
+
+
+class Sizes(NamedTuple):
+    """What a run asks for."""
+
+    steps: int
+    shards: int
+    """Heads times groups of 8 examples."""
+    units: int
+    """Units of a head."""
+    gates: tuple[int, ...]
+    """Gates of every product in a step."""
+    itemsize: int
+    """Bytes of a number that is multiplied: 2, or 4 for TF32."""
+
+
+class Loop(NamedTuple):
+    """The layout of one of the two loops over time."""
+
+    slots: int
+    """Buffers for what is exchanged, used in turn."""
+    register_blocks: int
+    """Of the columns of the weights, how many blocks of `tile_units` live in registers and not in shared memory."""
+    shared_bytes: int
+
+
+class Plan(NamedTuple):
+    """The layout of a run."""
+
+    tile_units: int
+    """Units of a block of threads, 32 or 64: with 32, the rows of two gates share a tile of 64."""
+    blocks: int
+    """Blocks of threads of a shard."""
+    exchange: str
+    """How blocks exchange what is multiplied: "none", "cluster" (shared memory of their neighbours), "grid" (global
+    memory)."""
+    lookahead: int
+    """Steps that inputs are read in advance."""
+    forward: Loop
+    backward: Loop
+
+    @property
+    def gates_per_tile(self) -> int:
+        """Gates whose rows share a tile."""
+        return ROWS // self.tile_units
+
+
+def tile_units(units: int, gates: tuple[int, ...], itemsize: int) -> int:
+    """Returns the units of a block of threads."""
+    single = bool(gates) and max(gates) == 1
+    return 64 if single and units > 32 and itemsize == 2 else 32
+
+
+def padded_units(units: int, gates: tuple[int, ...], itemsize: int) -> int:
+    """Returns the units of a head with those that fill the last block up."""
+    tile = tile_units(units, gates, itemsize)
+    return -(-units // tile) * tile
+
+
+def plan(sizes: Sizes, chip: Chip = Chip()) -> Plan | str:
+    """Returns the layout of a run, or the reason why there is none, as the end of a sentence."""
+    tile = tile_units(sizes.units, sizes.gates, sizes.itemsize)
+    units = padded_units(sizes.units, sizes.gates, sizes.itemsize)
+    blocks = units // tile
+    numbers = sizes.steps * sizes.shards * units * SHARD
+    if numbers >= 2**31:
+        return f"{numbers:,} numbers per gate are more than 32 bits can count"
+    if not sizes.gates:
+        nothing = Loop(slots=1, register_blocks=0, shared_bytes=0)
+        return Plan(tile, blocks, "none", lookahead=4, forward=nothing, backward=nothing)
+    exchange = "none" if blocks == 1 else "cluster" if blocks <= chip.cluster else "grid"
+    if exchange == "grid" and blocks * sizes.shards > chip.multiprocessors:
+        # They wait for each other, so that all have to run at the same time.
+        return (
+            f"{units} units and {SHARD * sizes.shards} examples take {blocks * sizes.shards} multiprocessors at once, "
+            f"there are {chip.multiprocessors}"
+        )
+    slots = 1 if exchange == "grid" else 2
+    loops = []
+    for backward in (False, True):
+        loop = _loop(sizes, chip, tile, units, slots, backward)
+        if loop is None:
+            direction = "backward" if backward else "forward"
+            return f"the {direction} pass does not fit on the chip: {blocks} blocks of {tile} units, gates {sizes.gates}"
+        loops.append(loop)
+    return Plan(tile, blocks, exchange, 1, *loops)
+
+
+def _loop(sizes: Sizes, chip: Chip, tile: int, units: int, slots: int, backward: bool) -> Loop | None:
+    """Returns the layout of one loop; None where it does not fit."""
+    per_tile = ROWS // tile
+    tiles = [-(-gates // per_tile) for gates in sizes.gates]
+    weights = sum(tiles) * ROWS * units * sizes.itemsize
+    # Forward, one number per unit is exchanged; backward one for each of its gates.
+    exchanged = sum(per_tile * n for n in tiles) if backward else len(tiles)
+    buffers = slots * exchanged * units * SHARD * sizes.itemsize
+    free = chip.shared_bytes - BARRIER_BYTES - buffers
+    excess = weights - free
+    if excess <= 0:
+        return Loop(slots, 0, weights + buffers)
+    if len(tiles) > 1 or sizes.itemsize != 2:
+        return None
+    block = tiles[0] * ROWS * tile * sizes.itemsize
+    in_registers = -(-excess // block)
+    if in_registers * block // (4 * 128) > MAX_REGISTERS:
+        return None
+    return Loop(slots, in_registers, weights + buffers - in_registers * block)

@@ -1,0 +1,122 @@
+"""Elementwise code that was traced at one shape, run at another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat", "checkpoint"))
+"""Primitives that call the jaxpr among their parameters, and mean nothing else."""
+
+ELEMENTWISE = frozenset(
+    (
+        *("add", "sub", "mul", "div", "rem", "max", "min", "neg", "sign", "abs", "pow", "integer_pow", "square", "sqrt"),
+        *("rsqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "erf_inv", "sin"),
+        *("cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "floor", "ceil"),
+        *("round", "clamp", "select_n", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "is_finite"),
+        *("convert_element_type", "add_any", "copy", "copy_p", "reduce_precision", "one_minus_square"),
+    )
+)
+"""Primitives whose outputs depend, number for number, on their inputs."""
+
+
+def inner(equation: Any) -> Any:
+    """Returns the closed jaxpr that an equation calls."""
+    found = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+    return found if hasattr(found, "jaxpr") else core.ClosedJaxpr(found, ())
+
+
+def function_of(equation: Any) -> Callable[..., list]:
+    """Returns an equation as a function of its inputs other than literals, at the shapes that it was traced at."""
+    variables = list(dict.fromkeys(v for v in equation.invars if not isinstance(v, core.Literal)))
+    jaxpr = core.Jaxpr([], variables, equation.outvars, [equation])
+    run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
+
+    def function(*inputs):
+        given = iter(inputs)
+        values: dict[Any, Any] = {}
+        for variable in equation.invars:
+            if not isinstance(variable, core.Literal):
+                values.setdefault(variable, next(given))
+        return run(*(values[v] for v in variables))
+
+    return function
+
+
+def elementwise_only(jaxpr: Any) -> str | None:
+    """Returns the name of a primitive that is not elementwise; None where all are."""
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if name in CALLS or name == "custom_jvp_call":
+            found = elementwise_only(inner(equation).jaxpr)
+            if found is not None:
+                return found
+        elif name == "broadcast_in_dim" and equation.invars[0].aval.shape == ():
+            continue
+        elif name not in ELEMENTWISE:
+            return name
+    return None
+
+
+def applied(equation: Any, *inputs: Any) -> Any:
+    """Applies the primitive of an elementwise equation to arrays of any one shape, scalars among them."""
+    if equation.primitive.name == "select_n":  # the one that wants cases of one shape, and not scalars
+        shape = np.broadcast_shapes(*map(np.shape, inputs))
+        inputs = (inputs[0], *(a if np.shape(a) == shape else jnp.full(shape, a) for a in inputs[1:]))
+    return equation.primitive.bind(*inputs, **equation.params)
+
+
+def evaluate(closed: Any, arguments: Sequence[Any], rules: Mapping[str, Callable] | None = None) -> list:
+    """Evaluates elementwise code on arrays of any one shape, scalars among them.
+
+    Args:
+      closed: a closed jaxpr in which `elementwise_only` finds nothing.
+      arguments: its inputs.
+      rules: functions `(*inputs, **parameters) -> output` in the place of primitives, by name.
+    """
+    rules = rules or {}
+    environment = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+    environment.update(zip(closed.jaxpr.invars, arguments, strict=True))
+
+    def read(variable):
+        return variable.val if isinstance(variable, core.Literal) else environment[variable]
+
+    for equation in closed.jaxpr.eqns:
+        inputs = [read(v) for v in equation.invars]
+        name = equation.primitive.name
+        if name in CALLS:
+            outputs = evaluate(inner(equation), inputs, rules)
+        elif name == "custom_jvp_call":
+            outputs = with_own_derivative(equation, rules)(*inputs)
+        elif name == "broadcast_in_dim":  # of a scalar, which goes with any shape
+            outputs = inputs[:1]
+        elif name in rules:
+            outputs = [rules[name](*inputs, **equation.params)]
+        else:
+            outputs = [applied(equation, *inputs)]
+        environment.update(zip(equation.outvars, outputs, strict=True))
+    return [read(v) for v in closed.jaxpr.outvars]
+
+
+def with_own_derivative(equation: Any, rules: Mapping[str, Callable] | None = None) -> Callable[..., list]:
+    """Returns a call of a `jax.custom_jvp` function as a function for any shape, with the derivative that it has."""
+    shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]
+    positions = [n for n, v in enumerate(equation.invars) if not isinstance(v, core.Literal)]
+    free = [shapes[n] for n in positions]
+    call = function_of(equation)
+    tangent = jax.make_jaxpr(lambda primals, tangents: jax.jvp(call, primals, tangents)[1])(tuple(free), tuple(free))
+
+    @jax.custom_jvp
+    def run(*inputs):
+        return evaluate(inner(equation), inputs, rules)
+
+    @run.defjvp
+    def _(primals, tangents):
+        outputs = run(*primals)
+        d_outputs = evaluate(tangent, [primals[n] for n in positions] + [tangents[n] for n in positions], rules)
+        return outputs, [jnp.broadcast_to(d, y.shape) for d, y in zip(d_outputs, outputs, strict=True)]
+
+    return run
