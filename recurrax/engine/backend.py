@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
@@ -16,6 +16,9 @@ class Backend(abc.ABC):
 
     `backend` of `recurrax.unroll` takes an instance, or the class's name in lower case for the default settings.
     """
+
+    falls_back: ClassVar[bool] = False
+    """True where another executor takes the place of this one for what it refuses, and no error is raised."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -10,6 +10,7 @@ from recurrax.cells.cell import Cell
 from recurrax.engine.associative import Associative
 from recurrax.engine.backend import Backend
 from recurrax.engine.fused import Fused
+from recurrax.engine.kernel.executor import Kernel
 from recurrax.engine.newton import Newton
 from recurrax.engine.products import StepSize, step_size
 from recurrax.engine.recurrence import Recurrence, by_layer
@@ -23,7 +24,7 @@ class Choice(NamedTuple):
     reason: str
 
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton())}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton(), Kernel())}
 """How a recurrence can be executed, by the name that `backend` takes; all give the same values and gradients."""
 
 
@@ -69,7 +70,7 @@ RULES = (
 )
 """The first rule that applies, and whose executor does not refuse, decides.
 
-None takes `newton`: whether it converges depends on the parameters, and where it does not it is slower than `scan`.
+None takes `kernel`, which has not been measured beside the others on a GPU yet. None takes `newton`: whether it converges depends on the parameters, and where it does not it is slower than `scan`.
 `benchmarks/README.md` has the measurements, `python -m benchmarks.executors` makes them."""
 
 
@@ -97,6 +98,9 @@ def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
     if backend != "auto":
         asked = BACKENDS[backend] if isinstance(backend, str) else backend
         reason = asked.refusal(cell, run)
+        if reason is not None and asked.falls_back:
+            instead = choose(cell, run, "auto")
+            return Choice(instead.backend, f"in the place of {asked.name}: {reason}")
         if reason is not None:
             raise ValueError(f"backend={backend!r} cannot run {cell!r}: {reason}; use backend='scan' or 'auto'.")
         return Choice(asked, "asked for")

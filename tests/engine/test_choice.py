@@ -43,7 +43,7 @@ def test_a_backend_is_a_name_or_an_instance():
     cell = LSTM(3)
     params = cell.init(jax.random.key(0), 2)
     for backend in BACKENDS.values():
-        if backend.name != "associative":
+        if backend.name != "associative":  # refuses an LSTM
             named, given = (explain(cell, params, jnp.ones((5, 2)), backend=b) for b in (backend.name, backend))
             assert named == given
     with pytest.raises(ValueError, match="backend must be one of 'auto', 'scan', 'fused', .*, got 'fast'"):

@@ -87,6 +87,11 @@ def _layout(step: ElementwiseStep, cell: Cell, run: Recurrence) -> _Layout:
     return _Layout(Sizes(run.inputs.length, shards.count, units, gates, itemsize), shards)
 
 
+def sizes_of(cell: Cell, run: Recurrence) -> Sizes:
+    """Returns what a run asks of the chip."""
+    return _layout(elementwise_step(cell, run), cell, run).sizes
+
+
 def _batch_shape(cell: Cell, run: Recurrence) -> tuple[int, ...]:
     one = jax.tree.leaves(jax.eval_shape(lambda weights: cell.initial_carry(weights), run.weights))
     leaf = jax.tree.leaves(run.carry)[0]

@@ -1,0 +1,95 @@
+"""The executor in the language that runs anywhere: precision, vmap, fallbacks."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import GRU, LSTM, RNN, Stack, explain, unroll
+from recurrax.cells.janet import JANET
+from recurrax.cells.layer_norm_lstm import LayerNormLSTM
+from recurrax.cells.peephole_lstm import PeepholeLSTM
+from recurrax.cells.slstm import SLSTM
+from recurrax.engine.kernel.executor import Kernel
+from recurrax.engine.kernel.plain import Plain
+from recurrax.engine.recurrence import recurrence
+from tests.engine.comparison import assert_close
+
+KERNEL = Kernel(Plain())
+CELLS = [RNN(24), LSTM(24), PeepholeLSTM(24), GRU(24), GRU(24, reset="after"), JANET(24), SLSTM(24, num_heads=2)]
+
+
+def gradients(cell, params, xs, backend):
+    def loss(params, xs):
+        carry, ys = unroll(cell, params, xs, backend=backend)
+        parts = [jnp.mean(jnp.sin(a.astype(jnp.float32 if a.dtype.itemsize < 4 else a.dtype))) for a in jax.tree.leaves((carry, ys))]
+        return sum(parts)
+
+    return jax.jit(jax.grad(loss, (0, 1)))(params, xs), jax.jit(lambda p, x: unroll(cell, p, x, backend=backend)[1])(
+        params, xs
+    )
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(("dtype", "bound"), [("bfloat16", 5e-3), ("float16", 1e-3)])
+def test_rounding_is_that_of_what_is_multiplied(x64, cell, dtype, bound):
+    """What a kernel rounds, `Plain` rounds: errors of states and gradients against float64 as asked of the GPU."""
+    params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
+    xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
+    assert KERNEL.refusal(cell, recurrence(cell, params, xs, None, None, None, None)) is None
+    exact = jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs))
+    got, expected = gradients(cell, params, xs, KERNEL), gradients(cell, *exact, "scan")
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        error = np.linalg.norm(np.asarray(a, np.float64) - b) / np.linalg.norm(b)
+        assert error <= bound, (a.shape, error)
+
+
+@pytest.mark.parametrize("cell", [LSTM(5), SLSTM(4, num_heads=2), GRU(5)], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("shared", [False, True])
+def test_vmap_over_models_or_over_data(x64, cell, shared):
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = cell.init(keys[0], 2) if shared else jax.vmap(lambda key: cell.init(key, 2))(keys)
+    xs = jax.random.normal(jax.random.key(1), (3, 6, 2, 2))
+
+    def gradient(backend):
+        one = jax.grad(lambda p, x: jnp.sum(jnp.sin(unroll(cell, p, x, backend=backend)[1])), (0, 1))
+        return jax.vmap(one, (None if shared else 0, 0))(params, xs)
+
+    assert_close(gradient(KERNEL), gradient("scan"), "vmap")
+
+
+@pytest.mark.parametrize("checkpoint_every", [None, 4])
+def test_checkpoints_and_stacks(x64, checkpoint_every):
+    cell = Stack((GRU(4), LSTM(4)))
+    params = cell.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (10, 3, 3))
+
+    def value(backend, params):
+        return jnp.sum(unroll(cell, params, xs, backend=backend, checkpoint_every=checkpoint_every)[1] ** 2)
+
+    got, expected = (jax.grad(functools.partial(value, b))(params) for b in (KERNEL, "scan"))
+    assert_close(got, expected, "stack")
+
+
+def test_never_an_error_where_another_executor_could_run():
+    for cell in (LSTM(4), LayerNormLSTM(4)):
+        params, xs = cell.init(jax.random.key(0), 3), jnp.ones((5, 2, 3))
+        np.testing.assert_array_equal(
+            unroll(cell, params, xs, backend="kernel")[1], unroll(cell, params, xs, backend="fused")[1]
+        )
+        told = explain(cell, params, xs, backend="kernel")
+        assert told.backend == "fused"
+        assert told.reason.startswith("in the place of kernel: ")
+    told = explain(LayerNormLSTM(4), LayerNormLSTM(4).init(jax.random.key(0), 3), xs, backend=KERNEL)
+    assert told.reason == "in the place of kernel: its step mixes units by 'reduce_sum'"
+    assert explain(LSTM(4), LSTM(4).init(jax.random.key(0), 3), xs, backend=KERNEL).backend == "kernel"
+
+
+def test_dtypes_that_differ_are_refused():
+    cell = LSTM(4)
+    params = cell.init(jax.random.key(0), 3)
+    run = recurrence(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
+    run = run._replace(inputs=run.inputs._replace(x=run.inputs.x.astype(jnp.float16)))
+    assert "different dtypes (float16, float32)" in KERNEL.refusal(cell, run)
