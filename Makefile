@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 WORKDIR ?= runs/gradient_flow
 ARGS ?=
 
-.PHONY: help setup gradient-flow gallery test test-all lint bench clean
+.PHONY: help setup gradient-flow gallery test test-all test-gpu lint bench clean
 
 help:
 	@echo "make gradient-flow   run the default study; the report lands in $(WORKDIR) (WORKDIR=..., ARGS='--config.cells=lstm,gru')"
 	@echo "make gallery         write docs/cells.md from the code"
 	@echo "make test            set up, then run the tests"
 	@echo "make test-all        the slow tests and those against live PyTorch, Keras and Haiku as well"
+	@echo "make test-gpu        the kernels on a Hopper GPU; BIN=... names the environment that has JAX for it"
 	@echo "make lint            ruff and pyright"
 	@echo "make bench           speed and memory beside other libraries, about three quarters of an hour; see benchmarks/README.md"
 	@echo "make setup           make .venv with what the study and the tests need"
@@ -51,10 +52,14 @@ gallery: $(VENV)/.experiments
 # Compiling takes most of the time of the tests; `make test-all` compiles as users do.
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not peers' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not peers and not gpu' $(ARGS)
 
 test-all: $(VENV)/.peers
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu' $(ARGS)
+
+# With the environment that has JAX for the GPU: make test-gpu BIN=/path/to/env/bin
+test-gpu:
+	$(BIN)/python -m pytest -m gpu tests/engine/kernel $(ARGS)
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks.libraries --out=runs/bench $(ARGS)

@@ -24,7 +24,9 @@ class Choice(NamedTuple):
     reason: str
 
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton(), Kernel())}
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton(), Kernel())
+}
 """How a recurrence can be executed, by the name that `backend` takes; all give the same values and gradients."""
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool
 
 from recurrax import checks
 from recurrax.cells.cell import Carry, Cell, Dot, Params, Projected, Weights, dot, layer_input, layer_key
+from recurrax.floats import at_least_float32, is_float
 from recurrax.parameters import parameter_shapes
 
 _PREPARE = 2**32 - 1
@@ -148,7 +149,16 @@ def over_steps(step: Any, carry: Any, inputs: Any, *, reverse: bool = False) -> 
 
 def project_all(cell: Cell, run: Recurrence) -> Projected:
     """Projects the inputs of all steps at once, time first."""
-    return jax.vmap(lambda inputs: project(cell, run.weights, inputs))(run.inputs)
+    leaves, treedef = jax.tree.flatten(run.weights)
+    # The gradient of a bias is a sum over the steps, which in 16 bits would stall; that of a matrix is a product.
+    stalls = [is_float(a) and a.ndim <= 1 and at_least_float32(a).dtype != a.dtype for a in leaves]
+    leaves = [
+        jnp.broadcast_to(at_least_float32(a), (run.inputs.length, *a.shape)).astype(a.dtype) if by_step else a
+        for a, by_step in zip(leaves, stalls, strict=True)
+    ]
+    axes = treedef.unflatten([0 if by_step else None for by_step in stalls])
+    weights = treedef.unflatten(leaves)
+    return jax.vmap(lambda weights, inputs: project(cell, weights, inputs), (axes, 0))(weights, run.inputs)
 
 
 def states_of_all(

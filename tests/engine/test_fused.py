@@ -266,3 +266,16 @@ class Nested(RNN):
     def step(self, weights, carry, z, dot=dot):
         inner = {"jit": jax.jit, "checkpoint": jax.checkpoint, "vmap": functools.partial(jax.vmap, in_axes=(0, None))}
         return type(carry)(jnp.tanh(z.h + inner[self.inside](lambda h, w: dot(h, w))(carry.h, weights.w_h)))
+
+
+def test_the_gradient_of_a_bias_is_summed_up_in_float32(x64):
+    cell = LSTM(8)
+    params = jax.tree.map(lambda a: a.astype(jnp.bfloat16), cell.init(jax.random.key(0), 4))
+    xs = jax.random.normal(jax.random.key(1), (512, 4, 4)).astype(jnp.bfloat16)
+
+    def bias(backend, params, xs):
+        return jax.grad(lambda p: jnp.mean(unroll(cell, p, xs, backend=backend)[1].astype(jnp.float32)))(params).b
+
+    exact = bias("scan", *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)))
+    error = np.linalg.norm(np.asarray(bias("fused", params, xs), np.float64) - exact) / np.linalg.norm(exact)
+    assert error < 0.015

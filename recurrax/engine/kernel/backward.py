@@ -102,7 +102,10 @@ def _body(step, plan, shapes, inputs, problem, weights, length, shards):
             for n in reversed(range(len(shapes))):
                 exchange = exchanges[n]
                 sent = [hopper.rounded(g, exchange.shape.dtype, plan) for g in of_gates[n]]
-                filled = [*sent, *[hopper.rounded(hopper.zeros(plan), exchange.shape.dtype, plan)] * (-len(sent) % side)]
+                filled = [
+                    *sent,
+                    *[hopper.rounded(hopper.zeros(plan), exchange.shape.dtype, plan)] * (-len(sent) % side),
+                ]
                 exchange.send([filled[k : k + side] for k in range(0, len(filled), side)], i)
                 exchange.receive(i)
                 back = [hopper.diagonal_of(tile, plan) for tile in exchange.product(i)]

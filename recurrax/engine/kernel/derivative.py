@@ -116,11 +116,7 @@ def _over_models(run, step: ElementwiseStep):
         weights = tuple(w[0] for w in problem.weights) if shared else of_run(problem.weights)
         folded = Problem(of_steps(problem.z), of_run(problem.constants), of_run(problem.carry), weights)
         lanes = loop(folded, *of_steps(tuple(rest)))
-        parted = jax.tree.map(
-            lambda a: jnp.moveaxis(a.reshape(len(a), axis_size, -1, *a.shape[2:]), 1, 0), lanes
-        )
+        parted = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(len(a), axis_size, -1, *a.shape[2:]), 1, 0), lanes)
         return parted, jax.tree.map(lambda _: True, parted)
 
     return loop
-
-

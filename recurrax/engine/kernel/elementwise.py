@@ -23,7 +23,19 @@ from recurrax.engine.recurrence import Inputs, Recurrence, project_all, transiti
 from recurrax.floats import at_least_float32, is_float
 
 _MOVES = frozenset(
-    ("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "slice", "split", "concatenate", "stack", "unstack", "rev")
+    (
+        "reshape",
+        "squeeze",
+        "expand_dims",
+        "broadcast_in_dim",
+        "transpose",
+        "slice",
+        "split",
+        "concatenate",
+        "stack",
+        "unstack",
+        "rev",
+    )
 )
 """Primitives that move numbers about."""
 EVERY_UNIT = -1

@@ -72,9 +72,7 @@ class Exchange:
         columns = shape.units - shape.loop.register_blocks * tile
         rows = pl.ds(block * ROWS, ROWS)
         for n in range(shape.tiles):
-            plgpu.copy_gmem_to_smem(
-                weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded
-            )
+            plgpu.copy_gmem_to_smem(weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded)
         self.in_registers = []
         if shape.loop.register_blocks:
             rest = pl.ds(columns, shape.units - columns)

@@ -10,7 +10,6 @@ from jax.experimental import pallas as pl
 from recurrax.engine.kernel import hopper
 from recurrax.engine.kernel.elementwise import ElementwiseStep
 from recurrax.engine.kernel.exchange import Exchange, Shape, meet, meeting_point
-from recurrax.engine.kernel.hopper import plgpu
 from recurrax.engine.kernel.language import Lanes, Problem
 from recurrax.engine.kernel.planner import SHARD, Plan
 from recurrax.engine.kernel.substitution import substituted

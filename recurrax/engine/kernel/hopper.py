@@ -17,16 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax._src.lib.mlir import ir
 from jax._src.lib.mlir.dialects import arith, llvm, vector
+from jax.experimental import pallas as pl
 from jax.experimental.mosaic import gpu as mgpu
 from jax.experimental.mosaic.gpu import utils
-from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as plgpu
 
 from recurrax.engine.kernel.planner import ROWS, SHARD, Plan
 
-_PAIRED = plgpu.Layout.TILED(
-    plgpu.Tiling(((32, 8), (8, 8), (2,))), warp_dims=(-5,), lane_dims=(-3, -2), vector_dim=-1
-)
+_PAIRED = plgpu.Layout.TILED(plgpu.Tiling(((32, 8), (8, 8), (2,))), warp_dims=(-5,), lane_dims=(-3, -2), vector_dim=-1)
 """32 rows as `wgmma` leaves them if every warp has 8 of each of two gates: half of the registers of its own layout."""
 _PAIRED_BY_ROWS = plgpu.Layout.TILED(
     plgpu.Tiling(((32, 8), (8, 8), (2, 2), (2, 1))), warp_dims=(-8,), lane_dims=(-6, -3, -5), vector_dim=-2
@@ -133,9 +131,13 @@ def _by_rows(x: jax.Array) -> jax.Array:
     @plgpu.inline_mgpu(arg_types=(_PAIRED,), return_type=by_rows)
     def exchange(_, x):
         even = arith.cmpi(
-            arith.CmpIPredicate.eq, arith.remui(arith.divui(utils.thread_idx(), _constant(4)), _constant(2)), _constant(0)
+            arith.CmpIPredicate.eq,
+            arith.remui(arith.divui(utils.thread_idx(), _constant(4)), _constant(2)),
+            _constant(0),
         )
-        registers = [(_swap_halves if x.mlir_dtype != ir.F32Type.get() else _swap_words)(r, even) for r in x.registers.flat]
+        registers = [
+            (_swap_halves if x.mlir_dtype != ir.F32Type.get() else _swap_words)(r, even) for r in x.registers.flat
+        ]
         out = np.empty(len(registers), dtype=object)
         out[:] = registers
         return _fragments(out, _PAIRED_BY_ROWS)

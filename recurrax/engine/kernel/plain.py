@@ -8,7 +8,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.language import Lanes, Problem
+from recurrax.engine.kernel.language import Lanes
 from recurrax.engine.recurrence import over_steps
 from recurrax.floats import at_least_float32
 

@@ -49,7 +49,7 @@ class Loop(NamedTuple):
     slots: int
     """Buffers for what is exchanged, used in turn."""
     register_blocks: int
-    """Of the columns of the weights, how many blocks of `tile_units` live in registers and not in shared memory."""
+    """Of the columns of every product's weights, how many blocks of `tile_units` live in registers and not in shared memory."""
     shared_bytes: int
 
 
@@ -110,7 +110,9 @@ def plan(sizes: Sizes, chip: Chip = Chip()) -> Plan | str:
         loop = _loop(sizes, chip, tile, units, slots, backward)
         if loop is None:
             direction = "backward" if backward else "forward"
-            return f"the {direction} pass does not fit on the chip: {blocks} blocks of {tile} units, gates {sizes.gates}"
+            return (
+                f"the {direction} pass does not fit on the chip: {blocks} blocks of {tile} units, gates {sizes.gates}"
+            )
         loops.append(loop)
     return Plan(tile, blocks, exchange, 1, *loops)
 
@@ -127,9 +129,9 @@ def _loop(sizes: Sizes, chip: Chip, tile: int, units: int, slots: int, backward:
     excess = weights - free
     if excess <= 0:
         return Loop(slots, 0, weights + buffers)
-    if len(tiles) > 1 or sizes.itemsize != 2:
+    if sizes.itemsize != 2:
         return None
-    block = tiles[0] * ROWS * tile * sizes.itemsize
+    block = sum(tiles) * ROWS * tile * sizes.itemsize
     in_registers = -(-excess // block)
     if in_registers * block // (4 * 128) > MAX_REGISTERS:
         return None

@@ -20,8 +20,8 @@ def _log1p(x: jax.Array, **_: Any) -> jax.Array:
 
 
 def _expm1(x: jax.Array, **_: Any) -> jax.Array:
-    # e^x - 1 = t (e^x + 1) with t = tanh(x / 2), which loses nothing near zero and overflows where it should.
-    return jnp.where(x > 20.0, jnp.exp(x), jnp.tanh(0.5 * x) * (jnp.exp(jnp.minimum(x, 20.0)) + 1.0))
+    # Near zero, e^x - 1 = t (e^x + 1) with t = tanh(x / 2), which loses nothing.
+    return jnp.where(jnp.abs(x) < 1.0, jnp.tanh(0.5 * x) * (jnp.exp(jnp.minimum(x, 1.0)) + 1.0), jnp.exp(x) - 1.0)
 
 
 def _power(x: jax.Array, y: int) -> jax.Array:
@@ -69,5 +69,3 @@ def substituted(function: Callable) -> Callable:
         return jax.tree.structure(shapes).unflatten(outputs)
 
     return run
-
-

@@ -13,7 +13,22 @@ CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat", "checkpoi
 
 ELEMENTWISE = frozenset(
     (
-        *("add", "sub", "mul", "div", "rem", "max", "min", "neg", "sign", "abs", "pow", "integer_pow", "square", "sqrt"),
+        *(
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "rem",
+            "max",
+            "min",
+            "neg",
+            "sign",
+            "abs",
+            "pow",
+            "integer_pow",
+            "square",
+            "sqrt",
+        ),
         *("rsqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "erf_inv", "sin"),
         *("cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "floor", "ceil"),
         *("round", "clamp", "select_n", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "is_finite"),
@@ -32,7 +47,10 @@ def inner(equation: Any) -> Any:
 def function_of(equation: Any) -> Callable[..., list]:
     """Returns an equation as a function of its inputs other than literals, at the shapes that it was traced at."""
     variables = list(dict.fromkeys(v for v in equation.invars if not isinstance(v, core.Literal)))
-    jaxpr = core.Jaxpr([], variables, equation.outvars, [equation])
+    origin = core.DebugInfo(
+        "jit", equation.primitive.name, arg_names=("",) * len(variables), result_paths=("",) * len(equation.outvars)
+    )
+    jaxpr = core.Jaxpr([], variables, equation.outvars, [equation], debug_info=origin)
     run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
 
     def function(*inputs):

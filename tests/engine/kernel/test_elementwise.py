@@ -76,7 +76,7 @@ def test_what_cannot_be_cut_is_refused_with_the_reason(cell, reason):
 
 def step_of(change):
     return from_step(
-        lambda params, h, x: (change(h, x[..., :1]), h), lambda params, batch: jnp.zeros((*batch, 4)), output=lambda p, h: h
+        lambda params, h, x: (change(h, x), h), lambda params, batch: jnp.zeros((*batch, 4)), output=lambda p, h: h
     )
 
 
@@ -92,13 +92,13 @@ def step_of(change):
 def test_units_that_see_each_other_are_refused(change, reason):
     cell = step_of(change)
     with pytest.raises(NotElementwiseError, match=reason):
-        elementwise_step(cell, recurrence(cell, None, jnp.ones((4, 2, 3)), None, None, None, None))
+        elementwise_step(cell, recurrence(cell, None, jnp.ones((4, 2, 1)), None, None, None, None))
 
 
 def test_a_step_with_an_array_of_its_own_keeps_it_in_the_order_of_the_units():
     scale = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
     cell = step_of(lambda h, x: h * scale + jax.nn.softplus(x))
-    step = elementwise_step(cell, recurrence(cell, None, jnp.ones((4, 2, 3)), None, None, None, None))
+    step = elementwise_step(cell, recurrence(cell, None, jnp.ones((4, 2, 1)), None, None, None, None))
     (found,) = step.constants(None)
     np.testing.assert_array_equal(found, scale)
     h, x = jnp.arange(4.0), jnp.full(4, 0.5)

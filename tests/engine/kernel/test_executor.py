@@ -24,7 +24,10 @@ CELLS = [RNN(24), LSTM(24), PeepholeLSTM(24), GRU(24), GRU(24, reset="after"), J
 def gradients(cell, params, xs, backend):
     def loss(params, xs):
         carry, ys = unroll(cell, params, xs, backend=backend)
-        parts = [jnp.mean(jnp.sin(a.astype(jnp.float32 if a.dtype.itemsize < 4 else a.dtype))) for a in jax.tree.leaves((carry, ys))]
+        parts = [
+            jnp.mean(jnp.sin(a.astype(jnp.float32 if a.dtype.itemsize < 4 else a.dtype)))
+            for a in jax.tree.leaves((carry, ys))
+        ]
         return sum(parts)
 
     return jax.jit(jax.grad(loss, (0, 1)))(params, xs), jax.jit(lambda p, x: unroll(cell, p, x, backend=backend)[1])(
@@ -33,17 +36,22 @@ def gradients(cell, params, xs, backend):
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: type(c).__name__)
-@pytest.mark.parametrize(("dtype", "bound"), [("bfloat16", 5e-3), ("float16", 1e-3)])
-def test_rounding_is_that_of_what_is_multiplied(x64, cell, dtype, bound):
-    """What a kernel rounds, `Plain` rounds: errors of states and gradients against float64 as asked of the GPU."""
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
+    """What a kernel rounds, `Plain` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
     xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
     assert KERNEL.refusal(cell, recurrence(cell, params, xs, None, None, None, None)) is None
-    exact = jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs))
-    got, expected = gradients(cell, params, xs, KERNEL), gradients(cell, *exact, "scan")
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
-        error = np.linalg.norm(np.asarray(a, np.float64) - b) / np.linalg.norm(b)
-        assert error <= bound, (a.shape, error)
+    exact = gradients(cell, *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)), "scan")
+    errors = {
+        str(backend): [
+            np.linalg.norm(np.asarray(a, np.float64) - b) / np.linalg.norm(b)
+            for a, b in zip(*map(jax.tree.leaves, (gradients(cell, params, xs, backend), exact)), strict=True)
+        ]
+        for backend in (KERNEL, "scan")
+    }
+    for ours, of_scan in zip(*errors.values(), strict=True):
+        assert ours <= 1.1 * of_scan + jnp.finfo(dtype).eps / 4, errors
 
 
 @pytest.mark.parametrize("cell", [LSTM(5), SLSTM(4, num_heads=2), GRU(5)], ids=lambda c: type(c).__name__)

@@ -58,8 +58,15 @@ def test_cells_and_dtypes(cell, dtype):
 @needs_mosaic
 @pytest.mark.parametrize(
     ("cell", "exchange"),
-    [(LSTM(20), "none"), (LSTM(512), "cluster"), (LSTM(768), "grid"), (GRU(768), "grid"), (RNN(768), "cluster"), (RNN(2048), "grid")],
-    ids=str,
+    [
+        (LSTM(20), "none"),
+        (LSTM(512), "cluster"),
+        (LSTM(768), "grid"),
+        (GRU(768), "grid"),
+        (RNN(768), "cluster"),
+        (RNN(1536), "grid"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else label(value),
 )
 def test_plans(cell, exchange):
     layout, _ = lowered(cell, batch=16)
