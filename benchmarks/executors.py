@@ -13,11 +13,11 @@ On a GPU:  python -m benchmarks.executors --cells=dense --sizes=16x1024x768 --dt
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 from absl import app, flags
 
+from benchmarks.steps import training_step
 from benchmarks.timing import interleaved, ratio
-from recurrax import GRU, LSTM, RNN, Associative, Backend, Cell, Newton, convergence, unroll
+from recurrax import GRU, LSTM, RNN, Associative, Backend, Cell, Newton, convergence
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
@@ -42,16 +42,6 @@ _CELLS = flags.DEFINE_list("cells", ",".join(CELLS), "groups of cells: dense, li
 _SIZES = flags.DEFINE_list("sizes", [], "sizes BxTxH in the place of each group's own")
 _DTYPE = flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "dtype of parameters and inputs")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "rounds", lower_bound=3)
-
-
-def training_step(cell: Cell, backend: str | Backend, params, xs: jax.Array) -> Callable[[], None]:
-    """Returns a callable that makes a gradient and returns when it is done."""
-
-    def loss(params, xs):
-        return jnp.mean(jnp.square(unroll(cell, params, xs, backend=backend)[1].astype(jnp.float32)))
-
-    gradient = jax.jit(jax.value_and_grad(loss, (0, 1)))
-    return lambda: (jax.block_until_ready(gradient(params, xs)), None)[1]
 
 
 def main(argv: list[str]) -> None:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from absl import app, flags
 
-from benchmarks.executors import training_step
+from benchmarks.steps import training_step
 from benchmarks.timing import Timed, interleaved
 from recurrax import GRU, LSTM, RNN, Cell, explain
 

@@ -59,8 +59,10 @@ def unroll(
           of "scan", to the bit where no derivative is taken.
         - "associative": all steps at once, for cells that are linear in the carry.
         - "newton": all steps at once, by iteration, for any cell; see `convergence`.
+        - "kernel": all steps in one kernel on a Hopper GPU, for cells that are elementwise around their products; what
+          is multiplied is rounded to the dtype of the run, float32 to TF32. Where it cannot run, what "auto" takes does.
         With the first two, a sequence in several calls, each with the carry of the one before, has the bits of one
-        call. The last two have settings: give an instance of `recurrax.Associative` or `recurrax.Newton`.
+        call. For settings give an instance of `recurrax.Associative` or `recurrax.Newton`.
       checkpoint_every: keep the state at every so many steps only and run the steps between again when a gradient needs
         them; "sqrt" for the square root of T. Memory for T steps falls from T to T / k + k, at one more forward pass.
       truncate_every: steps k after which gradients are cut off (truncated backpropagation through time); or `(k1, k2)`:
@@ -211,9 +213,10 @@ def explain(
     """Tells what `unroll` would do with the same arguments, and why; checks them, and computes nothing.
 
     >>> cell = LSTM(hidden_size=8)
-    >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))
+    >>> print(explain(cell, cell.init(jax.random.key(0), 3), jnp.ones((20, 4, 3))))  # doctest: +ELLIPSIS
     fused: inputs projected, and weight gradients summed up, for all steps at once
     not associative: its step is not linear and diagonal in the carry (Cell.linear is False)
+    not kernel: ...
     steps 20, batch (4,); carry h float32[4, 8], c float32[4, 8]; ys y float32[20, 4, 8]
 
     Raises:

@@ -606,7 +606,7 @@ ERRORS = {
     "backend is unknown": (
         {"backend": "fast"},
         ValueError,
-        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', got 'fast'",
+        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', 'kernel', got 'fast'",
     ),
     "backend is missing": (
         {"backend": None},

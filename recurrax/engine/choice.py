@@ -72,8 +72,9 @@ RULES = (
 )
 """The first rule that applies, and whose executor does not refuse, decides.
 
-None takes `kernel`, which has not been measured beside the others on a GPU yet. None takes `newton`: whether it converges depends on the parameters, and where it does not it is slower than `scan`.
-`benchmarks/README.md` has the measurements, `python -m benchmarks.executors` makes them."""
+None takes `kernel`, which has not been timed beside the others yet, nor `newton`: whether it converges depends on the
+parameters, and where it does not it is slower than `scan`. `benchmarks/README.md` has the measurements,
+`python -m benchmarks.executors` makes them."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ def test_a_backend_is_known_by_the_name_of_its_class():
         "fused": "Fused",
         "associative": "Associative",
         "newton": "Newton",
+        "kernel": "Kernel",
     }
 
 
@@ -55,6 +56,6 @@ def test_explain_tells_who_cannot_run_it_and_what_is_kept_or_cut():
     cell = RNN(3)
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((100, 2))
     explanation = explain(cell, params, xs, checkpoint_every="sqrt", truncate_every=(5, 20))
-    assert set(explanation.refused) == {"associative"}
+    assert set(explanation.refused) == {"associative", "kernel"}
     assert (explanation.checkpoint_every, explanation.truncate_every) == (10, (5, 20))
     assert "every 10 steps" in str(explanation) and "over the last 20" in str(explanation)

@@ -12,6 +12,9 @@ complete, and names the phase, even or odd, that it waits for. A *proxy fence* m
 `wgmma` and to the copy engine, which read shared memory by another way than threads do.
 """
 
+# pyright: reportCallIssue=false, reportArgumentType=false, reportPrivateImportUsage=false
+# Types of this API say less than it takes: functions made by `inline_mgpu` take no context, for one.
+
 import jax
 import jax.numpy as jnp
 import numpy as np

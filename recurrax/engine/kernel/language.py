@@ -44,7 +44,7 @@ class Language(Protocol):
     def backward(
         self, step: ElementwiseStep, problem: Problem, before: Lanes, products: tuple[Lanes, ...], cotangents: Lanes
     ) -> Lanes:
-        """Returns the adjoints, from the last step to the first:
+        """Returns the adjoints, computed from the last step to the first.
 
             lambda_T = cotangent_T,    lambda_t = cotangent_t + (ds_{t+1} / ds_t)^T lambda_{t+1}.
 

@@ -2,14 +2,15 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from recurrax.engine.kernel.elementwise import ElementwiseStep
-from recurrax.engine.kernel.language import Lanes, Problem
+from recurrax.engine.kernel.language import Problem
 from recurrax.engine.kernel.plain import Plain
-from recurrax.engine.kernel.planner import SHARD, Plan, Sizes, padded_units, plan
+from recurrax.engine.kernel.planner import SHARD, Sizes, padded_units, plan
 
 FIRST_JAX = (0, 11, 2)
 """The oldest JAX whose Mosaic takes the kernels."""
@@ -65,16 +66,19 @@ class Mosaic:
         plain = functools.partial(Plain().backward, step)
         return jax.lax.platform_dependent(*arguments, cuda=backward(step, layout), default=plain)
 
-    def lower(self, step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike, layout: Plan | None = None):
+    def lower(self, step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike) -> list[str]:
         """Lowers both kernels for a GPU, here or elsewhere, and returns their texts.
 
         Raises:
+          ValueError: there is no plan for these sizes.
           Exception: whatever Mosaic raises where it does not take a kernel.
         """
         from recurrax.engine.kernel.backward import backward
         from recurrax.engine.kernel.forward import forward
 
-        layout = layout or plan(sizes)
+        layout = plan(sizes)
+        if isinstance(layout, str):
+            raise ValueError(f"There is no plan: {layout}.")
         # The kernels are the same for any number of steps.
         arguments = shapes(step, sizes._replace(steps=min(sizes.steps, 16)), dtype)
         lowered = []
@@ -88,16 +92,17 @@ def shapes(step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike) -> 
     """Returns what `backward` is given, as shapes and dtypes; the first of it is what `forward` is given."""
     units = padded_units(sizes.units, sizes.gates, sizes.itemsize)
 
-    def lanes(count: int, dtype: jax.typing.DTypeLike, *lead: int) -> Lanes:
+    def lanes(count: int, dtype: jax.typing.DTypeLike, *lead: int) -> Any:
         return tuple(jax.ShapeDtypeStruct((*lead, sizes.shards, units, SHARD), dtype) for _ in range(count))
 
     counts = step.counts
+    blocks: Any = tuple(jax.ShapeDtypeStruct((step.heads, gates, units, units), dtype) for gates in sizes.gates)
     wide, steps = jnp.float32, sizes.steps
     problem = Problem(
         z=lanes(counts.z, dtype, steps),
         constants=lanes(counts.constants, wide),
         carry=lanes(counts.carry, wide),
-        weights=tuple(jax.ShapeDtypeStruct((step.heads, gates, units, units), dtype) for gates in sizes.gates),
+        weights=blocks,
     )
     products = tuple(lanes(gates, dtype, steps) for gates in sizes.gates)
     return problem, lanes(counts.carry, wide, steps), products, lanes(counts.carry, wide, steps)

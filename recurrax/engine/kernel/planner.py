@@ -20,7 +20,7 @@ MAX_REGISTERS = 96
 
 
 class Chip(NamedTuple):
-    """A GPU; the defaults are those of an H100 or H200."""
+    """A GPU."""
 
     multiprocessors: int = 132
     shared_bytes: int = 232_448
@@ -49,7 +49,7 @@ class Loop(NamedTuple):
     slots: int
     """Buffers for what is exchanged, used in turn."""
     register_blocks: int
-    """Of the columns of every product's weights, how many blocks of `tile_units` live in registers and not in shared memory."""
+    """Of the columns of every product's weights, how many blocks of `tile_units` live in registers, not shared memory."""
     shared_bytes: int
 
 
@@ -86,7 +86,11 @@ def padded_units(units: int, gates: tuple[int, ...], itemsize: int) -> int:
     return -(-units // tile) * tile
 
 
-def plan(sizes: Sizes, chip: Chip = Chip()) -> Plan | str:
+HOPPER = Chip()
+"""An H100 or H200."""
+
+
+def plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
     """Returns the layout of a run, or the reason why there is none, as the end of a sentence."""
     tile = tile_units(sizes.units, sizes.gates, sizes.itemsize)
     units = padded_units(sizes.units, sizes.gates, sizes.itemsize)

@@ -99,5 +99,5 @@ def test_dtypes_that_differ_are_refused():
     cell = LSTM(4)
     params = cell.init(jax.random.key(0), 3)
     run = recurrence(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
-    run = run._replace(inputs=run.inputs._replace(x=run.inputs.x.astype(jnp.float16)))
+    run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
     assert "different dtypes (float16, float32)" in KERNEL.refusal(cell, run)
