@@ -7,6 +7,7 @@ for FlashRNN, which is given projected inputs). Milliseconds, medians; the last 
 over the kernel: above 1 the kernel is faster. What is not installed is left out.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -81,8 +82,10 @@ def runs(kind: str, size: tuple[int, int, int]) -> dict[str, Callable[[], None]]
     """Returns what can be run here, by name."""
     cell = CELLS[kind](size[2])
     found = {name: ours(cell, name, size, _DTYPE.value) for name in ("kernel", "fused")}
-    others = {f"cuDNN {dtype}": lambda dtype=dtype: cudnn(kind, size, dtype) for dtype in CUDNN}
-    others["FlashRNN"] = lambda: flash_rnn(kind, size)
+    others: dict[str, Callable[[], Callable[[], None]]] = {
+        f"cuDNN {dtype}": functools.partial(cudnn, kind, size, dtype) for dtype in CUDNN
+    }
+    others["FlashRNN"] = functools.partial(flash_rnn, kind, size)
     for name, build in others.items():
         try:
             run = build()

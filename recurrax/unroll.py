@@ -60,7 +60,7 @@ def unroll(
         - "associative": all steps at once, for cells that are linear in the carry.
         - "newton": all steps at once, by iteration, for any cell; see `convergence`.
         - "kernel": all steps in one kernel on a Hopper GPU, for cells that are elementwise around their products; what
-          is multiplied is rounded to the dtype of the run, float32 to TF32. Where it cannot run, what "auto" takes does.
+          is multiplied is rounded to the dtype of the run, float32 to TF32. Where it cannot, what "auto" takes runs.
         With the first two, a sequence in several calls, each with the carry of the one before, has the bits of one
         call. For settings give an instance of `recurrax.Associative` or `recurrax.Newton`.
       checkpoint_every: keep the state at every so many steps only and run the steps between again when a gradient needs

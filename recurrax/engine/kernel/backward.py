@@ -66,7 +66,7 @@ def _body(step, plan, shapes, inputs, problem, weights, length, shards):
                 weight_refs[n],
                 scratch[n * per_stage : (n + 1) * per_stage],
                 buffers[n],
-                hopper.semaphores(n, shards) if grid else None,
+                hopper.semaphores(shards) if grid else None,
                 lax.div(shard, per_set[n]),
                 shard,
                 block,

@@ -5,6 +5,7 @@ that no block has to wait until the others have read: a block that sends for ste
 all others sent after they had read t.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,6 @@ from jax import lax
 from jax.experimental import pallas as pl
 
 from recurrax.engine.kernel import hopper
-from recurrax.engine.kernel.hopper import plgpu
 from recurrax.engine.kernel.planner import ROWS, SHARD, Loop, Plan
 
 CHAINS = 4
@@ -48,11 +48,11 @@ class Shape(NamedTuple):
         """Returns the memory that a block needs: weights, buffers, barriers of the exchange and of loads."""
         kept = self.units - self.loop.register_blocks * self.plan.tile_units
         return [
-            plgpu.SMEM((self.tiles, ROWS, kept), self.dtype),
-            plgpu.SMEM((self.loop.slots, self.parts * self.tiles_sent, *self.sent_shape), self.dtype),
+            hopper.shared((self.tiles, ROWS, kept), self.dtype),
+            hopper.shared((self.loop.slots, self.parts * self.tiles_sent, *self.sent_shape), self.dtype),
             hopper.BARRIERS,
-            plgpu.Barrier(num_arrivals=self.tiles),
-            plgpu.Barrier(),
+            hopper.barrier(num_arrivals=self.tiles),
+            hopper.barrier(),
         ]
 
     def global_buffer(self, shards: int) -> list:
@@ -72,14 +72,11 @@ class Exchange:
         columns = shape.units - shape.loop.register_blocks * tile
         rows = pl.ds(block * ROWS, ROWS)
         for n in range(shape.tiles):
-            plgpu.copy_gmem_to_smem(weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded)
+            hopper.copy_to_shared(weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded)
         self.in_registers = []
         if shape.loop.register_blocks:
             rest = pl.ds(columns, shape.units - columns)
-            self.in_registers = [
-                plgpu.load(weights.at[weight_set, n, rows, rest], layout=plgpu.Layout.WGMMA, optimized=False)
-                for n in range(shape.tiles)
-            ]
+            self.in_registers = [hopper.load_factor(weights.at[weight_set, n, rows, rest]) for n in range(shape.tiles)]
         if plan.exchange == "cluster":
             hopper.init_barriers(self.barriers)
         if plan.exchange == "grid":
@@ -87,7 +84,7 @@ class Exchange:
 
     def wait_for_weights(self) -> None:
         """Waits until the weights are there."""
-        plgpu.barrier_wait(self.loaded)
+        hopper.wait(self.loaded)
 
     def send(self, tiles: list[list[jax.Array]], t: jax.Array) -> None:
         """Sends this block's part of step t: for every tile, what stands side by side in it."""
@@ -98,17 +95,17 @@ class Exchange:
             for g, gate in enumerate(gates):
                 where = self.received.at[slot, first + n, pl.ds(g * SHARD, SHARD)]
                 hopper.store_transposed(gate, where, plan)
-        plgpu.commit_smem()
+        hopper.commit()
         if plan.exchange == "cluster":
             examples, units = self.shape.sent_shape
             size = count * examples * units * jnp.dtype(self.shape.dtype).itemsize
             hopper.send_to_cluster(self.received.at[slot, first], self.barriers, slot, plan.blocks, size, plan)
         elif plan.exchange == "grid":
-            plgpu.copy_smem_to_gmem(
+            hopper.copy_to_global(
                 self.received.at[slot, pl.ds(first, count)], self.buffer.at[lax.rem(t, 2), pl.ds(first, count)]
             )
-            plgpu.wait_smem_to_gmem(0)
-            plgpu.semaphore_signal(self.semaphore, memory_scope="gpu")
+            hopper.wait_for_copies_to_global()
+            hopper.signal(self.semaphore)
 
     def receive(self, t: jax.Array) -> None:
         """Waits until all parts of step t are in shared memory."""
@@ -116,9 +113,9 @@ class Exchange:
         if plan.exchange == "cluster":
             hopper.wait_barrier(self.barriers, lax.rem(t, 2), lax.rem(lax.div(t, 2), 2))
         elif plan.exchange == "grid":
-            plgpu.semaphore_wait(self.semaphore, (t + 1) * plan.blocks, decrement=False, memory_scope="gpu")
-            plgpu.copy_gmem_to_smem(self.buffer.at[lax.rem(t, 2)], self.received.at[self._slot(t)], self.copied)
-            plgpu.barrier_wait(self.copied)
+            hopper.wait_for_signals(self.semaphore, (t + 1) * plan.blocks)
+            hopper.copy_to_shared(self.buffer.at[lax.rem(t, 2)], self.received.at[self._slot(t)], self.copied)
+            hopper.wait(self.copied)
 
     def product(self, t: jax.Array) -> list[jax.Array]:
         """Returns the weights times what was received, tile by tile."""
@@ -137,13 +134,13 @@ class Exchange:
                     else:
                         begin = (k - in_memory) * tile
                         weight = self.in_registers[n][:, begin : begin + tile]
-                    plgpu.wgmma(sums[n * chains + k % chains], weight, operand)
-            plgpu.wgmma_wait(0)
+                    hopper.multiply(sums[n * chains + k % chains], weight, operand)
+            hopper.wait_for_products()
             return [s[...] for s in sums]
 
         types = [hopper.accumulator(shape.sent_shape[0]) for _ in range(shape.tiles * chains)]
         parts = pl.run_scoped(multiply, *types)
-        return [sum(parts[n * chains + 1 : (n + 1) * chains], parts[n * chains]) for n in range(shape.tiles)]
+        return [functools.reduce(jnp.add, parts[n * chains : (n + 1) * chains]) for n in range(shape.tiles)]
 
     def _slot(self, t: jax.Array) -> jax.Array:
         return lax.rem(t, self.shape.loop.slots)
@@ -151,12 +148,12 @@ class Exchange:
 
 def meet(barrier) -> None:
     """Waits until all blocks of the cluster have come here."""
-    plgpu.barrier_arrive(barrier)
-    plgpu.barrier_wait(barrier)
+    hopper.arrive(barrier)
+    hopper.wait(barrier)
 
 
 def meeting_point(plan: Plan):
     """Returns the type of the barrier of `meet`."""
     if plan.exchange == "cluster":
-        return plgpu.ClusterBarrier(collective_axes=("block",), num_arrivals=1)
-    return plgpu.Barrier(num_arrivals=1)
+        return hopper.cluster_barrier()
+    return hopper.barrier(num_arrivals=1)

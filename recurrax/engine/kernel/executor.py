@@ -46,14 +46,17 @@ class Kernel(Backend):
     falls_back = True
 
     def refusal(self, cell, run):
-        reason = self.language.unavailable() or refusal(cell, run)
-        if reason is not None:
-            return reason
+        unavailable = self.language.unavailable()
+        if unavailable is not None:
+            return unavailable
         dtypes = {a.dtype for a in (*jax.tree.leaves(run.carry), *float_leaves((run.weights, run.inputs.x)))}
         if len(dtypes) != 1:
             return f"parameters, inputs and carry have different dtypes ({', '.join(sorted(map(str, dtypes)))})"
         if run.inputs.length == 0 or math.prod(_batch_shape(cell, run)) == 0:
             return "there is nothing to run"
+        nested = refusal(cell, run)
+        if nested is not None:
+            return nested
         try:
             step = elementwise_step(cell, run)
         except NotElementwiseError as error:

@@ -61,7 +61,7 @@ def _body(step: ElementwiseStep, plan: Plan, shapes: list[Shape], problem: Probl
                 weight_refs[n],
                 scratch[n * per_stage : (n + 1) * per_stage],
                 buffers[n],
-                hopper.semaphores(n, shards_of(problem)) if grid else None,
+                hopper.semaphores(shards_of(problem)) if grid else None,
                 lax.div(shard, per_set[n]),
                 shard,
                 block,

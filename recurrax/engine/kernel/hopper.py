@@ -285,9 +285,49 @@ def accumulator(columns: int):
     return plgpu.ACC((ROWS, columns), jnp.float32)
 
 
-def semaphores(stage: int, shards: int):
-    """Returns one semaphore per shard in global memory, zero when the kernel starts; `stage` tells sets apart."""
-    del stage  # every call makes a set of its own
+shared = plgpu.SMEM
+barrier = plgpu.Barrier
+arrive = plgpu.barrier_arrive
+wait = plgpu.barrier_wait
+commit = plgpu.commit_smem
+"""The proxy fence, and a barrier of the warp group."""
+copy_to_shared = plgpu.copy_gmem_to_smem
+copy_to_global = plgpu.copy_smem_to_gmem
+multiply = plgpu.wgmma
+
+
+def cluster_barrier():
+    """Returns the type of a barrier at which all blocks of a cluster meet."""
+    return plgpu.ClusterBarrier(collective_axes=("block",), num_arrivals=1)
+
+
+def load_factor(ref) -> jax.Array:
+    """Reads weights from global memory as `wgmma` takes them from registers."""
+    return plgpu.load(ref, layout=plgpu.Layout.WGMMA, optimized=False)
+
+
+def wait_for_products() -> None:
+    """Waits until all `wgmma` are done."""
+    plgpu.wgmma_wait(0)
+
+
+def wait_for_copies_to_global() -> None:
+    """Waits until what was copied to global memory is there."""
+    plgpu.wait_smem_to_gmem(0)
+
+
+def signal(semaphore) -> None:
+    """Adds one to a semaphore that the whole GPU sees, after everything that was written before."""
+    plgpu.semaphore_signal(semaphore, memory_scope="gpu")
+
+
+def wait_for_signals(semaphore, count: jax.Array) -> None:
+    """Waits until a semaphore has been signalled so many times since the kernel began."""
+    plgpu.semaphore_wait(semaphore, count, decrement=False, memory_scope="gpu")
+
+
+def semaphores(shards: int):
+    """Returns one semaphore per shard in global memory, zero when the kernel starts; every call makes others."""
     return pl.get_global(plgpu.SemaphoreType.REGULAR((shards,)))
 
 

@@ -49,7 +49,7 @@ class Loop(NamedTuple):
     slots: int
     """Buffers for what is exchanged, used in turn."""
     register_blocks: int
-    """Of the columns of every product's weights, how many blocks of `tile_units` live in registers, not shared memory."""
+    """How many blocks of `tile_units` columns of every product's weights live in registers, not in shared memory."""
     shared_bytes: int
 
 
