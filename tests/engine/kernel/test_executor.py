@@ -21,18 +21,15 @@ KERNEL = Kernel(Plain())
 CELLS = [RNN(24), LSTM(24), PeepholeLSTM(24), GRU(24), GRU(24, reset="after"), JANET(24), SLSTM(24, num_heads=2)]
 
 
-def gradients(cell, params, xs, backend):
+def states_and_gradients(cell, params, xs, backend):
     def loss(params, xs):
         carry, ys = unroll(cell, params, xs, backend=backend)
-        parts = [
-            jnp.mean(jnp.sin(a.astype(jnp.float32 if a.dtype.itemsize < 4 else a.dtype)))
-            for a in jax.tree.leaves((carry, ys))
-        ]
-        return sum(parts)
+        wide = [a.astype(jnp.float32) if a.dtype.itemsize < 4 else a for a in jax.tree.leaves((carry, ys))]
+        return sum(jnp.mean(jnp.sin(a)) for a in wide), ys
 
-    return jax.jit(jax.grad(loss, (0, 1)))(params, xs), jax.jit(lambda p, x: unroll(cell, p, x, backend=backend)[1])(
-        params, xs
-    )
+    (of_params, of_xs), ys = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(params, xs)
+    # That of w_x is a product outside of the loop, which XLA of some CPUs sums up in 16 bits.
+    return of_params._replace(w_x=None), of_xs, ys
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: type(c).__name__)
@@ -42,11 +39,13 @@ def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
     xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
     assert KERNEL.refusal(cell, recurrence(cell, params, xs, None, None, None, None)) is None
-    exact = gradients(cell, *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)), "scan")
+    exact = states_and_gradients(cell, *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)), "scan")
     errors = {
         str(backend): [
             np.linalg.norm(np.asarray(a, np.float64) - b) / np.linalg.norm(b)
-            for a, b in zip(*map(jax.tree.leaves, (gradients(cell, params, xs, backend), exact)), strict=True)
+            for a, b in zip(
+                *map(jax.tree.leaves, (states_and_gradients(cell, params, xs, backend), exact)), strict=True
+            )
         ]
         for backend in (KERNEL, "scan")
     }
