@@ -10,18 +10,15 @@ import jax.numpy as jnp
 
 from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
+from recurrax.engine.kernel.blocks import block_weight
 from recurrax.engine.kernel.derivative import states
-from recurrax.engine.kernel.elementwise import (
-    ElementwiseStep,
-    Lane,
-    NotElementwiseError,
-    block_weight,
-    elementwise_step,
-)
+from recurrax.engine.kernel.elementwise import ElementwiseStep, elementwise_step
+from recurrax.engine.kernel.lanes import Lane
 from recurrax.engine.kernel.language import Language, Problem
 from recurrax.engine.kernel.mosaic import Mosaic
 from recurrax.engine.kernel.planner import Sizes, padded_units
 from recurrax.engine.kernel.shards import Shards
+from recurrax.engine.kernel.tracing import NotElementwiseError
 from recurrax.engine.products import products_of, refusal
 from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all
 from recurrax.engine.scan import Scan

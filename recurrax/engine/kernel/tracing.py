@@ -8,6 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+
+class NotElementwiseError(Exception):
+    """A step that cannot be cut; the message says why, as the end of a sentence."""
+
+
 CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat", "checkpoint"))
 """Primitives that call the jaxpr among their parameters, and mean nothing else."""
 

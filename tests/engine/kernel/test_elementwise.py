@@ -13,8 +13,8 @@ from recurrax.cells.mgu import MGU
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.projected_lstm import ProjectedLSTM
 from recurrax.cells.slstm import SLSTM
-from recurrax.engine.kernel.elementwise import NotElementwiseError, block_weight, elementwise_step
-from recurrax.engine.products import Product
+from recurrax.engine.kernel.elementwise import elementwise_step
+from recurrax.engine.kernel.tracing import NotElementwiseError
 from recurrax.engine.recurrence import recurrence
 from recurrax.wrappers.recurrent_gradient import RecurrentGradient
 
@@ -103,20 +103,3 @@ def test_a_step_with_an_array_of_its_own_keeps_it_in_the_order_of_the_units():
     np.testing.assert_array_equal(found, scale)
     h, x = jnp.arange(4.0), jnp.full(4, 0.5)
     np.testing.assert_allclose(step.update((found,), (h,), (x,), ())[0], h * scale + jax.nn.softplus(x), rtol=1e-6)
-
-
-def test_blocks_of_a_dense_and_of_a_block_diagonal_weight():
-    units, gates = 4, 3
-    weight = jnp.arange(float(units * gates * units)).reshape(units, gates * units)
-    operand = jax.ShapeDtypeStruct((units,), jnp.float32)
-    dense = block_weight(Product(operand, weight, jnp.dot), weight, units, 1)
-    x = jnp.arange(1.0, 5.0)
-    np.testing.assert_allclose(jnp.einsum("hgij,j->gi", dense, x).ravel(), x @ weight)
-
-    def by_head(x, blocks):
-        return jnp.einsum("...hi,hij->...hj", x.reshape(*x.shape[:-1], 2, 2), blocks).reshape(*x.shape[:-1], -1)
-
-    blocks = jnp.arange(24.0).reshape(2, 2, 6)
-    got = block_weight(Product(operand, blocks, by_head), blocks, units, 2)
-    expected = by_head(x, blocks).reshape(2, 3, 2)  # head, gate, unit of the head
-    np.testing.assert_allclose(jnp.einsum("hgij,hj->hgi", got, x.reshape(2, 2)), expected)
