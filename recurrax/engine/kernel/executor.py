@@ -58,6 +58,8 @@ class Kernel(Backend):
             step = elementwise_step(cell, run)
         except NotElementwiseError as error:
             return str(error)
+        if step.counts.z == 0:
+            return "its step takes nothing of the input"
         (dtype,) = dtypes
         return self.language.refusal(step, _layout(step, cell, run).sizes, dtype)
 

@@ -19,7 +19,7 @@ def forward(step: ElementwiseStep, plan: Plan) -> Callable[[Problem], Lanes]:
     """Returns `problem -> states`, `[T, S, D, 8]` each, in float32."""
 
     def run(problem: Problem) -> Lanes:
-        length, shards, units, _ = (problem.z or problem.carry)[0].shape[-4:]
+        length, shards, units, _ = problem.z[0].shape[-4:]
         weights = [hopper.paired_rows(w, plan) for w in problem.weights]
         shapes = [
             Shape(plan, plan.forward, w.shape[1], units, gates_sent=1, tiles_sent=1, dtype=w.dtype) for w in weights
@@ -41,7 +41,7 @@ def forward(step: ElementwiseStep, plan: Plan) -> Callable[[Problem], Lanes]:
 
 
 def _body(step: ElementwiseStep, plan: Plan, shapes: list[Shape], problem: Problem, weights: list, length: int):
-    per_set = [(problem.z or problem.carry)[0].shape[-3] // w.shape[0] for w in weights]
+    per_set = [problem.z[0].shape[-3] // w.shape[0] for w in weights]
 
     def body(*refs):
         z_refs, refs = refs[: len(problem.z)], refs[len(problem.z) :]
@@ -111,4 +111,4 @@ def constants_of(state_and_constants):
 
 def shards_of(problem: Problem) -> int:
     """Returns the number of shards."""
-    return (problem.z or problem.carry)[0].shape[-3]
+    return problem.z[0].shape[-3]

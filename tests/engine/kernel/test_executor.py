@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Stack, explain, unroll
+from recurrax import GRU, LSTM, RNN, Stack, explain, from_step, unroll
 from recurrax.cells.janet import JANET
 from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.peephole_lstm import PeepholeLSTM
@@ -100,3 +100,11 @@ def test_dtypes_that_differ_are_refused():
     run = recurrence(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
     run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
     assert "different dtypes (float16, float32)" in KERNEL.refusal(cell, run)
+
+
+def test_a_step_that_takes_nothing_of_the_input_is_left_to_others():
+    cell = from_step(
+        lambda params, h, x: (jnp.tanh(h + 1), h), lambda params, batch: jnp.zeros((*batch, 2)), output=lambda p, h: h
+    )
+    told = explain(cell, None, jnp.ones((4, 2, 1)), backend=KERNEL)
+    assert told.reason == "in the place of kernel: its step takes nothing of the input"
