@@ -11,6 +11,7 @@ from recurrax.engine.kernel import hopper
 from recurrax.engine.kernel.elementwise import ElementwiseStep
 from recurrax.engine.kernel.exchange import Exchange, Shape, meet, meeting_point
 from recurrax.engine.kernel.language import Lanes, Problem
+from recurrax.engine.kernel.packing import paired_rows
 from recurrax.engine.kernel.planner import SHARD, Plan
 from recurrax.engine.kernel.substitution import substituted
 
@@ -20,7 +21,7 @@ def backward(step: ElementwiseStep, plan: Plan) -> Callable[..., Lanes]:
 
     def run(problem: Problem, before: Lanes, products: tuple[Lanes, ...], cotangents: Lanes) -> Lanes:
         length, shards, units, _ = before[0].shape
-        weights = [hopper.paired_rows(jnp.swapaxes(w, -1, -2), plan) for w in problem.weights]
+        weights = [paired_rows(jnp.swapaxes(w, -1, -2), plan) for w in problem.weights]
         side = plan.gates_per_tile
         shapes = [
             Shape(plan, plan.backward, w.shape[1], units, gates_sent=side, tiles_sent=w.shape[1], dtype=w.dtype)

@@ -11,6 +11,7 @@ from recurrax.engine.kernel import hopper
 from recurrax.engine.kernel.elementwise import ElementwiseStep
 from recurrax.engine.kernel.exchange import Exchange, Shape, meet, meeting_point
 from recurrax.engine.kernel.language import Lanes, Problem
+from recurrax.engine.kernel.packing import paired_rows
 from recurrax.engine.kernel.planner import SHARD, Plan
 from recurrax.engine.kernel.substitution import substituted
 
@@ -20,7 +21,7 @@ def forward(step: ElementwiseStep, plan: Plan) -> Callable[[Problem], Lanes]:
 
     def run(problem: Problem) -> Lanes:
         length, shards, units, _ = problem.z[0].shape[-4:]
-        weights = [hopper.paired_rows(w, plan) for w in problem.weights]
+        weights = [paired_rows(w, plan) for w in problem.weights]
         shapes = [
             Shape(plan, plan.forward, w.shape[1], units, gates_sent=1, tiles_sent=1, dtype=w.dtype) for w in weights
         ]
