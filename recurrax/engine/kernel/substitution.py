@@ -66,6 +66,9 @@ def substituted(function: Callable) -> Callable:
         flat, treedef = jax.tree.flatten(arguments)
         closed, shapes = jax.make_jaxpr(lambda *flat: function(*treedef.unflatten(flat)), return_shape=True)(*flat)
         outputs = tracing.evaluate(closed, flat, RULES)
-        return jax.tree.structure(shapes).unflatten(outputs)
+        shaped, treedef = jax.tree.flatten(shapes)
+        # A derivative that is zero everywhere comes as one number.
+        whole = [a if jnp.shape(a) == s.shape else jnp.full(s.shape, a) for a, s in zip(outputs, shaped, strict=True)]
+        return treedef.unflatten(whole)
 
     return run

@@ -42,3 +42,12 @@ def test_nothing_that_mosaic_lacks_is_left():
     text = str(jax.make_jaxpr(substituted(derivative))(jnp.ones((32, 8))))
     for primitive in ("add_any", "logistic", "log1p", "expm1", "integer_pow", "custom_jvp"):
         assert primitive not in text
+
+
+def test_a_derivative_that_is_zero_has_the_shape_of_the_others():
+    def derivative(x, y):
+        return jax.vjp(lambda x, y: 2.0 * y, x, y)[1](x)
+
+    zero, two = substituted(derivative)(jnp.ones((4, 2)), jnp.ones((4, 2)))
+    assert zero.shape == two.shape == (4, 2)
+    assert not zero.any()
