@@ -98,9 +98,9 @@ def evaluate(closed: Any, arguments: Sequence[Any], rules: Mapping[str, Callable
     Args:
       closed: a closed jaxpr in which `elementwise_only` finds nothing.
       arguments: its inputs.
-      rules: functions `(*inputs, **parameters) -> output` in the place of primitives, by name.
+      rules: functions `(*inputs, **parameters) -> output` in the place of primitives, by name. With rules the result
+        is not to be differentiated: derivatives that functions have of their own are lost.
     """
-    rules = rules or {}
     environment = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
     environment.update(zip(closed.jaxpr.invars, arguments, strict=True))
 
@@ -110,13 +110,13 @@ def evaluate(closed: Any, arguments: Sequence[Any], rules: Mapping[str, Callable
     for equation in closed.jaxpr.eqns:
         inputs = [read(v) for v in equation.invars]
         name = equation.primitive.name
-        if name in CALLS:
+        if name in CALLS or (name == "custom_jvp_call" and rules is not None):
             outputs = evaluate(inner(equation), inputs, rules)
         elif name == "custom_jvp_call":
-            outputs = with_own_derivative(equation, rules)(*inputs)
+            outputs = with_own_derivative(equation)(*inputs)
         elif name == "broadcast_in_dim":  # of a scalar, which goes with any shape
             outputs = inputs[:1]
-        elif name in rules:
+        elif rules is not None and name in rules:
             outputs = [rules[name](*inputs, **equation.params)]
         else:
             outputs = [applied(equation, *inputs)]
@@ -124,7 +124,7 @@ def evaluate(closed: Any, arguments: Sequence[Any], rules: Mapping[str, Callable
     return [read(v) for v in closed.jaxpr.outvars]
 
 
-def with_own_derivative(equation: Any, rules: Mapping[str, Callable] | None = None) -> Callable[..., list]:
+def with_own_derivative(equation: Any) -> Callable[..., list]:
     """Returns a call of a `jax.custom_jvp` function as a function for any shape, with the derivative that it has."""
     shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]
     positions = [n for n, v in enumerate(equation.invars) if not isinstance(v, core.Literal)]
@@ -134,12 +134,12 @@ def with_own_derivative(equation: Any, rules: Mapping[str, Callable] | None = No
 
     @jax.custom_jvp
     def run(*inputs):
-        return evaluate(inner(equation), inputs, rules)
+        return evaluate(inner(equation), inputs)
 
     @run.defjvp
     def _(primals, tangents):
         outputs = run(*primals)
-        d_outputs = evaluate(tangent, [primals[n] for n in positions] + [tangents[n] for n in positions], rules)
+        d_outputs = evaluate(tangent, [primals[n] for n in positions] + [tangents[n] for n in positions])
         return outputs, [jnp.broadcast_to(d, y.shape) for d, y in zip(d_outputs, outputs, strict=True)]
 
     return run
