@@ -1,5 +1,6 @@
 """The products with a weight that a step does through `dot`."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +33,18 @@ def products_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> lis
     return found
 
 
+def given_products(step: Callable[[Any], Any], products: list[jax.Array]) -> tuple[Any, list[jax.Array]]:
+    """Runs `step(dot)` with the results of its products given; returns what it returns, and the operands."""
+    rest, operands = iter(products), []
+
+    def given(operand, weight, op=jnp.dot):
+        del weight, op
+        operands.append(operand)
+        return next(rest)
+
+    return step(given), operands
+
+
 def _step_shapes(cell: Cell, run: Recurrence) -> tuple[Weights, Carry, Projected]:
     """Returns what a step is given, as shapes and dtypes."""
 
@@ -52,14 +65,7 @@ def pieces_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[
     with_floats = float_merger(z)
 
     def step(floats, products):
-        rest, operands = iter(products), []
-
-        def given(operand, weight, op=jnp.dot):
-            del weight, op
-            operands.append(operand)
-            return next(rest)
-
-        new = cell.step(weights, carry, with_floats(floats), given)
+        new, operands = given_products(lambda dot: cell.step(weights, carry, with_floats(floats), dot), products)
         return float_leaves(new), operands  # what is multiplied is used
 
     products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of(cell, weights, carry, z)])

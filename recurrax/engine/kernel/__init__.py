@@ -3,5 +3,5 @@
 `executor` is the door. A run goes through these files in this order: `elementwise` cuts the cell's step at its products
 (by `lanes` and `tracing`), `blocks` takes their weights, `shards` brings arrays into the layout of the kernel,
 `derivative` says what a gradient is, and a `language` executes the two loops over time: `mosaic` on a Hopper GPU (with
-`planner`, `packing`, `forward`, `backward`, `exchange`, `substitution` and `hopper`), `plain` anywhere.
+`planner`, `packing`, `forward`, `backward`, `frame`, `exchange`, `substitution`, `hopper`), `plain` anywhere.
 """

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from recurrax.engine.kernel.elementwise import ElementwiseStep
-from recurrax.engine.kernel.language import Lanes, Language, Problem
+from recurrax.engine.kernel.elementwise import ElementwiseStep, Lanes
+from recurrax.engine.kernel.language import Language, Problem
 from recurrax.engine.kernel.plain import wide
 from recurrax.engine.recurrence import over_steps
 
@@ -45,21 +45,15 @@ def _states_jvp(language: Language, step: ElementwiseStep, primals, tangents):
     _, d_inputs = jax.jvp(of_inputs, (problem,), (d_problem,))
     given = before(problem.carry)
 
-    def pushed(d_states: Lanes) -> Lanes:
-        d_before = jax.tree.map(lambda d: jnp.concatenate([jnp.zeros_like(d[:1]), d[:-1]]), d_states)
-        return jax.jvp(lambda before: _all_steps(step, problem, before)[0], (given,), (d_before,))[1]
-
     def residual(d_states: Lanes) -> Lanes:
-        return jax.tree.map(jnp.subtract, d_states, pushed(d_states))
+        d_before = jax.tree.map(lambda d: jnp.concatenate([jnp.zeros_like(d[:1]), d[:-1]]), d_states)
+        return jax.tree.map(jnp.subtract, d_states, _pushed(step, problem, given, d_before))
 
     def solve(_, d_inputs: Lanes) -> Lanes:
         def advance(d_carry, inputs):
-            d_input, z, carry = inputs
-            at = problem._replace(z=jax.tree.map(lambda a: a[None], z))
-            _, moved = jax.jvp(
-                lambda carry: _all_steps(step, at, jax.tree.map(lambda a: a[None], carry))[0], (carry,), (d_carry,)
-            )
-            d_carry = jax.tree.map(lambda a, b: a + b[0], d_input, moved)
+            d_input, z, carry, d_carry = jax.tree.map(lambda a: a[None], (*inputs, d_carry))
+            moved = _pushed(step, problem._replace(z=z), carry, d_carry)
+            d_carry = jax.tree.map(lambda a, b: (a + b)[0], d_input, moved)
             return d_carry, d_carry
 
         start = jax.tree.map(lambda d: jnp.zeros_like(d[0]), d_inputs)
@@ -68,20 +62,24 @@ def _states_jvp(language: Language, step: ElementwiseStep, primals, tangents):
     def solve_transposed(_, cotangents: Lanes) -> Lanes:
         _, products = _all_steps(step, problem, given)
         products = tuple(tuple(g.astype(w.dtype) for g in p) for p, w in zip(products, problem.weights, strict=True))
-        run = _over_models(language.backward, step)
-        return run(problem, given, products, cotangents)
+        return _over_models(language.backward, step)(problem, given, products, cotangents)
 
     return found, jax.lax.custom_linear_solve(residual, d_inputs, solve, solve_transposed)
 
 
-def _all_steps(step: ElementwiseStep, problem: Problem, before: Lanes) -> tuple[Lanes, tuple[Lanes, ...]]:
+def _all_steps(step: ElementwiseStep, problem: Problem, before: Lanes) -> tuple[Lanes, list[Lanes]]:
     """Returns s_1 to s_T from s_0 to s_{T-1}, and the products of all steps."""
-    z, products = wide(problem.z), []
     constants = tuple(jnp.broadcast_to(a, before[0].shape) for a in problem.constants)
-    for n, weight in enumerate(problem.weights):
-        operand = step.operand(n, constants, before, z, products)
-        products.append(_multiplied(weight, operand))
-    return step.update(constants, before, z, products), tuple(products)
+
+    def multiply(stage, operand):
+        return _multiplied(problem.weights[stage], operand)
+
+    return step.advance(constants, before, wide(problem.z), multiply)
+
+
+def _pushed(step: ElementwiseStep, problem: Problem, before: Lanes, d_before: Lanes) -> Lanes:
+    """Returns J_t ds_{t-1}."""
+    return jax.jvp(lambda before: _all_steps(step, problem, before)[0], (before,), (d_before,))[1]
 
 
 def _multiplied(weight: jax.Array, operands: jax.Array) -> Lanes:

@@ -5,6 +5,7 @@ computed before the loop. Whatever mixes the units in another way than by `dot`,
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,13 +13,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.cells.cell import Carry, Cell, Weights
+from recurrax.cells.cell import Cell, Weights
 from recurrax.engine.kernel.blocks import block_count, output_order
 from recurrax.engine.kernel.lanes import Follower, Instruction, Lane, needed
 from recurrax.engine.kernel.tracing import NotElementwiseError
-from recurrax.engine.products import Product, products_of
+from recurrax.engine.products import Product, given_products, products_of
 from recurrax.engine.recurrence import Inputs, Recurrence, project_all, transition
 from recurrax.floats import at_least_float32, is_float
+
+Lanes = tuple[jax.Array, ...]
+"""Arrays of any one shape, a number per unit, example and step each."""
+
+
+def _as_it_is(function: Callable) -> Callable:
+    return function
 
 
 class Stage(NamedTuple):
@@ -83,6 +91,63 @@ class ElementwiseStep:
         """Returns s_t; `products` are those of all stages, a tuple of gates for each."""
         return tuple(self._evaluate(self._new_carry, constants, carry, z, products))
 
+    def advance(
+        self, constants: Lanes, carry: Lanes, z: Lanes, multiply: Callable[[int, jax.Array], Lanes], traced=_as_it_is
+    ) -> tuple[Lanes, list[Lanes]]:
+        """Does the step.
+
+        Args:
+          constants: what it takes of the weights, and what resets restore.
+          carry: s_{t-1}.
+          z: the projected input.
+          multiply: `(stage, a_j) -> gates`.
+          traced: makes of an elementwise function the one that is run.
+
+        Returns:
+          s_t, and the gates of all stages.
+        """
+        products: list[Lanes] = []
+        for stage in range(len(self.stages)):
+            operand = traced(functools.partial(self.operand, stage))(constants, carry, z, products)
+            products.append(multiply(stage, operand))
+        return traced(self.update)(constants, carry, z, products), products
+
+    def retreat(
+        self,
+        constants: Lanes,
+        carry: Lanes,
+        z: Lanes,
+        products: list[Lanes],
+        adjoint: Lanes,
+        multiply_back: Callable[[int, Lanes], jax.Array],
+        traced=_as_it_is,
+    ) -> Lanes:
+        """Returns (ds_t / ds_{t-1})^T times the adjoint of s_t.
+
+        Args:
+          constants: as in `advance`.
+          carry: s_{t-1}.
+          z: the projected input.
+          products: the gates of all stages.
+          adjoint: of s_t.
+          multiply_back: `(stage, cotangents of its gates) -> cotangent of a_j`.
+          traced: as in `advance`.
+        """
+
+        def pulled(function, products, cotangent):
+            def pull(constants, carry, z, products, cotangent):
+                return jax.vjp(lambda s, r: function(constants, s, z, r), carry, products)[1](cotangent)
+
+            return traced(pull)(constants, carry, z, products, cotangent)
+
+        reached, of_gates = pulled(self.update, products, adjoint)
+        for stage in reversed(range(len(self.stages))):
+            cotangent = multiply_back(stage, of_gates[stage])
+            operand = functools.partial(self.operand, stage)
+            more = pulled(operand, products[:stage], cotangent)
+            reached, of_gates = jax.tree.map(jnp.add, (reached, of_gates[:stage]), more)
+        return reached
+
     def _evaluate(self, wanted: tuple[int, ...], constants, carry, z, products) -> list:
         registers: dict[int, Any] = {}
         for names, values in zip(self._arguments, (constants, carry, z), strict=True):
@@ -105,27 +170,32 @@ def elementwise_step(cell: Cell, run: Recurrence) -> ElementwiseStep:
         raise NotElementwiseError("its carry has integer fields")
     if any(jnp.issubdtype(a.dtype, jnp.complexfloating) for a in jax.tree.leaves((run.carry, run.weights))):
         raise NotElementwiseError("it computes with complex numbers")
+    if not jax.tree.leaves(run.carry):
+        raise NotElementwiseError("it has no carry")
     shapes = _Shapes.of(cell, run)
     sizes = {a.size for a in jax.tree.leaves(shapes.carry)}
-    if not sizes:
-        raise NotElementwiseError("it has no carry")
     units = min(sizes)
     if units == 0 or any(size % units for size in sizes):
         raise NotElementwiseError(f"fields of its carry have different sizes, {sorted(sizes)}")
     try:
-        products = jax.eval_shape(lambda *step: _factors(cell, *step), shapes.weights, shapes.carry, shapes.z)
-        closed = jax.make_jaxpr(_step(cell))(*shapes, [p.result for p in products])
+        found = _found_products(cell, shapes)
+        closed = jax.make_jaxpr(functools.partial(_step, cell))(*shapes, [_result(p) for p in found])
     except (TypeError, ValueError) as error:  # weights drawn per example, say
         first = str(error).partition("\n")[0]
         raise NotElementwiseError(f"its step does not run for a single example ({first})") from error
-    if closed.out_avals[: len(jax.tree.leaves(shapes.carry))] and any(
-        new.shape != old.shape for new, old in zip(closed.out_avals, jax.tree.leaves(shapes.carry), strict=False)
-    ):
+    carry = jax.tree.leaves(shapes.carry)
+    if any(new.shape != old.shape for new, old in zip(closed.out_avals, carry, strict=False)):
         raise NotElementwiseError("its weights are drawn for every example")
-    found = _found_products(cell, shapes)
     blocks = [block_count(p, units) for p in found]
     heads = int(np.gcd.reduce(blocks)) if blocks else 1
     return _cut(units, heads, shapes, closed, found)
+
+
+def batch_shape(cell: Cell, run: Recurrence) -> tuple[int, ...]:
+    """Returns the batch axes of a run whose carry has fields."""
+    one = jax.tree.leaves(jax.eval_shape(cell.initial_carry, run.weights))[0]
+    leaf = jax.tree.leaves(run.carry)[0]
+    return leaf.shape[: leaf.ndim - one.ndim]
 
 
 class _Shapes(NamedTuple):
@@ -142,8 +212,7 @@ class _Shapes(NamedTuple):
         def wide(a):
             return jax.ShapeDtypeStruct(a.shape, jax.eval_shape(at_least_float32, a).dtype if is_float(a) else a.dtype)
 
-        one = jax.eval_shape(lambda weights: cell.initial_carry(weights), run.weights)
-        batch_axes = jax.tree.leaves(run.carry)[0].ndim - jax.tree.leaves(one)[0].ndim if jax.tree.leaves(one) else 0
+        batch_axes = len(batch_shape(cell, run))
 
         def of_one(axes, tree):
             return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[axes:], wide(a).dtype), tree)
@@ -156,16 +225,6 @@ class _Shapes(NamedTuple):
             of_one(1 + batch_axes, jax.eval_shape(lambda run: project_all(cell, run), run)),
             of_one(1 + batch_axes, flags),
         )
-
-
-class _Factors(NamedTuple):
-    operand: Any
-    weight: Any
-    result: Any
-
-
-def _factors(cell: Cell, weights: Weights, carry: Carry, z: Any) -> list[_Factors]:
-    return [_Factors(p.operand, p.weight, p.op(p.operand, p.weight)) for p in products_of(cell, weights, carry, z)]
 
 
 def _found_products(cell: Cell, shapes: _Shapes) -> list[Product]:
@@ -181,19 +240,14 @@ def _found_products(cell: Cell, shapes: _Shapes) -> list[Product]:
     return [Product(operand, weight, op) for (operand, weight), op in zip(arrays, ops, strict=True)]
 
 
-def _step(cell: Cell) -> Callable:
-    def step(weights, initial, carry, z, flags, products):
-        rest, operands = iter(products), []
+def _result(product: Product) -> Any:
+    return jax.eval_shape(product.op, product.operand, product.weight)
 
-        def given(operand, weight, op=jnp.dot):
-            del weight, op
-            operands.append(operand)
-            return next(rest)
 
-        new = transition(cell, weights, initial, carry, z, flags, given)
-        return jax.tree.leaves(new), operands
-
-    return step
+def _step(cell: Cell, weights, initial, carry, z, flags, products):
+    step = functools.partial(transition, cell, weights, initial, carry, z, flags)
+    new, operands = given_products(step, products)
+    return jax.tree.leaves(new), operands
 
 
 def _cut(units: int, heads: int, shapes: _Shapes, closed: Any, products: list[Product]) -> ElementwiseStep:
@@ -207,7 +261,7 @@ def _cut(units: int, heads: int, shapes: _Shapes, closed: Any, products: list[Pr
     flags = list(map(follower.as_flag, flags))
     results, gates = [], []
     for product in products:
-        result = jax.eval_shape(product.op, product.operand, product.weight)
+        result = _result(product)
         lanes, registers = follower.products(result.shape, output_order(product, result.size, units, heads))
         results.append(lanes)
         gates.append(registers)
@@ -220,9 +274,10 @@ def _cut(units: int, heads: int, shapes: _Shapes, closed: Any, products: list[Pr
         numbers.append(n)
         registers.extend(of_product)
     used = {i for x in follower.instructions for i in x.inputs if isinstance(i, int)} | set(new) | set(stages)
-    z_lanes = {register: lane for register, lane in z_lanes.items() if register in used}
-    flag_lanes = {register: lane for register, lane in flag_lanes.items() if register in used}
-    initial_lanes = {register: lane for register, lane in initial_lanes.items() if register in used}
+    initial_lanes, z_lanes, flag_lanes = (
+        {register: lane for register, lane in lanes.items() if register in used}
+        for lanes in (initial_lanes, z_lanes, flag_lanes)
+    )
     constants = tuple(register for register, _, _ in follower.taken.values())
     return ElementwiseStep(
         units=units,

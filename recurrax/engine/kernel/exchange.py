@@ -127,7 +127,7 @@ class Exchange:
         def multiply(*sums):
             for k in range(shape.parts):
                 for n in range(shape.tiles):
-                    number = k * shape.tiles_sent + (n if shape.tiles_sent > 1 else 0)
+                    number = k * shape.tiles_sent + n % shape.tiles_sent
                     operand = self.received.at[slot + zero, number].T
                     if k < in_memory:
                         weight = self.kept.at[n + zero, :, pl.ds(k * tile, tile)]

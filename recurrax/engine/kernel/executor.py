@@ -1,7 +1,6 @@
 """The executor: any cell whose step is elementwise around its products, in one kernel per direction."""
 
 import dataclasses
-import functools
 import math
 from typing import Any
 
@@ -12,7 +11,7 @@ from recurrax.cells.cell import Carry, Cell
 from recurrax.engine.backend import Backend
 from recurrax.engine.kernel.blocks import block_weight
 from recurrax.engine.kernel.derivative import states
-from recurrax.engine.kernel.elementwise import ElementwiseStep, elementwise_step
+from recurrax.engine.kernel.elementwise import ElementwiseStep, batch_shape, elementwise_step
 from recurrax.engine.kernel.lanes import Lane
 from recurrax.engine.kernel.language import Language, Problem
 from recurrax.engine.kernel.mosaic import Mosaic
@@ -49,7 +48,7 @@ class Kernel(Backend):
         dtypes = {a.dtype for a in (*jax.tree.leaves(run.carry), *float_leaves((run.weights, run.inputs.x)))}
         if len(dtypes) != 1:
             return f"parameters, inputs and carry have different dtypes ({', '.join(sorted(map(str, dtypes)))})"
-        if run.inputs.length == 0 or math.prod(_batch_shape(cell, run)) == 0:
+        if run.inputs.length == 0 or math.prod(batch_shape(cell, run)) == 0:
             return "there is nothing to run"
         nested = refusal(cell, run)
         if nested is not None:
@@ -60,8 +59,7 @@ class Kernel(Backend):
             return str(error)
         if step.counts.z == 0:
             return "its step takes nothing of the input"
-        (dtype,) = dtypes
-        return self.language.refusal(step, _layout(step, cell, run).sizes, dtype)
+        return self.language.refusal(step, sizes_of(step, cell, run), _dtype(run))
 
     def __call__(self, cell, run, *, reverse=False):
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
@@ -74,37 +72,29 @@ class Kernel(Backend):
         return final, in_processing_order(emit_all(cell, run.weights, found, z, run.inputs), reverse)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Layout:
-    sizes: Sizes
-    shards: Shards
-
-
-def _layout(step: ElementwiseStep, cell: Cell, run: Recurrence) -> _Layout:
-    batch = math.prod(_batch_shape(cell, run))
-    units = step.units // step.heads
-    gates = tuple(len(stage.gates) for stage in step.stages)
-    itemsize = jax.tree.leaves(run.carry)[0].dtype.itemsize
-    shards = Shards(batch, step.heads, units, padded_units(units, gates, itemsize))
-    return _Layout(Sizes(run.inputs.length, shards.count, units, gates, itemsize), shards)
-
-
-def sizes_of(cell: Cell, run: Recurrence) -> Sizes:
+def sizes_of(step: ElementwiseStep, cell: Cell, run: Recurrence) -> Sizes:
     """Returns what a run asks of the chip."""
-    return _layout(elementwise_step(cell, run), cell, run).sizes
+    shards = _shards(step, cell, run)
+    return Sizes(run.inputs.length, shards.count, shards.units, _gates(step), _dtype(run).itemsize)
 
 
-def _batch_shape(cell: Cell, run: Recurrence) -> tuple[int, ...]:
-    one = jax.tree.leaves(jax.eval_shape(lambda weights: cell.initial_carry(weights), run.weights))
-    leaf = jax.tree.leaves(run.carry)[0]
-    return leaf.shape[: leaf.ndim - one[0].ndim]
+def _shards(step: ElementwiseStep, cell: Cell, run: Recurrence) -> Shards:
+    units = step.units // step.heads
+    padded = padded_units(units, _gates(step), _dtype(run).itemsize)
+    return Shards(math.prod(batch_shape(cell, run)), step.heads, units, padded)
+
+
+def _gates(step: ElementwiseStep) -> tuple[int, ...]:
+    return tuple(len(stage.gates) for stage in step.stages)
+
+
+def _dtype(run: Recurrence) -> jnp.dtype:
+    return jax.tree.leaves(run.carry)[0].dtype
 
 
 def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Recurrence, z: Any) -> Carry:
     """Returns s_1 to s_T, a carry with a time axis."""
-    shards = _layout(step, cell, run).shards
-    dtype = jax.tree.leaves(run.carry)[0].dtype
-    batch_shape = _batch_shape(cell, run)
+    shards, dtype, batch = _shards(step, cell, run), _dtype(run), batch_shape(cell, run)
 
     def lanes(tree: Any, wanted: tuple[Lane, ...], lead: int) -> list[jax.Array]:
         """Returns lanes of the leaves, `[T, S, D, 8]` or `[S, D, 8]`."""
@@ -125,7 +115,7 @@ def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Recurren
     for leaf in leaves:
         width = leaf.size // shards.batch // step.units
         parts = jnp.concatenate([next(found) for _ in range(width)], axis=-1)
-        whole.append(parts.reshape(-1, *batch_shape, *leaf.shape[len(batch_shape) :]))
+        whole.append(parts.reshape(-1, *batch, *leaf.shape[len(batch) :]))
     return treedef.unflatten(whole)
 
 
@@ -137,16 +127,12 @@ def _taken(leaf: jax.Array, positions: Any) -> jax.Array:
 
 
 def _weights(cell: Cell, step: ElementwiseStep, shards: Shards, run: Recurrence, z: Any) -> tuple[jax.Array, ...]:
-    one = functools.partial(jax.tree.map, lambda a: a[0])
-    batch = len(_batch_shape(cell, run))
-    carry, first = run.carry, one(z)
-    for _ in range(batch):
-        carry, first = one(carry), one(first)
-    products = products_of(cell, run.weights, carry, first)
-    dtype = jax.tree.leaves(run.carry)[0].dtype
+    first = (0,) * len(batch_shape(cell, run))
+    carry, z = jax.tree.map(lambda a: a[first], run.carry), jax.tree.map(lambda a: a[(0, *first)], z)
+    products = products_of(cell, run.weights, carry, z)
 
     def of_stage(numbers):
         blocks = [block_weight(products[n], products[n].weight, step.units, step.heads) for n in numbers]
-        return shards.weight(jnp.concatenate(blocks, axis=1)).astype(dtype)
+        return shards.weight(jnp.concatenate(blocks, axis=1)).astype(_dtype(run))
 
     return tuple(of_stage(stage.products) for stage in step.stages)

@@ -222,8 +222,7 @@ def send_to_cluster(block, barriers, slot: jax.Array, blocks: int, size: int, pl
     neighbour starts a copy that reports to the neighbour's barrier. The block must have been committed.
     """
     others = (blocks - 1) * size
-    bits = 8 * block.dtype.itemsize if hasattr(block.dtype, "itemsize") else 16
-    swizzle = 128 if plan.tile_units == 64 or bits == 32 else 64
+    swizzle = plan.tile_units * jnp.dtype(block.dtype).itemsize  # bytes of a row
     transforms = (plgpu.TilingTransform((8, plan.tile_units)), plgpu.SwizzleTransform(swizzle))
 
     @plgpu.inline_mgpu(arg_types=(plgpu.RefType(transforms), plgpu.RefType(), plgpu.Layout.WG_SPLAT))

@@ -195,13 +195,14 @@ class Follower:
 
     def _known(self, equation: Any, inputs: list[Known]) -> list[Known]:
         apply = tracing.function_of(equation)
-        free = [k for k, v in zip(inputs, equation.invars, strict=True) if not isinstance(v, core.Literal)]
-        if all(known.value is not None for known in free):
+        pairs = zip(inputs, equation.invars, strict=True)
+        free = [(known, v.aval.dtype) for known, v in pairs if not isinstance(v, core.Literal)]
+        if all(known.value is not None for known, _ in free):
             with jax.ensure_compile_time_eval():
-                values = apply(*(jnp.asarray(k.value, v.aval.dtype) for k, v in _free(equation, inputs)))
+                values = apply(*(jnp.asarray(known.value, dtype) for known, dtype in free))
             return list(map(self._value, values))
         outputs = [Known(next(self.counter), v.aval.size, None) for v in equation.outvars]
-        self._before.append((apply, free, outputs))
+        self._before.append((apply, [known for known, _ in free], outputs))
         return outputs
 
     def _moved(self, equation: Any, inputs: list[Lanes]) -> list[Lanes]:
@@ -266,13 +267,6 @@ class Follower:
         if key not in self.taken:
             self.taken[key] = (next(self.counter), known, positions)
         return self.taken[key][0]
-
-
-def _free(equation: Any, inputs: list[Known]):
-    """Yields the inputs that are no literals, each with its variable."""
-    for known, variable in zip(inputs, equation.invars, strict=True):
-        if not isinstance(variable, core.Literal):
-            yield known, variable
 
 
 def _uniform(known: Known) -> np.ndarray | None:

@@ -5,17 +5,15 @@ from typing import NamedTuple, Protocol
 import jax
 from jaxtyping import Array, Float
 
-from recurrax.engine.kernel.elementwise import ElementwiseStep
+from recurrax.engine.kernel.elementwise import ElementwiseStep, Lanes
 from recurrax.engine.kernel.planner import Sizes
 
-Lanes = tuple[jax.Array, ...]
-"""Lanes of all steps, `[T, S, D, 8]` each, or of one, `[S, D, 8]`: S shards of 8 examples, D units."""
 Weights = tuple[Float[Array, "W G D D"], ...]
 """Per product the blocks `[to, from]` of G gates; shard s takes those of number s // (S / W)."""
 
 
 class Problem(NamedTuple):
-    """A run in the layout of `shards`.
+    """A run in the layout of `shards`: lanes of all steps are `[T, S, D, 8]`, S shards of 8 examples and D units.
 
     `z` and `weights` have the dtype in which products are done, `constants` and `carry` at least float32.
     """

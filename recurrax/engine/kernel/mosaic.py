@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -48,23 +49,18 @@ class Mosaic:
         return None
 
     def forward(self, step, problem):
-        layout = plan(_sizes(step, problem))
-        if isinstance(layout, str):  # mapped over more models than fit
-            return Plain().forward(step, problem)
-        from recurrax.engine.kernel.forward import forward
-
-        plain = functools.partial(Plain().forward, step)
-        return jax.lax.platform_dependent(problem, cuda=forward(step, layout), default=plain)
+        return self._run("forward", step, problem)
 
     def backward(self, step, problem, before, products, cotangents):
-        arguments = (problem, before, products, cotangents)
-        layout = plan(_sizes(step, problem))
-        if isinstance(layout, str):
-            return Plain().backward(step, *arguments)
-        from recurrax.engine.kernel.backward import backward
+        return self._run("backward", step, problem, before, products, cotangents)
 
-        plain = functools.partial(Plain().backward, step)
-        return jax.lax.platform_dependent(*arguments, cuda=backward(step, layout), default=plain)
+    def _run(self, loop: str, step: ElementwiseStep, problem: Problem, *rest: Any):
+        layout = plan(_sizes(problem))
+        plain = functools.partial(getattr(Plain(), loop), step)
+        if isinstance(layout, str):  # mapped over more models than fit
+            return plain(problem, *rest)
+        kernel = functools.partial(_kernels()[loop], step, layout)
+        return jax.lax.platform_dependent(problem, *rest, cuda=kernel, default=plain)
 
     def lower(self, step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike) -> list[str]:
         """Lowers both kernels for a GPU, here or elsewhere, and returns their texts.
@@ -73,19 +69,25 @@ class Mosaic:
           ValueError: there is no plan for these sizes.
           Exception: whatever Mosaic raises where it does not take a kernel.
         """
-        from recurrax.engine.kernel.backward import backward
-        from recurrax.engine.kernel.forward import forward
-
         layout = plan(sizes)
         if isinstance(layout, str):
             raise ValueError(f"There is no plan: {layout}.")
         # The kernels are the same for any number of steps.
-        arguments = shapes(step, sizes._replace(steps=min(sizes.steps, 16)), dtype)
+        problem, *rest = shapes(step, sizes._replace(steps=min(sizes.steps, 16)), dtype)
+        arguments = {"forward": (problem,), "backward": (problem, *rest)}
         lowered = []
-        for kernel, given in ((forward, arguments[:1]), (backward, arguments)):
-            traced = jax.jit(kernel(step, layout)).trace(*given)
+        for loop, kernel in _kernels().items():
+            traced = jax.jit(functools.partial(kernel, step, layout)).trace(*arguments[loop])
             lowered.append(traced.lower(lowering_platforms=("cuda",)).as_text())
         return lowered
+
+
+def _kernels() -> dict[str, Callable]:
+    # Pallas, in a version that may not have what they ask for, is imported when they are wanted.
+    from recurrax.engine.kernel.backward import backward
+    from recurrax.engine.kernel.forward import forward
+
+    return {"forward": forward, "backward": backward}
 
 
 def shapes(step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike) -> tuple:
@@ -108,7 +110,7 @@ def shapes(step: ElementwiseStep, sizes: Sizes, dtype: jax.typing.DTypeLike) -> 
     return problem, lanes(counts.carry, wide, steps), products, lanes(counts.carry, wide, steps)
 
 
-def _sizes(step: ElementwiseStep, problem: Problem) -> Sizes:
+def _sizes(problem: Problem) -> Sizes:
     length, shards, units, _ = problem.z[0].shape
     gates = tuple(w.shape[1] for w in problem.weights)
     return Sizes(length, shards, units, gates, problem.z[0].dtype.itemsize)

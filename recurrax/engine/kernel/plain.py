@@ -8,7 +8,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.language import Lanes
+from recurrax.engine.kernel.elementwise import Lanes
 from recurrax.engine.recurrence import over_steps
 from recurrax.floats import at_least_float32
 
@@ -25,35 +25,23 @@ class Plain:
         return None
 
     def forward(self, step, problem):
+        def multiply(stage, operand):
+            return multiplied(problem.weights[stage], operand)
+
         def advance(carry, z):
-            products: list[Lanes] = []
-            for n, weight in enumerate(problem.weights):
-                products.append(multiplied(weight, step.operand(n, problem.constants, carry, z, products)))
-            carry = step.update(problem.constants, carry, z, products)
+            carry, _ = step.advance(problem.constants, carry, z, multiply)
             return carry, carry
 
         return over_steps(advance, problem.carry, wide(problem.z))[1]
 
     def backward(self, step, problem, before, products, cotangents):
-        def retreat(adjoint, inputs):
+        def multiply_back(stage, gates):
+            return multiplied_back(problem.weights[stage], gates)
+
+        def retreat(reached, inputs):
             cotangent, z, carry, gates = inputs
-            adjoint = tuple(a + b for a, b in zip(adjoint, cotangent, strict=True))
-
-            def update(carry, gates):
-                return step.update(problem.constants, carry, z, gates)
-
-            reached, of_gates = jax.vjp(update, carry, gates)[1](adjoint)
-            of_gates = list(of_gates)
-            for n in reversed(range(len(problem.weights))):
-                sent = multiplied_back(problem.weights[n], of_gates[n])
-
-                def operand(carry, gates, n=n):
-                    return step.operand(n, problem.constants, carry, z, gates)
-
-                more, earlier = jax.vjp(operand, carry, gates[:n])[1](sent)
-                reached = jax.tree.map(jnp.add, reached, more)
-                of_gates[:n] = jax.tree.map(jnp.add, of_gates[:n], list(earlier))
-            return reached, adjoint
+            adjoint = jax.tree.map(jnp.add, reached, cotangent)
+            return step.retreat(problem.constants, carry, z, gates, adjoint, multiply_back), adjoint
 
         start = jax.tree.map(lambda a: jnp.zeros_like(a[0]), cotangents)
         steps = (cotangents, wide(problem.z), before, wide(products))

@@ -29,7 +29,8 @@ def lowered(cell, width=64, batch=16, dtype="bfloat16", steps=16, flags=False):
 
     def trace(params, xs, mask):
         run = recurrence(cell, params, xs, None, mask, mask, None)
-        step, sizes = elementwise_step(cell, run), sizes_of(cell, run)
+        step = elementwise_step(cell, run)
+        sizes = sizes_of(step, cell, run)
         assert Mosaic().refusal(step, sizes, jnp.dtype(dtype)) is None
         found.extend((plan(sizes), Mosaic().lower(step, sizes, dtype)))
 
@@ -91,7 +92,8 @@ def test_every_cell_that_can_be_cut(case):
     from recurrax.engine.kernel.plain import Plain
 
     if Kernel(Plain()).refusal(case.cell, run) is None:
-        step, sizes = elementwise_step(case.cell, run), sizes_of(case.cell, run)
+        step = elementwise_step(case.cell, run)
+        sizes = sizes_of(step, case.cell, run)
         assert Mosaic().refusal(step, sizes, jnp.dtype("float32")) is None
 
 
@@ -99,7 +101,8 @@ def test_what_is_not_there_is_said():
     assert Mosaic().unavailable()
     cell = LSTM(4)
     run = recurrence(cell, cell.init(jax.random.key(0), 3), jnp.ones((4, 2, 3)), None, None, None, None)
-    step, sizes = elementwise_step(cell, run), sizes_of(cell, run)
+    step = elementwise_step(cell, run)
+    sizes = sizes_of(step, cell, run)
     assert "not float64" in Mosaic().refusal(step, sizes, jnp.dtype("float64"))
     with jax.default_matmul_precision("highest"):
         assert "'highest'" in Mosaic().refusal(step, sizes, jnp.dtype("float32"))
