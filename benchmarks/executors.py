@@ -1,4 +1,4 @@
-"""What made the rules of `backend="auto"`: every executor beside `scan`, per cell and size.
+"""What made the rules of `executor="auto"`: every executor beside `scan`, per cell and size.
 
     python -m benchmarks.executors
 
@@ -17,13 +17,13 @@ from absl import app, flags
 
 from benchmarks.steps import training_step
 from benchmarks.timing import interleaved, ratio
-from recurrax import GRU, LSTM, RNN, Associative, Backend, Cell, Newton, convergence
+from recurrax import GRU, LSTM, RNN, Associative, Executor, Cell, Newton, convergence
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
 from recurrax.cells.min_rnns import MinGRU, MinLSTM
 
-CELLS: dict[str, tuple[list[Callable[[int], Cell]], list[str | Backend], str]] = {
+CELLS: dict[str, tuple[list[Callable[[int], Cell]], list[str | Executor], str]] = {
     "dense": (
         [RNN, LSTM, lambda width: GRU(width, reset="after"), GRU],
         ["fused"],
@@ -49,10 +49,10 @@ def main(argv: list[str]) -> None:
     device = jax.devices()[0].device_kind
     print(f"jax {jax.__version__}, {device}, {_DTYPE.value}, training; scan / executor, median (quartiles)")
     for group in _CELLS.value:
-        cells, backends, sizes = CELLS[group]
-        print("\n| cell | B x T x H | scan, ms |", " | ".join(map(str, backends)), "|", end="")
+        cells, executors, sizes = CELLS[group]
+        print("\n| cell | B x T x H | scan, ms |", " | ".join(map(str, executors)), "|", end="")
         print(" first call / scan's |" + (" Newton |" if group == "diagonal" else ""))
-        print("|" + "---|" * (4 + len(backends) + (group == "diagonal")))
+        print("|" + "---|" * (4 + len(executors) + (group == "diagonal")))
         for size in _SIZES.value or sizes.split(","):
             batch, steps, width = map(int, size.split("x"))
             for make in cells:
@@ -61,15 +61,15 @@ def main(argv: list[str]) -> None:
                 xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
                 params, xs = jax.tree.map(lambda a: a.astype(_DTYPE.value), (params, xs))
                 timed = interleaved(
-                    {str(b): training_step(cell, b, params, xs) for b in ("scan", *backends)}, _ROUNDS.value
+                    {str(b): training_step(cell, b, params, xs) for b in ("scan", *executors)}, _ROUNDS.value
                 )
-                ratios = [ratio(timed["scan"], timed[str(b)]) for b in backends]
-                first = max(timed[str(b)].first_s for b in backends) / timed["scan"].first_s
+                ratios = [ratio(timed["scan"], timed[str(b)]) for b in executors]
+                first = max(timed[str(b)].first_s for b in executors) / timed["scan"].first_s
                 name = type(cell).__name__ + (f", reset {cell.reset}" if isinstance(cell, GRU) else "")
                 row = [name, size, f"{timed['scan'].median:.2f}"]
                 row += [f"{middle:.2f} ({low:.2f}-{high:.2f})" for middle, low, high in ratios] + [f"{first:.2f}"]
                 if group == "diagonal":
-                    report = convergence(cell, params, xs, backend=Newton())
+                    report = convergence(cell, params, xs, executor=Newton())
                     row.append(f"{int(report.iterations)} iterations, residual {float(report.residual):.0e}")
                 print("|", " | ".join(row), "|", flush=True)
                 jax.clear_caches()

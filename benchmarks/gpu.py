@@ -28,12 +28,12 @@ _DTYPE = flags.DEFINE_enum("dtype", "bfloat16", ["bfloat16", "float16", "float32
 _ROUNDS = flags.DEFINE_integer("rounds", 11, "rounds", lower_bound=3)
 
 
-def ours(cell: Cell, backend: str, size: tuple[int, int, int], dtype: str) -> Callable[[], None]:
+def ours(cell: Cell, executor: str, size: tuple[int, int, int], dtype: str) -> Callable[[], None]:
     """Returns a training step of recurrax."""
     batch, steps, width = size
     params = cell.init(jax.random.key(0), width)
     xs = jax.random.normal(jax.random.key(1), (steps, batch, width))
-    return training_step(cell, backend, *jax.tree.map(lambda a: a.astype(dtype), (params, xs)))
+    return training_step(cell, executor, *jax.tree.map(lambda a: a.astype(dtype), (params, xs)))
 
 
 def cudnn(kind: str, size: tuple[int, int, int], dtype: str) -> Callable[[], None]:
@@ -41,7 +41,7 @@ def cudnn(kind: str, size: tuple[int, int, int], dtype: str) -> Callable[[], Non
     import torch  # pyright: ignore[reportMissingImports]
 
     batch, steps, width = size
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.executors.cuda.matmul.allow_tf32 = torch.executors.cudnn.allow_tf32 = True
     layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](width, width)
     layer = layer.to("cuda", getattr(torch, dtype))
     xs = torch.randn(steps, batch, width, device="cuda", dtype=getattr(torch, dtype), requires_grad=True)
@@ -71,7 +71,7 @@ def flash_rnn(kind: str, size: tuple[int, int, int]) -> Callable[[], None]:
     def train():
         for a in (wx, r, b):
             a.grad = None
-        h, _ = flashrnn(wx, r, b, function=name, backend="cuda_fused", dtype="bfloat16")
+        h, _ = flashrnn(wx, r, b, function=name, executor="cuda_fused", dtype="bfloat16")
         h[0].float().square().mean().backward()
         torch.cuda.synchronize()
 
@@ -124,9 +124,9 @@ def main(argv: list[str]) -> None:
         for kind in _CELLS.value:
             cell = CELLS[kind](width)
             params = jax.tree.map(lambda a: a.astype(_DTYPE.value), cell.init(jax.random.key(0), width))
-            told = explain(cell, params, jnp.ones((steps, batch, width), _DTYPE.value), backend="kernel")
-            if told.backend != "kernel":
-                print(f"{kind} {text}: {told.backend} {told.reason}")
+            told = explain(cell, params, jnp.ones((steps, batch, width), _DTYPE.value), executor="kernel")
+            if told.executor != "kernel":
+                print(f"{kind} {text}: {told.executor} {told.reason}")
                 continue
             print(row(kind, text, interleaved(runs(kind, (batch, steps, width)), _ROUNDS.value)), flush=True)
             jax.clear_caches()

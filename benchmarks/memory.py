@@ -29,10 +29,10 @@ def training_step(steps: int, batch: int, width: int, **how):
 def main(argv: list[str]) -> None:
     del argv
     ways = {
-        "scan": {"backend": "scan"},
-        "fused": {"backend": "fused"},
-        "scan, sqrt": {"backend": "scan", "checkpoint_every": "sqrt"},
-        "fused, sqrt": {"backend": "fused", "checkpoint_every": "sqrt"},
+        "scan": {"executor": "scan"},
+        "fused": {"executor": "fused"},
+        "scan, sqrt": {"executor": "scan", "checkpoint_every": "sqrt"},
+        "fused, sqrt": {"executor": "fused", "checkpoint_every": "sqrt"},
     }
     built = {name: training_step(4096, 32, 128, **how) for name, how in ways.items()}
     timed = interleaved({name: run for name, (_, run) in built.items()}, 5)
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     print("\nLSTM, B=1, H=128, fused, checkpoint_every=256\n")
     print("| T | MB | bytes per step | ms | us per step |\n|---|---|---|---|---|")
     for steps in (1024, 4096, 16384, 65536):
-        memory, run = training_step(steps, 1, 128, backend="fused", checkpoint_every=256)
+        memory, run = training_step(steps, 1, 128, executor="fused", checkpoint_every=256)
         ms = interleaved({"run": run}, 5)["run"].median
         print(
             f"| {steps} | {memory / 1e6:.2f} | {memory / steps:.0f} | {ms:.0f} | {1e3 * ms / steps:.1f} |", flush=True

@@ -16,7 +16,7 @@ from absl import app, flags
 
 from benchmarks.timing import geometric_mean, interleaved, ratio
 from recurrax import GRU, LSTM, Cell, unroll
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from recurrax.cells.lstm import LSTMCarry
 
 _SIZES = flags.DEFINE_list("sizes", "16x50x32,32x100x64,64x128x128,1x1000x128,128x256x256", "sizes BxTxH")
@@ -214,9 +214,9 @@ def by_hand(cell: Cell) -> Callable[[Any, jax.Array], jax.Array]:
     return lambda p, xs: _gru_before(p.w_h[:, : 2 * h], p.w_h[:, 2 * h :], _projected(cell, p, xs))
 
 
-def by_recurrax(cell: Cell, backend: str) -> Callable[[Any, jax.Array], jax.Array]:
+def by_recurrax(cell: Cell, executor: str) -> Callable[[Any, jax.Array], jax.Array]:
     """Returns `(params, xs) -> ys`."""
-    return lambda params, xs: unroll(cell, params, xs, backend=backend)[1]
+    return lambda params, xs: unroll(cell, params, xs, executor=executor)[1]
 
 
 def main(argv: list[str]) -> None:

@@ -42,12 +42,12 @@ def _inputs(shape: Shape, *, batch_major: bool = False) -> jax.Array:
     return xs.swapaxes(0, 1) if batch_major else xs
 
 
-def recurrax(cell: str, shape: Shape, backend: str = "auto") -> Runs:
+def recurrax(cell: str, shape: Shape, executor: str = "auto") -> Runs:
     from recurrax import GRU, LSTM, RNN, unroll
 
     ours = {"rnn": RNN(shape.width), "lstm": LSTM(shape.width), "gru": GRU(shape.width, reset="after")}[cell]
     params = ours.init(jax.random.key(0), shape.width)
-    return _jax_runs(lambda params, xs: unroll(ours, params, xs, backend=backend)[1], params, _inputs(shape))
+    return _jax_runs(lambda params, xs: unroll(ours, params, xs, executor=executor)[1], params, _inputs(shape))
 
 
 def linen(cell: str, shape: Shape) -> Runs:

@@ -22,14 +22,14 @@ from benchmarks.timing import interleaved, ratio
 from experiments.training.config import Flow, Training
 from experiments.training.model import answers, init_model
 from experiments.training.trainer import Trainer
-from recurrax.clipping import clip_by_global_norm
+from recurrax.training.clipping import clip_by_global_norm
 
 STEPS = 40
 SIZES = (("lstm", 64, "adding(100)", 32), ("gru", 64, "adding(100)", 32), ("lstm", 128, "adding(100)", 64))
 
 START = """
 import sys, time
-from experiments import train
+from experiments.train import study as train
 from experiments.training.trainer import Trainer
 
 def start(self):

@@ -20,8 +20,8 @@ import numpy as np
 from absl import app, flags
 
 from experiments.common.progress import Meter
-from experiments.flow.figures import timescale_text
-from experiments.flow.results import CellResults
+from experiments.gradient_flow.figures import timescale_text
+from experiments.gradient_flow.results import CellResults
 from recurrax import Cell, catalogue, gradflow
 
 SIZE, STEPS, SEEDS, BATCH = 32, 128, 4, 8

@@ -2,12 +2,12 @@
 
 from recurrax import gradflow, initializers
 from recurrax.bidirectional import bidirectional
-from recurrax.cells.cell import Cell
+from recurrax.cell import Cell
 from recurrax.cells.gru import GRU
 from recurrax.cells.lstm import LSTM
 from recurrax.cells.rnn import RNN
 from recurrax.engine.associative import Associative
-from recurrax.engine.backend import Backend
+from recurrax.engine.executor import Executor
 from recurrax.engine.newton import Newton
 from recurrax.from_step import from_step
 from recurrax.unroll import convergence, explain, length_mask, unroll
@@ -20,7 +20,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Associative",
-    "Backend",
+    "Executor",
     "Cell",
     "Newton",
     "Stack",

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, layer_key
-from recurrax.engine.backend import Backend
+from recurrax._util import checks
+from recurrax.cell import Carry, Cell, Params, layer_key
+from recurrax.engine.executor import Executor
 from recurrax.unroll import unroll
 
 MERGES = ("concat", "sum", "mean", "product", "pair")
@@ -25,7 +25,7 @@ def bidirectional(
     resets: Bool[Array, "T *B"] | None = None,
     key: jax.Array | None = None,
     merge: str = "concat",
-    backend: str | Backend = "auto",
+    executor: str | Executor = "auto",
     checkpoint_every: int | str | None = None,
 ) -> tuple[tuple[Carry, Carry], Any]:
     """Runs one cell from the first step on and one from the last, and joins what they give (Schuster & Paliwal 1997).
@@ -51,7 +51,7 @@ def bidirectional(
         before, the last of the sequence that ends.
       key: randomness for cells that have some, another for each direction.
       merge: "concat" (along the features), "sum", "mean", "product", or "pair" for a tuple of both.
-      backend: as in `recurrax.unroll`.
+      executor: as in `recurrax.unroll`.
       checkpoint_every: as in `recurrax.unroll`.
 
     Returns:
@@ -76,7 +76,7 @@ def bidirectional(
             resets=own_resets[n],
             reverse=n == 1,
             key=layer_key(key, n),
-            backend=backend,
+            executor=executor,
             checkpoint_every=checkpoint_every,
         )
         for n, cell in enumerate(cells)

@@ -6,8 +6,9 @@ import inspect
 import pkgutil
 from typing import Any
 
-from recurrax import cells, naming, wrappers
-from recurrax.cells.cell import Cell
+from recurrax import cells, wrappers
+from recurrax._util import naming
+from recurrax.cell import Cell
 from recurrax.wrappers.wrapper import Wrapper
 
 _PACKAGES = (cells, wrappers)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, dot
+from recurrax._util import checks
+from recurrax.cell import Carry, Cell, Params, dot
 
 
 class StepCarry(NamedTuple):

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import orthogonal
 
-from recurrax import checks
+from recurrax._util import checks
 
 
 class Initializer(abc.ABC):

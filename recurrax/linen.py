@@ -17,10 +17,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Int
 
-from recurrax import checks, layer
+from recurrax import _layer as layer
+from recurrax._util import checks
 from recurrax.bidirectional import MERGES, merged
-from recurrax.cells.cell import Carry, Cell, Params
-from recurrax.engine.backend import Backend
+from recurrax.cell import Carry, Cell, Params
+from recurrax.engine.executor import Executor
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
 __all__ = ["RNN", "Bidirectional", "RNNCell"]
@@ -43,7 +44,7 @@ class RNN(nn.Module):
       reverse: whether to begin at the last step.
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
-      backend: how `recurrax.unroll` executes the recurrence.
+      executor: how `recurrax.unroll` executes the recurrence.
       checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
       truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
     """
@@ -52,7 +53,7 @@ class RNN(nn.Module):
     reverse: bool = False
     dtype: Any = None
     param_dtype: Any = jnp.float32
-    backend: str | Backend = "auto"
+    executor: str | Executor = "auto"
     checkpoint_every: int | str | None = None
     truncate_every: int | tuple[int, int] | None = None
 
@@ -94,7 +95,7 @@ class RNN(nn.Module):
             inputs,
             dtype=self.dtype,
             reverse=self.reverse,
-            backend=self.backend,
+            executor=self.executor,
             checkpoint_every=self.checkpoint_every,
             truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
@@ -122,7 +123,7 @@ class Bidirectional(nn.Module):
       cell: the cell of the forward direction.
       backward_cell: that of the backward direction; None for the same.
       merge: "concat", "sum", "mean", "product" or "pair".
-      dtype, param_dtype, backend, checkpoint_every: as in `RNN`.
+      dtype, param_dtype, executor, checkpoint_every: as in `RNN`.
     """
 
     cell: Cell
@@ -130,7 +131,7 @@ class Bidirectional(nn.Module):
     merge: str = "concat"
     dtype: Any = None
     param_dtype: Any = jnp.float32
-    backend: str | Backend = "auto"
+    executor: str | Executor = "auto"
     checkpoint_every: int | str | None = None
 
     def __post_init__(self):
@@ -169,7 +170,7 @@ class Bidirectional(nn.Module):
         options = {
             "dtype": self.dtype,
             "param_dtype": self.param_dtype,
-            "backend": self.backend,
+            "executor": self.executor,
             "checkpoint_every": self.checkpoint_every,
         }
         runs = []

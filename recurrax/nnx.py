@@ -17,10 +17,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Int
 
-from recurrax import checks, layer
+from recurrax import _layer as layer
+from recurrax._util import checks
 from recurrax.bidirectional import MERGES, merged
-from recurrax.cells.cell import Carry, Cell, Params
-from recurrax.engine.backend import Backend
+from recurrax.cell import Carry, Cell, Params
+from recurrax.engine.executor import Executor
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
 __all__ = ["RNN", "Bidirectional", "RNNCell"]
@@ -43,7 +44,7 @@ class RNN(nnx.Module):
       reverse: whether to begin at the last step.
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
-      backend: how `recurrax.unroll` executes the recurrence.
+      executor: how `recurrax.unroll` executes the recurrence.
       checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
       truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
       rngs: its stream "params" draws the parameters.
@@ -57,7 +58,7 @@ class RNN(nnx.Module):
         reverse: bool = False,
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
-        backend: str | Backend = "auto",
+        executor: str | Executor = "auto",
         checkpoint_every: int | str | None = None,
         truncate_every: int | tuple[int, int] | None = None,
         rngs: nnx.Rngs,
@@ -68,7 +69,7 @@ class RNN(nnx.Module):
         self.reverse = reverse
         self.dtype = dtype
         self.param_dtype = param_dtype
-        self.backend = backend
+        self.executor = executor
         self.checkpoint_every = checkpoint_every
         self.truncate_every = truncate_every
         _draw(self, rngs)
@@ -108,7 +109,7 @@ class RNN(nnx.Module):
             inputs,
             dtype=self.dtype,
             reverse=self.reverse,
-            backend=self.backend,
+            executor=self.executor,
             checkpoint_every=self.checkpoint_every,
             truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
@@ -136,7 +137,7 @@ class Bidirectional(nnx.Module):
       merge: "concat", "sum", "mean", "product" or "pair".
       dtype: as in `RNN`.
       param_dtype: as in `RNN`.
-      backend: as in `RNN`.
+      executor: as in `RNN`.
       checkpoint_every: as in `RNN`.
       rngs: its stream "params" draws the parameters.
     """
@@ -150,12 +151,12 @@ class Bidirectional(nnx.Module):
         merge: str = "concat",
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
-        backend: str | Backend = "auto",
+        executor: str | Executor = "auto",
         checkpoint_every: int | str | None = None,
         rngs: nnx.Rngs,
     ):
         checks.choice("merge", merge, MERGES)
-        options = {"dtype": dtype, "param_dtype": param_dtype, "backend": backend, "checkpoint_every": checkpoint_every}
+        options = {"dtype": dtype, "param_dtype": param_dtype, "executor": executor, "checkpoint_every": checkpoint_every}
         self.merge = merge
         self.forward = RNN(cell, in_features, rngs=rngs, **options)
         self.backward = RNN(backward_cell or cell, in_features, reverse=True, rngs=rngs, **options)

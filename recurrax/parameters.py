@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import Cell, Params
+from recurrax.cell import Cell, Params
 
 
 def to_dict(params: Params) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Params, check_cell
-from recurrax.engine.backend import Backend
-from recurrax.engine.choice import BACKENDS, Choice, choose, refusals
+from recurrax._util import checks
+from recurrax.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.executor import Executor
+from recurrax.engine.choice import EXECUTORS, Choice, choose, refusals
 from recurrax.engine.chunks import checkpointed, truncated
 from recurrax.engine.newton import Convergence, Newton
-from recurrax.engine.recurrence import Executor, Recurrence, check_kinds, recurrence
+from recurrax.engine.run import Execute, Run, check_kinds, make_run
 
 
 def unroll(
@@ -30,7 +30,7 @@ def unroll(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
-    backend: str | Backend = "auto",
+    executor: str | Executor = "auto",
     checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> tuple[Carry, Any]:
@@ -52,7 +52,7 @@ def unroll(
       resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed.
       reverse: begin at the last step. Outputs stay in the order of `xs`.
       key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
-      backend: how to execute it; all give the same values and derivatives, to rounding. "auto" takes what was fastest
+      executor: how to execute it; all give the same values and derivatives, to rounding. "auto" takes what was fastest
         in measurements; `explain` names it.
         - "scan": step by step.
         - "fused": derivatives of all that need not wait for the carry are taken for all steps at once. Values are those
@@ -76,7 +76,7 @@ def unroll(
       TypeError, ValueError: an argument has a wrong type, structure, shape or dtype, or the executor that was asked for
         cannot run the cell; the message names it.
     """
-    how = _how(cell, backend, checkpoint_every, truncate_every)
+    how = _how(cell, executor, checkpoint_every, truncate_every)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     return _unroll(cell, how, reverse, params, xs, carry, mask, resets, key)
 
@@ -85,7 +85,7 @@ def unroll(
 class _How:
     """How to execute a run, checked."""
 
-    backend: str | Backend
+    executor: str | Executor
     checkpoint_every: Any
     """A number of steps, "sqrt" or None."""
     truncate_every: tuple[int, int] | None
@@ -94,10 +94,10 @@ class _How:
         """Returns after how many of T steps a state is kept; None for every one."""
         return max(1, math.isqrt(steps)) if self.checkpoint_every == "sqrt" else self.checkpoint_every
 
-    def executor(self, cell: Cell, run: Recurrence) -> tuple[Executor, Choice]:
+    def resolved(self, cell: Cell, run: Run) -> tuple[Execute, Choice]:
         """Returns the executor for a run, and why it is this one."""
-        choice = choose(cell, run, self.backend)
-        execute: Executor = choice.backend
+        choice = choose(cell, run, self.executor)
+        execute: Execute = choice.executor
         every = self.checkpoint_steps(run.inputs.length)
         if every is not None:
             execute = checkpointed(execute, every)
@@ -108,14 +108,14 @@ class _How:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _unroll(cell, how, reverse, params, xs, carry, mask, resets, key):
-    run = recurrence(cell, params, xs, carry, mask, resets, key)
-    execute, _ = how.executor(cell, run)
+    run = make_run(cell, params, xs, carry, mask, resets, key)
+    execute, _ = how.resolved(cell, run)
     return execute(cell, run, reverse=reverse)
 
 
-def _how(cell: Cell, backend: str | Backend, checkpoint_every: Any, truncate_every: Any) -> _How:
+def _how(cell: Cell, executor: str | Executor, checkpoint_every: Any, truncate_every: Any) -> _How:
     check_cell(cell)
-    _check_backend(backend)
+    _check_executor(executor)
     if checkpoint_every is not None and not (isinstance(checkpoint_every, str) and checkpoint_every == "sqrt"):
         if type(checkpoint_every) is not int:
             kind = ValueError if isinstance(checkpoint_every, str) else TypeError
@@ -134,22 +134,22 @@ def _how(cell: Cell, backend: str | Backend, checkpoint_every: Any, truncate_eve
                 "gradient."
             )
         truncate_every = pair
-    return _How(backend, checkpoint_every, truncate_every)
+    return _How(executor, checkpoint_every, truncate_every)
 
 
-def _check_backend(backend: Any) -> None:
-    if isinstance(backend, Backend):
+def _check_executor(executor: Any) -> None:
+    if isinstance(executor, Executor):
         # Compared without its own fields, one instance would be taken for another that was traced before.
-        if "__dataclass_fields__" not in vars(type(backend)):
+        if "__dataclass_fields__" not in vars(type(executor)):
             raise TypeError(
-                f"backend must be an instance of a frozen dataclass, which {type(backend).__name__} is not."
+                f"executor must be an instance of a frozen dataclass, which {type(executor).__name__} is not."
             )
-    elif isinstance(backend, type) and issubclass(backend, Backend):
-        raise TypeError(f"backend must be an instance, e.g. {backend.__name__}(), got the class itself.")
-    elif not isinstance(backend, str):
-        raise TypeError(f"backend must be a name or an instance such as recurrax.Newton(), got {backend!r}.")
+    elif isinstance(executor, type) and issubclass(executor, Executor):
+        raise TypeError(f"executor must be an instance, e.g. {executor.__name__}(), got the class itself.")
+    elif not isinstance(executor, str):
+        raise TypeError(f"executor must be a name or an instance such as recurrax.Newton(), got {executor!r}.")
     else:
-        checks.choice("backend", backend, ("auto", *BACKENDS))
+        checks.choice("executor", executor, ("auto", *EXECUTORS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Explanation:
     """What `unroll` would do and why; `print` shows it.
 
     Attributes:
-      backend: the executor that would run.
+      executor: the executor that would run.
       reason: why that one.
       refused: the executors that cannot run it, each with the reason.
       checkpoint_every: steps after which a state is kept for gradients; None for every step.
@@ -168,7 +168,7 @@ class Explanation:
       outputs: likewise of the outputs.
     """
 
-    backend: str
+    executor: str
     reason: str
     refused: dict[str, str]
     checkpoint_every: int | None
@@ -185,7 +185,7 @@ class Explanation:
                 for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
             )
 
-        lines = [f"{self.backend}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
+        lines = [f"{self.executor}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
         if self.checkpoint_every is not None:
             lines.append(f"for gradients, keeps the state after every {self.checkpoint_every} steps")
         if self.truncate_every is not None:
@@ -206,7 +206,7 @@ def explain(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
-    backend: str | Backend = "auto",
+    executor: str | Executor = "auto",
     checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> Explanation:
@@ -222,14 +222,14 @@ def explain(
     Raises:
       TypeError, ValueError: as `unroll`.
     """
-    how = _how(cell, backend, checkpoint_every, truncate_every)
+    how = _how(cell, executor, checkpoint_every, truncate_every)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     choices: list[Choice] = []
     refused: dict[str, str] = {}
 
     def execute(params, xs, carry, mask, resets, key):
-        run = recurrence(cell, params, xs, carry, mask, resets, key)
-        executor, choice = how.executor(cell, run)
+        run = make_run(cell, params, xs, carry, mask, resets, key)
+        executor, choice = how.resolved(cell, run)
         choices.append(choice)
         refused.update(refusals(cell, run))
         return executor(cell, run, reverse=reverse)
@@ -237,9 +237,9 @@ def explain(
     final, ys = jax.eval_shape(execute, params, xs, carry, mask, resets, key)
     leaf = jax.tree.leaves(xs)[0]
     steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
-    backend, reason = choices[0]
+    executor, reason = choices[0]
     chunk = how.checkpoint_steps(steps)
-    return Explanation(backend.name, reason, refused, chunk, how.truncate_every, steps, tuple(batch_shape), final, ys)
+    return Explanation(executor.name, reason, refused, chunk, how.truncate_every, steps, tuple(batch_shape), final, ys)
 
 
 def convergence(
@@ -252,13 +252,13 @@ def convergence(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
-    backend: str | Newton = "newton",
+    executor: str | Newton = "newton",
 ) -> Convergence:
     """Tells how Newton's method does on a run: iterations, residual, and whether that is within the tolerance.
 
     >>> cell = LSTM(hidden_size=8)
     >>> params = cell.init(jax.random.key(0), input_size=3)
-    >>> report = convergence(cell, params, jnp.ones((20, 4, 3)), backend=Newton(jacobian="diagonal"))
+    >>> report = convergence(cell, params, jnp.ones((20, 4, 3)), executor=Newton(jacobian="diagonal"))
     >>> bool(report.converged), int(report.iterations) < 20
     (True, True)
 
@@ -271,7 +271,7 @@ def convergence(
       resets: as in `unroll`.
       reverse: as in `unroll`.
       key: as in `unroll`.
-      backend: the settings to try, an instance of `Newton`; "newton" for the default ones.
+      executor: the settings to try, an instance of `Newton`; "newton" for the default ones.
 
     Returns:
       A `Convergence` of three numbers.
@@ -279,17 +279,17 @@ def convergence(
     Raises:
       TypeError, ValueError: as `unroll`; T = 0; a setting of another executor.
     """
-    if not (backend == "newton" or isinstance(backend, Newton)):
-        raise TypeError(f"backend must be 'newton' or an instance of recurrax.Newton, got {backend!r}.")
-    how = _how(cell, backend, None, None)
+    if not (executor == "newton" or isinstance(executor, Newton)):
+        raise TypeError(f"executor must be 'newton' or an instance of recurrax.Newton, got {executor!r}.")
+    how = _how(cell, executor, None, None)
     check_kinds(params, xs, carry, mask, resets, reverse, key)
     return _convergence(cell, how, reverse, params, xs, carry, mask, resets, key)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _convergence(cell, how, reverse, params, xs, carry, mask, resets, key):
-    run = recurrence(cell, params, xs, carry, mask, resets, key)
-    newton = how.backend if isinstance(how.backend, Newton) else Newton()
+    run = make_run(cell, params, xs, carry, mask, resets, key)
+    newton = how.executor if isinstance(how.executor, Newton) else Newton()
     refused = newton.refusal(cell, run)
     if refused is not None:
         raise ValueError(f"Newton's method cannot run {cell!r}: {refused}.")

@@ -12,7 +12,7 @@ from flax import nnx
 import recurrax.linen
 import recurrax.nnx
 from recurrax import GRU, LSTM, RNN, Cell
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from recurrax.cells.rnn import RNNCarry
 from recurrax.parameters import parameter_shapes, to_dict
 

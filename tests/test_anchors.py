@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.special import polygamma
 
 from recurrax import GRU, LSTM, RNN, Cell, gradflow, unroll
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from recurrax.cells.lstm import LSTMCarry
 from recurrax.cells.rnn import RNNCarry, RNNParams
 from recurrax.gradflow import theory

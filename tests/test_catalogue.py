@@ -4,13 +4,13 @@ from recurrax import GRU, LSTM, RNN, catalogue
 from recurrax.catalogue import find_cell, make_cell
 from recurrax.wrappers.residual import Residual
 from recurrax.wrappers.stack import Stack
-from tests.cells.test_cell import Averager
+from tests.test_cell import Averager
 
 
 def test_cells_and_wrappers_are_found_by_file_and_bases_are_left_out():
     found = catalogue.modules()
     assert {"recurrax.cells.rnn", "recurrax.cells.lstm", "recurrax.wrappers.stack"} <= set(found)
-    assert not {"recurrax.cells.cell", "recurrax.cells.gated", "recurrax.wrappers.wrapper"} & set(found)
+    assert not {"recurrax.cell", "recurrax.cells._base.gated", "recurrax.wrappers.wrapper"} & set(found)
     assert catalogue.classes_in("recurrax.cells.lstm") == (LSTM,)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, RNN, from_step, length_mask, unroll
-from recurrax.layer import compute_dtype
+from recurrax._layer import compute_dtype
 from tests.flax_examples import CELLS, LearnedStart, Linen, Nnx, Noisy, batch_first, parameters, sequences, time_first
 
 B, T = 3, 6
@@ -289,7 +289,7 @@ def test_jit_compiles_once_for_one_shape(module):
         ({"initial_carry": jnp.ones((B, 4))}, TypeError, "initial_carry has another structure"),
         ({"initial_carry": LSTM(4).initial_carry(LSTM(4).init(jax.random.key(0), 3), (2,))}, ValueError,
          r"initial_carry.h has shape \(2, 4\), .*expects \(3, 4\)"),
-        ({"fields": {"backend": "magic"}}, ValueError, "backend must be one of 'auto'"),
+        ({"fields": {"executor": "magic"}}, ValueError, "executor must be one of 'auto'"),
         ({"fields": {"dtype": jnp.int32}}, ValueError, "dtype must be a floating dtype"),
         ({"fields": {"dtype": "single-ish"}}, ValueError, "dtype must be a floating dtype .* got 'single-ish'"),
         ({"fields": {"param_dtype": jnp.complex64}}, ValueError, "param_dtype must be a floating dtype"),
@@ -330,5 +330,5 @@ def test_linen_and_nnx_agree_to_the_bit():
 
 
 def test_recurrax_alone_imports_no_flax():
-    code = "import sys, recurrax, recurrax.layer; sys.exit(any(m.split('.')[0] == 'flax' for m in sys.modules))"
+    code = "import sys, recurrax, recurrax._layer; sys.exit(any(m.split('.')[0] == 'flax' for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

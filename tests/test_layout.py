@@ -14,17 +14,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
 
 LEVELS = (
-    ("checks", "floats", "naming"),
-    ("activations", "initializers", "normalization"),
-    ("cells",),
+    ("_util",),
+    ("activations", "initializers"),
+    ("cell",),
     ("parameters", "from_step"),
-    ("engine",),
+    ("cells", "engine"),
     ("unroll",),
     ("bidirectional",),
-    ("wrappers", "layer"),
-    ("catalogue", "clipping", "constraints"),
+    ("wrappers", "_layer"),
+    ("catalogue",),
     ("gradflow", "tasks", "linen", "nnx", "interop"),
-    ("regularizers",),
+    ("training",),
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
@@ -39,7 +39,7 @@ def tree_of(path):
 
 
 def imports(path):
-    """Yields every imported name in full, e.g. "recurrax.cells.cell.Cell" and "jax"."""
+    """Yields every imported name in full, e.g. "recurrax.cell.Cell" and "jax"."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

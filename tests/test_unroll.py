@@ -175,8 +175,8 @@ QUOTIENT = from_step(with_quotient, ones_to_start, output=the_state)
 
 
 @pytest.mark.parametrize("junk", [0.0, np.nan, np.inf])
-@pytest.mark.parametrize("backend", ["scan", "fused"])
-def test_a_masked_step_sends_no_gradient_back_wherever_the_cell_is_defined(x64, backend, junk):
+@pytest.mark.parametrize("executor", ["scan", "fused"])
+def test_a_masked_step_sends_no_gradient_back_wherever_the_cell_is_defined(x64, executor, junk):
     params = Quotient(jnp.array(0.5), jnp.array(0.3))
     xs = np.random.default_rng(0).uniform(0.5, 1.5, (T, 2, 2, 1))
     carry = jnp.ones((2, 2, 1))
@@ -184,7 +184,7 @@ def test_a_masked_step_sends_no_gradient_back_wherever_the_cell_is_defined(x64, 
     mask[2:, 0, 1], mask[:2, 1, 0], mask[:, 1, 1] = False, False, False
 
     def total(params, xs, carry, mask):
-        final, ys = unroll(QUOTIENT, params, xs, carry, mask=mask, backend=backend)
+        final, ys = unroll(QUOTIENT, params, xs, carry, mask=mask, executor=executor)
         return ys.sum() + final.sum()
 
     gradient = jax.grad(total, argnums=(0, 1, 2))
@@ -485,7 +485,7 @@ def test_length_mask_names_what_is_wrong(lengths, length, error, message):
 def test_explain_tells_the_executor_the_sizes_and_why():
     run = draw()
     explanation = explain(CELL, run.params, run.xs, run.carry, mask=run.mask, resets=run.resets)
-    assert explanation.backend == "fused" and explanation.reason
+    assert explanation.executor == "fused" and explanation.reason
     assert (explanation.steps, explanation.batch_shape) == (T, (B,))
     assert explanation.outputs.shape == (T, B, H) and explanation.outputs.dtype == jnp.float32
     assert explanation.carry.c.shape == (B, H)
@@ -495,7 +495,7 @@ def test_explain_tells_the_executor_the_sizes_and_why():
 
 def test_explain_names_an_executor_that_was_asked_for():
     run = draw()
-    assert explain(CELL, run.params, run.xs, backend="scan").reason == "asked for"
+    assert explain(CELL, run.params, run.xs, executor="scan").reason == "asked for"
 
 
 def test_explain_computes_nothing():
@@ -603,15 +603,15 @@ ERRORS = {
     "key is of floats": ({"key": zeros(2)}, TypeError, "^key"),
     "key is several": ({"key": jax.random.split(jax.random.key(0))}, ValueError, "^key"),
     "reverse is text": ({"reverse": "no"}, TypeError, "reverse must be"),
-    "backend is unknown": (
-        {"backend": "fast"},
+    "executor is unknown": (
+        {"executor": "fast"},
         ValueError,
-        "backend must be one of 'auto', 'scan', 'fused', 'associative', 'newton', 'kernel', got 'fast'",
+        "executor must be one of 'auto', 'scan', 'fused', 'associative', 'newton', 'kernel', got 'fast'",
     ),
-    "backend is missing": (
-        {"backend": None},
+    "executor is missing": (
+        {"executor": None},
         TypeError,
-        "backend must be a name or an instance such as recurrax.Newton\\(\\), got None",
+        "executor must be a name or an instance such as recurrax.Newton\\(\\), got None",
     ),
 }
 

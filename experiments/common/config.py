@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from experiments.common.errors import ExperimentError, did_you_mean
-from recurrax import naming
+from recurrax._util import naming
 
 Schema = TypeVar("Schema")
 

@@ -12,18 +12,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments.training.flow import log_norms
+from experiments.training.measure import log_norms
 from experiments.training.model import Model, init_model, read
-from recurrax import GRU, LSTM, RNN, Cell, checks, naming
+from recurrax import GRU, LSTM, RNN, Cell
+from recurrax._util import naming
+from recurrax._util import checks
 from recurrax.cells.exp_rnn import ExpRNN
 from recurrax.cells.layer_norm_gru import LayerNormGRU
 from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.recurrent_skip_rnn import RecurrentSkipRNN
-from recurrax.clipping import clip_by_global_norm, clip_by_value
-from recurrax.constraints import clip_singular_values
+from recurrax.training.clipping import clip_by_global_norm, clip_by_value
+from recurrax.training.constraints import clip_singular_values
 from recurrax.gradflow import critical_gain, truncation
 from recurrax.initializers import Chrono, Gaussian, Identity, OrthogonalPerGate
-from recurrax.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
+from recurrax.training.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
 from recurrax.tasks.task import Batch, Task
 from recurrax.wrappers.batch_norm import BatchNorm, BatchNormParams
 from recurrax.wrappers.dilated import Dilated

@@ -13,7 +13,7 @@ from experiments.training.config import Training
 from experiments.training.model import Model, answers, init_model
 from experiments.training.remedies import Remedy
 from recurrax import Cell
-from recurrax.clipping import global_norm
+from recurrax.training.clipping import global_norm
 from recurrax.tasks.task import Task
 
 _INIT, _NOISE, _EXTRA = 0, 1, 2

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.activations import ACTIVATIONS, activation
-from recurrax.cells.cell import Cell, dot
-from recurrax.cells.timed import zero_timed
+from recurrax.cell import Cell, dot
+from recurrax.cells._base.timed import zero_timed
 from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
 
 HEADS = 4

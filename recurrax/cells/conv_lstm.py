@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import dot
-from recurrax.cells.convolution import check_space, convolve, draw_kernel
-from recurrax.cells.gated import GatedCell
+from recurrax._util import checks
+from recurrax.cell import dot
+from recurrax.cells._base.convolution import check_space, convolve, draw_kernel
+from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
 from recurrax.initializers import Chrono, Gaussian, Initializer, Uniform, check_initializers
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, dot
+from recurrax._util import checks
+from recurrax.cell import Cell, dot
 from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
 
 

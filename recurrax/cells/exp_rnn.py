@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cells.cell import Cell, dot
-from recurrax.floats import at_least_float32
+from recurrax.cell import Cell, dot
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
 
 

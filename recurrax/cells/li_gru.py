@@ -8,8 +8,8 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.activations import activation
-from recurrax.cells.cell import dot
-from recurrax.cells.gated import GatedCell
+from recurrax.cell import dot
+from recurrax.cells._base.gated import GatedCell
 
 
 class LiGRUParams(NamedTuple):

@@ -9,9 +9,9 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cells.cell import Cell, dot
+from recurrax.cell import Cell, dot
 from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
 
 

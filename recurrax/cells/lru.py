@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.floats import at_least_float32
+from recurrax._util import checks
+from recurrax.cell import Cell, dot
+from recurrax._util.float_leaves import at_least_float32
 
 
 class LRUParams(NamedTuple):

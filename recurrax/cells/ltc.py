@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.nn import sigmoid, softplus
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.cells.timed import zero_timed
+from recurrax._util import checks
+from recurrax.cell import Cell, dot
+from recurrax.cells._base.timed import zero_timed
 from recurrax.initializers import Initializer, Uniform, check_initializers
 
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax.cells.cell import dot
-from recurrax.cells.gated import GatedCell
+from recurrax.cell import dot
+from recurrax.cells._base.gated import GatedCell
 
 
 class MGUParams(NamedTuple):

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import dot
-from recurrax.cells.gated import GatedCell
+from recurrax._util import checks
+from recurrax.cell import dot
+from recurrax.cells._base.gated import GatedCell
 
 
 class MinimalRNNParams(NamedTuple):

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.nn import log_sigmoid, sigmoid
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, dot
+from recurrax._util import checks
+from recurrax.cell import Cell, dot
 from recurrax.initializers import (
     Chrono,
     Gaussian,

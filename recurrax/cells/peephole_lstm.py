@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax._util import checks
+from recurrax.cell import dot
 from recurrax.cells.lstm import LSTM, LSTMGates
 from recurrax.initializers import Initializer, Uniform, check_initializers
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, dot
-from recurrax.floats import at_least_float32
+from recurrax._util import checks
+from recurrax.cell import Cell, dot
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.initializers import Initializer, Zeros, check_initializers
 
 

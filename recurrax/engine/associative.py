@@ -6,18 +6,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.backend import Backend
+from recurrax._util import checks
+from recurrax.cell import Carry, Cell
+from recurrax.engine.executor import Executor
 from recurrax.engine.chunks import chunk_of, in_chunks
-from recurrax.engine.linear import linear_recurrence
+from recurrax.engine.linear_recurrence import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
-from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all, transition
-from recurrax.floats import float_leaves, float_merger, is_float
+from recurrax.engine.run import Run, emit_all, in_processing_order, project_all, transition
+from recurrax._util.float_leaves import float_leaves, float_merger, is_float
 
 
 @dataclasses.dataclass(frozen=True)
-class Associative(Backend):
+class Associative(Executor):
     """Runs a cell with `linear = True` in O(log T) depth (Martin & Cundy 2018).
 
     What such a cell adds is its step from a state of zeros, what it multiplies by is how the step changes along a
@@ -46,7 +46,7 @@ class Associative(Backend):
         return in_chunks(chunk_of(_all_at_once, cell, run, reverse), run, self.chunk, reverse)
 
 
-def _all_at_once(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+def _all_at_once(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
     run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
     with_floats = float_merger(run.carry)

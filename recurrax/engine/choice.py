@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 import jax
 
-from recurrax.cells.cell import Cell
+from recurrax.cell import Cell
 from recurrax.engine.associative import Associative
-from recurrax.engine.backend import Backend
+from recurrax.engine.executor import Executor
 from recurrax.engine.fused import Fused
 from recurrax.engine.kernel.executor import Kernel
 from recurrax.engine.newton import Newton
 from recurrax.engine.products import StepSize, step_size
-from recurrax.engine.recurrence import Recurrence, by_layer
+from recurrax.engine.run import Run, by_layer
 from recurrax.engine.scan import Scan
 
 
 class Choice(NamedTuple):
     """The executor that runs, and why."""
 
-    backend: Backend
+    executor: Executor
     reason: str
 
 
-BACKENDS: dict[str, Backend] = {
-    backend.name: backend for backend in (Scan(), Fused(), Associative(), Newton(), Kernel())
+EXECUTORS: dict[str, Executor] = {
+    executor.name: executor for executor in (Scan(), Fused(), Associative(), Newton(), Kernel())
 }
-"""How a recurrence can be executed, by the name that `backend` takes; all give the same values and gradients."""
+"""How a recurrence can be executed, by the name that `executor` takes; all give the same values and gradients."""
 
 
 class Facts(NamedTuple):
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
     """What "auto" takes where `applies` holds."""
 
     applies: Callable[[Facts], bool]
-    backend: str
+    executor: str
     reason: str
 
 
@@ -78,49 +78,49 @@ parameters, and where it does not it is slower than `scan`. `benchmarks/README.m
 
 
 @dataclasses.dataclass(frozen=True)
-class Layers(Backend):
-    """Executes a composition in depth layer by layer, each as `backend` has it."""
+class Layers(Executor):
+    """Executes a composition in depth layer by layer, each as `executor` has it."""
 
-    backend: str | Backend
+    executor: str | Executor
 
     def __call__(self, cell, run, *, reverse=False):
         def execute(cell, run, *, reverse=False):
-            return choose(cell, run, self.backend).backend(cell, run, reverse=reverse)
+            return choose(cell, run, self.executor).executor(cell, run, reverse=reverse)
 
         return by_layer(execute, cell, run, reverse=reverse)
 
 
-def choose(cell: Cell, run: Recurrence, backend: str | Backend) -> Choice:
-    """Returns what `backend`, an instance, a name or "auto", leads to.
+def choose(cell: Cell, run: Run, executor: str | Executor) -> Choice:
+    """Returns what `executor`, an instance, a name or "auto", leads to.
 
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
     if cell.layers:
-        return Choice(Layers(backend), f"{len(cell.layers)} layers one after the other, each by backend={backend!r}")
-    if backend != "auto":
-        asked = BACKENDS[backend] if isinstance(backend, str) else backend
+        return Choice(Layers(executor), f"{len(cell.layers)} layers one after the other, each by executor={executor!r}")
+    if executor != "auto":
+        asked = EXECUTORS[executor] if isinstance(executor, str) else executor
         reason = asked.refusal(cell, run)
         if reason is not None and asked.falls_back:
             instead = choose(cell, run, "auto")
-            return Choice(instead.backend, f"in the place of {asked.name}: {reason}")
+            return Choice(instead.executor, f"in the place of {asked.name}: {reason}")
         if reason is not None:
-            raise ValueError(f"backend={backend!r} cannot run {cell!r}: {reason}; use backend='scan' or 'auto'.")
+            raise ValueError(f"executor={executor!r} cannot run {cell!r}: {reason}; use executor='scan' or 'auto'.")
         return Choice(asked, "asked for")
     facts = _facts(cell, run)
     for rule in RULES:
-        if rule.applies(facts) and BACKENDS[rule.backend].refusal(cell, run) is None:
-            return Choice(BACKENDS[rule.backend], rule.reason)
-    return Choice(BACKENDS["scan"], "right for every cell")
+        if rule.applies(facts) and EXECUTORS[rule.executor].refusal(cell, run) is None:
+            return Choice(EXECUTORS[rule.executor], rule.reason)
+    return Choice(EXECUTORS["scan"], "right for every cell")
 
 
-def refusals(cell: Cell, run: Recurrence) -> dict[str, str]:
+def refusals(cell: Cell, run: Run) -> dict[str, str]:
     """Returns the executors that cannot execute the run, each with the reason."""
     if cell.layers:
         return {}
-    reasons = {name: backend.refusal(cell, run) for name, backend in BACKENDS.items()}
+    reasons = {name: executor.refusal(cell, run) for name, executor in EXECUTORS.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
-def _facts(cell: Cell, run: Recurrence) -> Facts:
+def _facts(cell: Cell, run: Run) -> Facts:
     return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear)

@@ -6,25 +6,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.recurrence import Executor, Inputs, Recurrence, in_processing_order
-from recurrax.floats import widened
+from recurrax.cell import Carry, Cell
+from recurrax.engine.run import Execute, Inputs, Run, in_processing_order
+from recurrax._util.float_leaves import widened
 
 
-def checkpointed(execute: Executor, every: int) -> Executor:
+def checkpointed(execute: Execute, every: int) -> Execute:
     """Returns an executor that keeps the carry at every so many steps, and runs a chunk again when gradients need it.
 
     Memory for T steps falls from T to T / every + every, for one more forward pass (Chen et al. 2016).
     """
 
-    def execute_in_chunks(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+    def execute_in_chunks(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
         chunk = jax.checkpoint(chunk_of(execute, cell, run, reverse), prevent_cse=False)
         return in_chunks(chunk, run, every, reverse)
 
     return execute_in_chunks
 
 
-def truncated(execute: Executor, every: int, back: int) -> Executor:
+def truncated(execute: Execute, every: int, back: int) -> Execute:
     """Returns an executor whose gradients flow back from a chunk of `every` steps for `back` steps at most.
 
     BPTT(h; h') of Williams & Peng 1990 with h' = every and h = back: the outputs of a chunk depend, as far as gradients
@@ -32,7 +32,7 @@ def truncated(execute: Executor, every: int, back: int) -> Executor:
     run once more for it where back > every. The final carry belongs to the last chunk.
     """
 
-    def execute_truncated(cell: Cell, run: Recurrence, *, reverse: bool = False) -> tuple[Carry, Any]:
+    def execute_truncated(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
         if back == every:
             return in_chunks(chunk_of(execute, cell, run, reverse), run, every, reverse, cut=True)
         return _in_windows(chunk_of(execute, cell, run, False), run, every, back, reverse)
@@ -41,7 +41,7 @@ def truncated(execute: Executor, every: int, back: int) -> Executor:
 
 
 def chunk_of(
-    execute: Executor, cell: Cell, run: Recurrence, reverse: bool
+    execute: Execute, cell: Cell, run: Run, reverse: bool
 ) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
     """Returns `(carry, inputs) -> (carry, outputs)`, which executes a chunk of the run.
 
@@ -52,13 +52,13 @@ def chunk_of(
 
     def chunk(carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
         weights, initial = narrow(wide)
-        return execute(cell, Recurrence(weights, initial, carry, inputs), reverse=reverse)
+        return execute(cell, Run(weights, initial, carry, inputs), reverse=reverse)
 
     return chunk
 
 
 def in_chunks(
-    body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Recurrence, size: int, reverse: bool, *, cut: bool = False
+    body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Run, size: int, reverse: bool, *, cut: bool = False
 ) -> tuple[Carry, Any]:
     """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
     length = run.inputs.length
@@ -84,7 +84,7 @@ def in_chunks(
     return last, jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
 
 
-def _in_windows(window, run: Recurrence, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
+def _in_windows(window, run: Run, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
     """Runs chunks of `every` steps, each as the end of a window of `back` > every steps; `window` runs forwards."""
     inputs, length = in_processing_order(run.inputs, reverse), run.inputs.length
     if length <= back:

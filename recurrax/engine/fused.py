@@ -21,17 +21,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.cells.cell import Carry, Cell, Projected, Weights
-from recurrax.engine.backend import Backend
+from recurrax.cell import Carry, Cell, Projected, Weights
+from recurrax.engine.executor import Executor
 from recurrax.engine.linearized import linearized
 from recurrax.engine.products import first_step, pieces_of, products_of, refusal
-from recurrax.engine.recurrence import Inputs, Recurrence, emit_all, over_steps, project_all, states_of_all
+from recurrax.engine.run import Inputs, Run, emit_all, over_steps, project_all, states_of_all
 from recurrax.engine.scan import Scan
-from recurrax.floats import at_least_float32, float_leaves, float_merger, is_float
+from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
 
 
 @dataclasses.dataclass(frozen=True)
-class Fused(Backend):
+class Fused(Executor):
     """Executes a run step by step as `Scan` does; derivatives are taken for all steps at once.
 
     A run that is not differentiated has the bits of `Scan`, whatever the number of steps: a product over all steps may
@@ -49,7 +49,7 @@ class Fused(Backend):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _run(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
+def _run(cell: Cell, reverse: bool, run: Run) -> tuple[Carry, Any]:
     return Scan()(cell, run, reverse=reverse)
 
 
@@ -58,7 +58,7 @@ def _run_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tupl
     return jax.jvp(functools.partial(_hoisted, cell, reverse), primals, tangents)
 
 
-def _hoisted(cell: Cell, reverse: bool, run: Recurrence) -> tuple[Carry, Any]:
+def _hoisted(cell: Cell, reverse: bool, run: Run) -> tuple[Carry, Any]:
     """Projects, and computes outputs, for all steps at once."""
     z = project_all(cell, run)
     flags = run.inputs._replace(x=None, key=None)

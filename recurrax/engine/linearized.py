@@ -7,11 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import Carry, Cell, Projected, Weights
+from recurrax.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.products import products_of
-from recurrax.engine.recurrence import Inputs, over_steps, transition
-from recurrax.engine.sums import Piece
-from recurrax.floats import float_leaves, float_merger
+from recurrax.engine.run import Inputs, over_steps, transition
+from recurrax.engine.product_pieces import Piece
+from recurrax._util.float_leaves import float_leaves, float_merger
 
 _COSTLY = frozenset(
     (

@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from recurrax import checks
-from recurrax.cells.cell import Carry, Cell, Projected, Weights, is_diagonal
-from recurrax.engine.backend import Backend
-from recurrax.engine.linear import linear_recurrence
+from recurrax._util import checks
+from recurrax.cell import Carry, Cell, Projected, Weights, is_diagonal
+from recurrax.engine.executor import Executor
+from recurrax.engine.linear_recurrence import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
-from recurrax.engine.recurrence import (
+from recurrax.engine.run import (
     Inputs,
-    Recurrence,
+    Run,
     emit_all,
     in_processing_order,
     over_steps,
@@ -26,7 +26,7 @@ from recurrax.engine.recurrence import (
     transition,
 )
 from recurrax.engine.scan import Scan
-from recurrax.floats import is_float
+from recurrax._util.float_leaves import is_float
 
 
 class Convergence(NamedTuple):
@@ -41,7 +41,7 @@ class Convergence(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Newton(Backend):
+class Newton(Executor):
     """Solves s_t = step(s_{t-1}) for all t at once (DEER: Lim et al. 2024; quasi-DEER: Gonzalez et al. 2024).
 
         s_t <- step(s*_{t-1}) + (1 - damping) A_t (s_{t-1} - s*_{t-1})
@@ -95,7 +95,7 @@ class Newton(Backend):
         ys = emit_all(cell, run.weights, states, z, flags)
         return jax.tree.map(lambda s: s[-1], states), in_processing_order(ys, reverse)
 
-    def convergence(self, cell: Cell, run: Recurrence, *, reverse: bool = False) -> Convergence:
+    def convergence(self, cell: Cell, run: Run, *, reverse: bool = False) -> Convergence:
         """Solves a run of at least one step, and tells how that went.
 
         Raises:
@@ -107,7 +107,7 @@ class Newton(Backend):
         return _solve(cell, self, run.weights, run.initial, run.carry, z, flags)[1]
 
 
-def _prepared(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Recurrence, Projected, Inputs]:
+def _prepared(cell: Cell, run: Run, reverse: bool) -> tuple[Run, Projected, Inputs]:
     """Returns a run in processing order, its projected inputs, and its masks and resets."""
     run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     return run, project_all(cell, run), run.inputs._replace(x=None, key=None)

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from recurrax.cells.cell import Carry, Cell, Projected, Weights
-from recurrax.engine.recurrence import Recurrence, project_all
-from recurrax.engine.sums import Piece, pieces
-from recurrax.floats import float_leaves, float_merger
+from recurrax.cell import Carry, Cell, Projected, Weights
+from recurrax.engine.run import Run, project_all
+from recurrax.engine.product_pieces import Piece, pieces
+from recurrax._util.float_leaves import float_leaves, float_merger
 
 
 class Product(NamedTuple):
@@ -45,7 +45,7 @@ def given_products(step: Callable[[Any], Any], products: list[jax.Array]) -> tup
     return step(given), operands
 
 
-def _step_shapes(cell: Cell, run: Recurrence) -> tuple[Weights, Carry, Projected]:
+def _step_shapes(cell: Cell, run: Run) -> tuple[Weights, Carry, Projected]:
     """Returns what a step is given, as shapes and dtypes."""
 
     def arguments(run):
@@ -72,7 +72,7 @@ def pieces_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[
     return pieces(step, float_leaves(z), products)
 
 
-def refusal(cell: Cell, run: Recurrence) -> str | None:
+def refusal(cell: Cell, run: Run) -> str | None:
     """Says why weight gradients of the run cannot be deferred; None where they can."""
     weights, carry, z = _step_shapes(cell, run)
     closures: list[bool] = []
@@ -103,7 +103,7 @@ def refusal(cell: Cell, run: Recurrence) -> str | None:
     return None
 
 
-def forward_mode_refusal(cell: Cell, run: Recurrence) -> str | None:
+def forward_mode_refusal(cell: Cell, run: Run) -> str | None:
     """Says why tangents cannot be sent through a step; None where they can."""
 
     def tangent(weights, carry, z):
@@ -137,7 +137,7 @@ class StepSize(NamedTuple):
     """Numbers in the weights."""
 
 
-def step_size(cell: Cell, run: Recurrence) -> StepSize:
+def step_size(cell: Cell, run: Run) -> StepSize:
     """Returns the size of a step."""
     weights, carry, z = _step_shapes(cell, run)
     counts: list[int] = []

@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.backend import Backend
-from recurrax.engine.recurrence import Inputs, Recurrence, one_step, over_steps
-from recurrax.floats import widened
+from recurrax.cell import Carry, Cell
+from recurrax.engine.executor import Executor
+from recurrax.engine.run import Inputs, Run, one_step, over_steps
+from recurrax._util.float_leaves import widened
 
 
 @dataclasses.dataclass(frozen=True)
-class Scan(Backend):
+class Scan(Executor):
     """Executes a run step by step.
 
     A sequence in several calls, each with the carry of the one before, has the bits of one call.
@@ -27,11 +27,11 @@ class Scan(Backend):
         return _scan(cell, run, reverse)
 
 
-def _scan(cell: Cell, run: Recurrence, reverse: bool) -> tuple[Carry, Any]:
+def _scan(cell: Cell, run: Run, reverse: bool) -> tuple[Carry, Any]:
     return over_steps(_stepper(cell, run), run.carry, run.inputs, reverse=reverse)
 
 
-def _stepper(cell: Cell, run: Recurrence) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
+def _stepper(cell: Cell, run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
     """Returns one step of the loop.
 
     A scan sums up the gradient of what all steps share, the weights and what resets restore, in its own dtype: so they
@@ -47,7 +47,7 @@ def _stepper(cell: Cell, run: Recurrence) -> Callable[[Carry, Inputs], tuple[Car
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _single_step(cell: Cell, run: Recurrence) -> tuple[Carry, Any]:
+def _single_step(cell: Cell, run: Run) -> tuple[Carry, Any]:
     """Executes a run of one step by the loop that a run of two has, ended early.
 
     XLA dissolves a loop of one step, fuses what is left with other things, and so rounds otherwise.

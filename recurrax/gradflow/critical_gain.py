@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, Params
+from recurrax._util import checks
+from recurrax.cell import Cell, Params
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 
 _POINTS, _ROUNDS = 12, 4

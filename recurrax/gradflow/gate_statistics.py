@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Gates, Params, check_cell
-from recurrax.engine.recurrence import check_kinds, restored
+from recurrax.cell import Carry, Cell, Gates, Params, check_cell
+from recurrax.engine.run import check_kinds, restored
 from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, trajectory, wide_dtype
 
 

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_measurable
-from recurrax.engine.recurrence import check_kinds
-from recurrax.floats import by_field, float_leaves, float_merger
-from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled, unscaled
+from recurrax.cell import Carry, Cell, Params, check_measurable
+from recurrax.engine.run import check_kinds
+from recurrax._util.float_leaves import by_field, float_leaves, float_merger
+from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled, unscaled
 from recurrax.gradflow.trajectory import (
     Linearized,
     Trajectory,

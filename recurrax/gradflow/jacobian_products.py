@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_measurable
-from recurrax.engine.recurrence import check_kinds
-from recurrax.floats import float_leaves
-from recurrax.gradflow.tangent import jacobian_transposed, random_orthonormal, state_vector
+from recurrax.cell import Carry, Cell, Params, check_measurable
+from recurrax.engine.run import check_kinds
+from recurrax._util.float_leaves import float_leaves
+from recurrax.gradflow._numerics.state_vectors import jacobian_transposed, random_orthonormal, state_vector
 from recurrax.gradflow.trajectory import batch_ndim, states_before, trajectory
 
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax.cells.cell import Carry, Cell, Params, check_measurable
-from recurrax.engine.recurrence import check_kinds
-from recurrax.floats import by_field, float_leaves
+from recurrax.cell import Carry, Cell, Params, check_measurable
+from recurrax.engine.run import check_kinds
+from recurrax._util.float_leaves import by_field, float_leaves
 from recurrax.gradflow.gradient_norms import check_loss, forward, loss_gradient, state_cotangents
-from recurrax.gradflow.scaled import Scaled, add, log_norms, scaled
+from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled
 from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, step_function
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from scipy.optimize import brentq
 from scipy.special import digamma, expit
 
-from recurrax import checks
+from recurrax._util import checks
 
 
 class ForgetGate(NamedTuple):

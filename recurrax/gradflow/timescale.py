@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.gradflow.broken_line import RESOLUTION, autocorrelation, straight_stretch, whitened
 
 

@@ -11,26 +11,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.cells.cell import Carry, Cell, Params, Projected
+from recurrax.cell import Carry, Cell, Params, Projected
 from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.products import first_step, products_of, refusal
-from recurrax.engine.recurrence import (
+from recurrax.engine.run import (
     Inputs,
-    Recurrence,
+    Run,
     emit_all,
     in_processing_order,
     project_all,
-    recurrence,
+    make_run,
     states_of_all,
     transition,
 )
-from recurrax.floats import float_leaves, float_merger
+from recurrax._util.float_leaves import float_leaves, float_merger
 
 
 class Trajectory(NamedTuple):
     """A run with all its states, time first and in processing order."""
 
-    run: Recurrence
+    run: Run
     z: Projected
     """Projected inputs of the T steps."""
     states: Carry
@@ -48,7 +48,7 @@ def trajectory(
     key: jax.Array | None = None,
 ) -> Trajectory:
     """Runs the cell and keeps every state; arguments as `recurrax.unroll`."""
-    run = recurrence(cell, params, xs, carry, mask, resets, key)
+    run = make_run(cell, params, xs, carry, mask, resets, key)
     if reverse:
         run = run._replace(inputs=in_processing_order(run.inputs, reverse))
     z = project_all(cell, run)
@@ -81,7 +81,7 @@ def linearized_trajectory(
     key: jax.Array | None = None,
 ) -> Linearized:
     """Runs the cell and keeps every state and every step's linear map; arguments as `recurrax.unroll`."""
-    run = recurrence(cell, params, xs, carry, mask, resets, key)
+    run = make_run(cell, params, xs, carry, mask, resets, key)
     if refusal(cell, run) is not None:
         return Linearized(trajectory(cell, params, xs, carry, mask, resets, reverse, key), [], None)
     run = run._replace(inputs=in_processing_order(run.inputs, reverse))
@@ -153,7 +153,7 @@ def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -
 
 
 def step_function(
-    cell: Cell, run: Recurrence, carry: Carry, z: Projected, inputs: Inputs
+    cell: Cell, run: Run, carry: Carry, z: Projected, inputs: Inputs
 ) -> Callable[[list[jax.Array]], list[jax.Array]]:
     """Returns one step as a function of the float leaves of s_{t-1}, to be linearised; it gives those of s_t."""
     merge = float_merger(carry)

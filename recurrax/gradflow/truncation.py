@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
-from recurrax import checks
+from recurrax._util import checks
 
 _FLAT = 1e-9
 """Nats per step, below which a slope is rounding."""

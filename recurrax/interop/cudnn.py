@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recurrax.cells.cell import Cell, Params
+from recurrax.cell import Cell, Params
 from recurrax.cells.lstm import LSTM
 from recurrax.interop.torch import from_torch, to_torch
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recurrax.cells.cell import Cell, Params
+from recurrax.cell import Cell, Params
 from recurrax.interop import layout
 
 _LIBRARY = "Keras"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurrax.cells.cell import Cell, check_cell
+from recurrax.cell import Cell, check_cell
 from recurrax.cells.gru import GRU, GRUParams
 from recurrax.cells.irnn import IRNN
 from recurrax.cells.lstm import LSTM, LSTMParams

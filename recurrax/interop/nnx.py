@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recurrax.cells.cell import Cell, Params
+from recurrax.cell import Cell, Params
 from recurrax.interop import layout
 from recurrax.interop.linen import from_linen, to_linen
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks import marked_values
 from recurrax.tasks.task import Batch, Chance, Regression, Solved, at_the_end, check_length
 

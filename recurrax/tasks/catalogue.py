@@ -4,7 +4,8 @@ import functools
 import importlib
 import pkgutil
 
-from recurrax import naming, tasks
+from recurrax import tasks
+from recurrax._util import naming
 from recurrax.tasks.task import Task
 
 

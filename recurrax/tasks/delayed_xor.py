@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.task import Batch, Classification, Solved, check_length, with_priors
 
 

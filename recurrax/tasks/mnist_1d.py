@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import scipy.ndimage
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.from_data import Examples, FromData, Split
 from recurrax.tasks.task import Solved
 

@@ -6,7 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.task import Batch, Chance, Classification, Solved, at_the_end, check_length
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.task import Batch, Classification, Solved, at_the_end, check_length, with_priors
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.from_data import Examples, FromData, Split
 from recurrax.tasks.image_files import read_images
 from recurrax.tasks.task import Solved

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from recurrax import checks
+from recurrax._util import checks
 
 
 class Batch(NamedTuple):

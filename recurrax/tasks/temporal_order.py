@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
+from recurrax._util import checks
 from recurrax.tasks.task import Batch, Classification, Solved, at_the_end, check_length, with_priors
 
 DISTRACTORS = 4

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax._util import checks
+from recurrax.cell import dot
 from recurrax.initializers import Gaussian, Initializer, check_initializers
 from recurrax.wrappers.wrapper import Wrapper
 

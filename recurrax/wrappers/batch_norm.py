@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import dot
-from recurrax.floats import at_least_float32
+from recurrax._util import checks
+from recurrax.cell import dot
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.wrappers.wrapper import Wrapper, batch_shape_of
 
 

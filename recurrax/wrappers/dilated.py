@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import dot
+from recurrax._util import checks
+from recurrax.cell import dot
 from recurrax.wrappers.wrapper import Wrapper
 
 

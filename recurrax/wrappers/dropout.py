@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import dot, features_of, with_features
+from recurrax.cell import dot, features_of, with_features
 from recurrax.engine.products import products_of
 from recurrax.wrappers.wrapper import Wrapper, check_rate, two_keys
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 
-from recurrax import checks
-from recurrax.cells.cell import dot, features_of
+from recurrax._util import checks
+from recurrax.cell import dot, features_of
 from recurrax.initializers import Gaussian, Initializer, check_initializers
 from recurrax.wrappers.wrapper import Wrapper, check_shortcut
 

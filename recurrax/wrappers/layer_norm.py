@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import dot, features_of, with_features
-from recurrax.normalization import layer_norm
+from recurrax._util import checks
+from recurrax.cell import dot, features_of, with_features
+from recurrax.cells._base.normalization import layer_norm
 from recurrax.wrappers.wrapper import Wrapper, output_shape
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax import checks
-from recurrax.cells.cell import dot
-from recurrax.floats import is_float
+from recurrax._util import checks
+from recurrax.cell import dot
+from recurrax._util.float_leaves import is_float
 from recurrax.wrappers.wrapper import Wrapper
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from recurrax.cells.cell import dot, features_of
+from recurrax.cell import dot, features_of
 from recurrax.wrappers.wrapper import Wrapper, check_shortcut
 
 

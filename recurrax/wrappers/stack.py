@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, check_cell, dot, layer_input, layer_key
+from recurrax._util import checks
+from recurrax.cell import Cell, check_cell, dot, layer_input, layer_key
 from recurrax.wrappers.wrapper import output_shape
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 
-from recurrax import checks
-from recurrax.cells.cell import Cell, check_cell, dot, features_of
+from recurrax._util import checks
+from recurrax.cell import Cell, check_cell, dot, features_of
 
 
 def two_keys(key: jax.Array | None) -> tuple[jax.Array | None, jax.Array | None]:

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, catalogue
-from recurrax.cells.cell import Cell
+from recurrax.cell import Cell
 from tests import oracles
 
 INPUT_SIZE = 3

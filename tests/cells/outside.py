@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax import Cell, checks
-from recurrax.cells.cell import dot
+from recurrax import Cell
+from recurrax._util import checks
+from recurrax.cell import dot
 
 
 class LeakyParams(NamedTuple):

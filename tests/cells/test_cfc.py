@@ -5,7 +5,7 @@ import pytest
 
 from recurrax import unroll
 from recurrax.cells.cfc import CfC
-from recurrax.cells.timed import Timed
+from recurrax.cells._base.timed import Timed
 from tests.oracles import ACTIVATIONS, sigmoid
 
 VARIANTS = [

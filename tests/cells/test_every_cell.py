@@ -14,8 +14,8 @@ import pytest
 
 import recurrax
 from recurrax import catalogue, unroll
-from recurrax.cells.cell import is_diagonal
-from recurrax.floats import float_leaves
+from recurrax.cell import is_diagonal
+from recurrax._util.float_leaves import float_leaves
 from tests.cells import cases
 from tests.cells.cases import (
     INPUT_SIZE,
@@ -67,7 +67,7 @@ def test_values_equal_the_oracle_with_masks_and_resets(x64, case, reverse):
     length, size = 13, 3
     params, xs, carry = draw(case, length, (size,))
     mask, resets = flags(0.7, (length, size), 1), flags(0.2, (length, size), 2)
-    arguments = {"mask": mask, "resets": resets, "reverse": reverse, "backend": "scan"}
+    arguments = {"mask": mask, "resets": resets, "reverse": reverse, "executor": "scan"}
     final, ys = jax.device_get(unroll(case.cell, params, xs, carry, **arguments))
     expected_final, expected_ys = oracle_run(case, params, xs, carry, mask, resets, reverse)
     close(final, expected_final, rtol=1e-12, atol=1e-13)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recurrax import unroll
-from recurrax.floats import float_leaves, float_merger, is_float
+from recurrax._util.float_leaves import float_leaves, float_merger, is_float
 from tests.cells.cases import at, draw, every_class, flags, identical, oracle_run
 
 

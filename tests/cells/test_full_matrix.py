@@ -14,7 +14,7 @@ from flax import nnx
 import recurrax.linen
 import recurrax.nnx
 from recurrax import catalogue, gradflow, unroll
-from recurrax.floats import float_leaves, float_merger
+from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.parameters import to_dict
 from tests.cells.cases import CASES, INPUT_SIZE, close, draw, flags, label
 from tests.gradflow import references

@@ -6,7 +6,7 @@ import scipy.integrate
 
 from recurrax import unroll
 from recurrax.cells.ltc import LTC
-from recurrax.cells.timed import Timed
+from recurrax.cells._base.timed import Timed
 from tests.oracles import sigmoid
 
 VARIANTS = [LTC(hidden_size=3), LTC(hidden_size=4, unfolds=2)]

@@ -45,15 +45,15 @@ def oracle_step(cell, params, carry, x):
     return type(carry)(h), h
 
 
-@pytest.mark.parametrize("backend", ["scan", "associative"])
+@pytest.mark.parametrize("executor", ["scan", "associative"])
 @pytest.mark.parametrize("cell", [MinGRU(5), MinLSTM(5)], ids=["gru", "lstm"])
-def test_values_are_those_of_the_published_log_space_form(x64, cell, backend):
+def test_values_are_those_of_the_published_log_space_form(x64, cell, executor):
     """Listings 2 and 4: log h_t = a*_t + logcumsumexp(log b_t - a*_t), a* the cumulative sum of log factors."""
     params = cell.init(jax.random.key(0), 3)
     xs = np.random.default_rng(0).normal(size=(40, 3))
     start = np.full(5, 0.7)
     _, ys = unroll(
-        cell, params, jnp.asarray(xs), cell.initial_carry(params)._replace(h=jnp.asarray(start)), backend=backend
+        cell, params, jnp.asarray(xs), cell.initial_carry(params)._replace(h=jnp.asarray(start)), executor=executor
     )
     *gates, candidate = np.split(xs @ np.asarray(params.w_x) + np.asarray(params.b), len(params.b) // 5, axis=-1)
     if isinstance(cell, MinGRU):

@@ -40,9 +40,9 @@ def test_the_common_suite_holds_it_to_the_contract(name, monkeypatch):
         check(**{argument: available[argument] for argument in wanted})
 
 
-@pytest.mark.parametrize("backend", ["fused", "newton", Newton(jacobian="diagonal", damping=0.2)], ids=str)
-def test_executors_agree_on_it(x64, backend):
-    test_every_executor.agree(Case(outside.VARIANTS[0], outside), "all", backend)
+@pytest.mark.parametrize("executor", ["fused", "newton", Newton(jacobian="diagonal", damping=0.2)], ids=str)
+def test_executors_agree_on_it(x64, executor):
+    test_every_executor.agree(Case(outside.VARIANTS[0], outside), "all", executor)
 
 
 def test_it_is_wrapped_stacked_named_and_measured(x64):

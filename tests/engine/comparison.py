@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax import GRU, LSTM, RNN, unroll
-from recurrax.floats import by_field, float_leaves, float_merger
+from recurrax._util.float_leaves import by_field, float_leaves, float_merger
 
 STEPS, BATCH, FEATURES = 9, 3, 3
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))

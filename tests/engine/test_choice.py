@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import pytest
 
 from recurrax import LSTM, explain, from_step, unroll
-from recurrax.engine.choice import BACKENDS, RULES, Facts
+from recurrax.engine.choice import EXECUTORS, RULES, Facts
 from recurrax.engine.products import StepSize, step_size
-from recurrax.engine.recurrence import recurrence
+from recurrax.engine.run import make_run
 
 LSTM_64x128 = StepSize(products=1, projects=True, projected=64 * 4 * 128, weights=2 * 4 * 128**2)
 RNN_64x128 = StepSize(products=1, projects=True, projected=64 * 128, weights=2 * 128**2)
@@ -15,7 +15,7 @@ NOTHING = StepSize(products=0, projects=False, projected=32, weights=100)
 
 
 @pytest.mark.parametrize(
-    ("facts", "backend"),
+    ("facts", "executor"),
     [
         (Facts("cpu", 1, LSTM_64x128), "scan"),
         (Facts("cpu", 100, NOTHING), "scan"),
@@ -30,24 +30,24 @@ NOTHING = StepSize(products=0, projects=False, projected=32, weights=100)
         (Facts("gpu", 4096, LRU_32x128), "fused"),
     ],
 )
-def test_rules(facts, backend):
-    assert next(rule for rule in RULES if rule.applies(facts)).backend == backend
+def test_rules(facts, executor):
+    assert next(rule for rule in RULES if rule.applies(facts)).executor == executor
 
 
 def test_some_rule_applies_to_everything():
-    assert all(rule.backend in BACKENDS for rule in RULES)
+    assert all(rule.executor in EXECUTORS for rule in RULES)
     assert RULES[-1].applies(Facts("tpu", 0, StepSize(0, False, 0, 0)))
 
 
 def test_a_backend_is_a_name_or_an_instance():
     cell = LSTM(3)
     params = cell.init(jax.random.key(0), 2)
-    for backend in BACKENDS.values():
-        if backend.name != "associative":  # refuses an LSTM
-            named, given = (explain(cell, params, jnp.ones((5, 2)), backend=b) for b in (backend.name, backend))
+    for executor in EXECUTORS.values():
+        if executor.name != "associative":  # refuses an LSTM
+            named, given = (explain(cell, params, jnp.ones((5, 2)), executor=b) for b in (executor.name, executor))
             assert named == given
-    with pytest.raises(ValueError, match="backend must be one of 'auto', 'scan', 'fused', .*, got 'fast'"):
-        unroll(cell, params, jnp.ones((5, 2)), backend="fast")
+    with pytest.raises(ValueError, match="executor must be one of 'auto', 'scan', 'fused', .*, got 'fast'"):
+        unroll(cell, params, jnp.ones((5, 2)), executor="fast")
 
 
 def test_the_size_of_a_step():
@@ -60,7 +60,7 @@ def test_facts_are_those_of_the_run():
     cell = LSTM(3)
     params = cell.init(jax.random.key(0), 2)
     assert explain(cell, params, jnp.ones((1, 4, 2))).reason == "a single step"
-    assert explain(cell, params, jnp.ones((2, 4, 2))).backend == "fused"
+    assert explain(cell, params, jnp.ones((2, 4, 2))).executor == "fused"
     without_dot = from_step(
         lambda params, h, x: (h + x, h + x), lambda params, batch: jnp.zeros((*batch, 2)), output=last
     )
@@ -69,7 +69,7 @@ def test_facts_are_those_of_the_run():
 
 def explain_size(cell, xs):
     params = cell.init(jax.random.key(0), xs.shape[-1])
-    return step_size(cell, recurrence(cell, params, xs, None, None, None, None))
+    return step_size(cell, make_run(cell, params, xs, None, None, None, None))
 
 
 def last(params, h):

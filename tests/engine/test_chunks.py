@@ -8,32 +8,32 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, Associative, unroll
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from tests.engine.comparison import CELLS, FEATURES, IDS, RUNS, assert_close, problem
 
-BACKENDS = ("scan", "fused")
+EXECUTORS = ("scan", "fused")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("kind", ["plain", "all"])
 @pytest.mark.parametrize("every", [1, 4, 100, "sqrt"])
-def test_checkpoints_change_nothing(x64, backend, kind, every):
+def test_checkpoints_change_nothing(x64, executor, kind, every):
     loss, point, direction = problem(LSTM(5), RUNS[kind])
 
     def derivatives(**how):
         gradient = jax.grad(functools.partial(loss, **how), argnums=(0, 1, 2))
         return jax.jit(lambda: (loss(*point, **how), *jax.jvp(gradient, point, direction)))()
 
-    assert_close(derivatives(backend=backend, checkpoint_every=every), derivatives(backend="scan"), every)
+    assert_close(derivatives(executor=executor, checkpoint_every=every), derivatives(executor="scan"), every)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_checkpoints_save_memory(backend):
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_checkpoints_save_memory(executor):
     cell, xs = LSTM(32), jnp.ones((1024, 4, 8))
     params = cell.init(jax.random.key(0), 8)
 
     def memory(every):
-        gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend, checkpoint_every=every)[1] ** 2))
+        gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor, checkpoint_every=every)[1] ** 2))
         return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
 
     assert memory("sqrt") < memory(None) / 4
@@ -71,16 +71,16 @@ def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
             carry = start
             if first:
                 held = {name: a[:first] for name, a in flags.items()}
-                carry, _ = unroll(cell, frozen, jax.lax.stop_gradient(xs[:first]), start, backend="scan", **held)
+                carry, _ = unroll(cell, frozen, jax.lax.stop_gradient(xs[:first]), start, executor="scan", **held)
                 carry = jax.lax.stop_gradient(carry)
             seen = {name: a[first:end] for name, a in flags.items()}
-            final, ys = unroll(cell, params, xs[first:end], carry, backend="scan", **seen)
+            final, ys = unroll(cell, params, xs[first:end], carry, executor="scan", **seen)
             pieces.append(ys[begin - first :])
         ys = jnp.concatenate(pieces)
         return final, jnp.flip(ys, 0) if reverse else ys
 
-    def truncated(params, xs, start, backend):
-        how = {"backend": backend, "truncate_every": every if every == back else window}
+    def truncated(params, xs, start, executor):
+        how = {"executor": executor, "truncate_every": every if every == back else window}
         return unroll(cell, params, xs, start, reverse=reverse, **arguments, **how)
 
     def value(run, *point):
@@ -89,11 +89,11 @@ def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
         return jnp.sum(weights * jnp.sin(ys)) + jnp.sum(jnp.sin(carry.h))
 
     gradients = jax.jit(jax.grad(functools.partial(value, reference), argnums=(0, 1, 2)))(params, xs, start)
-    for backend in BACKENDS:
-        run = functools.partial(truncated, backend=backend)
+    for executor in EXECUTORS:
+        run = functools.partial(truncated, executor=executor)
         assert_close(run(params, xs, start), unroll(cell, params, xs, start, reverse=reverse, **arguments), "values")
         got = jax.jit(jax.grad(functools.partial(value, run), argnums=(0, 1, 2)))(params, xs, start)
-        assert_close(got, gradients, backend)
+        assert_close(got, gradients, executor)
 
 
 def test_truncation_and_checkpoints_go_together(x64):
@@ -118,7 +118,7 @@ def test_the_final_carry_has_the_gradient_of_the_last_chunk_where_all_are_full(x
     def gradient(**how):
         return jax.value_and_grad(lambda xs: jnp.sum(unroll(cell, params, xs, reverse=reverse, **how)[0].h))(xs)
 
-    (expected, whole), (got, cut) = gradient(backend="scan"), gradient(truncate_every=3)
+    (expected, whole), (got, cut) = gradient(executor="scan"), gradient(truncate_every=3)
     last, others = (slice(3), slice(3, 6)) if reverse else (slice(3, 6), slice(3))
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     np.testing.assert_allclose(cut[last], whole[last], rtol=1e-12)
@@ -136,12 +136,12 @@ def test_windows_keep_the_values_of_a_reversed_run(x64, window):
 @pytest.mark.parametrize(
     "how",
     [
-        {"backend": "scan"},
-        {"backend": "fused"},
+        {"executor": "scan"},
+        {"executor": "fused"},
         {"checkpoint_every": 2},
         {"truncate_every": 2},
         {"truncate_every": (1, 2)},
-        {"backend": Associative(chunk=2)},
+        {"executor": Associative(chunk=2)},
     ],
     ids=str,
 )
@@ -175,10 +175,10 @@ class Start(RNN):
 @pytest.mark.parametrize("cell", CELLS, ids=IDS)
 def test_a_stream_has_the_bits_of_one_pass(cell):
     params, xs = cell.init(jax.random.key(0), FEATURES), jax.random.normal(jax.random.key(1), (60, 2, FEATURES))
-    _, whole = unroll(cell, params, xs, backend="scan")
+    _, whole = unroll(cell, params, xs, executor="scan")
     carry, pieces = None, []
     for begin, end in ((0, 1), (1, 8), (8, 60)):
-        carry, ys = unroll(cell, params, xs[begin:end], carry, backend="scan")
+        carry, ys = unroll(cell, params, xs[begin:end], carry, executor="scan")
         pieces.append(ys)
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
 

@@ -14,17 +14,17 @@ from recurrax.cells.min_rnns import MinGRU, MinLSTM
 from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
-from recurrax.engine.choice import BACKENDS
+from recurrax.engine.choice import EXECUTORS
 from recurrax.engine.fused import Fused
 from recurrax.engine.kernel.executor import Kernel
-from recurrax.engine.kernel.plain import Plain
-from recurrax.engine.recurrence import recurrence
+from recurrax.engine.kernel.reference import Plain
+from recurrax.engine.run import make_run
 from tests.cells.cases import CASES, FIRST, draw, label
 from tests.engine.comparison import BATCH, FEATURES, RUNS, STEPS, assert_close, problem
 
 KERNEL = Kernel(Plain())
 """The kernel in the language that runs on every device."""
-SETTINGS = [b for b in BACKENDS.values() if b.name not in ("scan", "kernel")] + [
+SETTINGS = [b for b in EXECUTORS.values() if b.name not in ("scan", "kernel")] + [
     KERNEL,
     Associative(chunk=4),
     Newton(jacobian="diagonal", damping=0.2),
@@ -32,26 +32,26 @@ SETTINGS = [b for b in BACKENDS.values() if b.name not in ("scan", "kernel")] + 
 """The executors as they are by default, and with settings that change what is computed."""
 
 
-def refusal(case, backend):
+def refusal(case, executor):
     """Says why the executor does not run the cell; None where it does."""
     params, xs, carry = draw(case, 2, (2,))
-    return backend.refusal(case.cell, recurrence(case.cell, params, xs, carry, None, None, None))
+    return executor.refusal(case.cell, make_run(case.cell, params, xs, carry, None, None, None))
 
 
 PAIRS = [
-    pytest.param(case, backend, id=f"{label(case.cell)}-{backend}")
+    pytest.param(case, executor, id=f"{label(case.cell)}-{executor}")
     for case in CASES
-    for backend in SETTINGS
-    if backend.name != "associative" or case.cell.linear
+    for executor in SETTINGS
+    if executor.name != "associative" or case.cell.linear
 ]
 
 
 @functools.cache
-def derivatives(case, kind, backend):
+def derivatives(case, kind, executor):
     # As the cell draws them, and as it may come to: of anything else it may make a system in which rounding errors grow.
     params, xs, carry = draw(case, STEPS, (BATCH,))
     loss, point, direction = problem(case.cell, RUNS[kind], params=params, xs=xs, carry=carry)
-    f = functools.partial(loss, backend=backend)
+    f = functools.partial(loss, executor=executor)
     gradient = jax.grad(f, argnums=(0, 1, 2))
 
     def size_of_gradient(*point):
@@ -70,8 +70,8 @@ def derivatives(case, kind, backend):
     return jax.jit(all_of_them)()
 
 
-def agree(case, kind, backend):
-    expected, got = derivatives(case, kind, "scan"), derivatives(case, kind, backend)
+def agree(case, kind, executor):
+    expected, got = derivatives(case, kind, "scan"), derivatives(case, kind, executor)
     for name in expected:
         assert_close(got[name], expected[name], name)
 
@@ -89,71 +89,71 @@ QUICK = [pair for pair in PAIRS if pair.values[0] in FIRST and type(pair.values[
 
 
 def test_every_executor_is_tried():
-    assert {pair.values[1].name for pair in QUICK} == set(BACKENDS) - {"scan"}
+    assert {pair.values[1].name for pair in QUICK} == set(EXECUTORS) - {"scan"}
 
 
-@pytest.mark.parametrize(("case", "backend"), QUICK)
-def test_values_and_all_derivatives_are_those_of_scan_with_every_argument(x64, case, backend):
-    agree(case, "all", backend)
+@pytest.mark.parametrize(("case", "executor"), QUICK)
+def test_values_and_all_derivatives_are_those_of_scan_with_every_argument(x64, case, executor):
+    agree(case, "all", executor)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "backend"), PAIRS)
+@pytest.mark.parametrize(("case", "executor"), PAIRS)
 @pytest.mark.parametrize("kind", RUNS)
-def test_values_and_all_derivatives_are_those_of_scan_with_each_argument(x64, case, kind, backend):
-    if case.cell.layers or backend.falls_back or refusal(case, backend) is None:
-        agree(case, kind, backend)
+def test_values_and_all_derivatives_are_those_of_scan_with_each_argument(x64, case, kind, executor):
+    if case.cell.layers or executor.falls_back or refusal(case, executor) is None:
+        agree(case, kind, executor)
         return
     params, xs, _ = draw(case, 2, (2,))
-    with pytest.raises(ValueError, match="use backend='scan' or 'auto'"):
-        unroll(case.cell, params, xs, backend=backend)
+    with pytest.raises(ValueError, match="use executor='scan' or 'auto'"):
+        unroll(case.cell, params, xs, executor=executor)
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (1, 2), (5, 0), (5,), (4, 2, 3)], ids=str)
-@pytest.mark.parametrize("backend", SETTINGS, ids=str)
-def test_edge_shapes(x64, backend, shape):
-    cell = MinGRU(4) if backend.name == "associative" else GRU(4)
+@pytest.mark.parametrize("executor", SETTINGS, ids=str)
+def test_edge_shapes(x64, executor, shape):
+    cell = MinGRU(4) if executor.name == "associative" else GRU(4)
     params = cell.init(jax.random.key(0), FEATURES)
     xs = jax.random.normal(jax.random.key(1), (*shape, FEATURES))
 
-    def value(params, xs, backend):
-        carry, ys = unroll(cell, params, xs, backend=backend)
+    def value(params, xs, executor):
+        carry, ys = unroll(cell, params, xs, executor=executor)
         return jnp.sum(ys**2) + jnp.sum(carry.h**3)
 
-    expected, got = (jax.grad(value, (0, 1))(params, xs, b) for b in ("scan", backend))
+    expected, got = (jax.grad(value, (0, 1))(params, xs, b) for b in ("scan", executor))
     assert_close(got, expected, shape)
 
 
-@pytest.mark.parametrize(("case", "backend"), [p for p in QUICK if p.values[1] in (*BACKENDS.values(), KERNEL)])
-def test_nothing_of_a_masked_step_reaches_a_gradient(x64, case, backend):
+@pytest.mark.parametrize(("case", "executor"), [p for p in QUICK if p.values[1] in (*EXECUTORS.values(), KERNEL)])
+def test_nothing_of_a_masked_step_reaches_a_gradient(x64, case, executor):
     cell = case.cell
     params, xs = cell.init(jax.random.key(0), FEATURES), jax.random.normal(jax.random.key(1), (6, 2, FEATURES))
     mask = jnp.arange(6)[:, None] < jnp.array([4, 6])
     broken = jnp.where(mask[..., None], xs, jnp.nan)
 
     def value(xs, params):
-        return jnp.sum(unroll(cell, params, xs, mask=mask, backend=backend)[1] ** 2)
+        return jnp.sum(unroll(cell, params, xs, mask=mask, executor=executor)[1] ** 2)
 
     expected, got = jax.grad(value, (0, 1))(xs, params), jax.grad(value, (0, 1))(broken, params)
     assert_close(got, expected, "NaN in padding")
 
 
-@pytest.mark.parametrize("backend", SETTINGS, ids=str)
-def test_vmap_over_models(x64, backend):
-    cell = MinGRU(4) if backend.name == "associative" else LSTM(4)
+@pytest.mark.parametrize("executor", SETTINGS, ids=str)
+def test_vmap_over_models(x64, executor):
+    cell = MinGRU(4) if executor.name == "associative" else LSTM(4)
     params = jax.vmap(lambda key: cell.init(key, FEATURES))(jax.random.split(jax.random.key(0), 3))
     xs = jax.random.normal(jax.random.key(1), (6, 2, FEATURES))
 
-    def gradient(backend):
-        return jax.vmap(jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2)))(params)
+    def gradient(executor):
+        return jax.vmap(jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor)[1] ** 2)))(params)
 
-    assert_close(gradient(backend), gradient("scan"), "vmap")
+    assert_close(gradient(executor), gradient("scan"), "vmap")
 
 
-@pytest.mark.parametrize("backend", SETTINGS, ids=str)
-def test_a_start_that_is_learned_gets_a_gradient_from_every_reset(x64, backend):
+@pytest.mark.parametrize("executor", SETTINGS, ids=str)
+def test_a_start_that_is_learned_gets_a_gradient_from_every_reset(x64, executor):
     loss, point, _ = problem(LearnedStart(4), RUNS["resets"])
-    expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", backend))
+    expected, got = (jax.grad(functools.partial(loss, executor=b), (0, 1, 2))(*point) for b in ("scan", executor))
     assert_close(got, expected, "learned start")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from tests.engine.comparison import assert_close, problem
 
 
@@ -18,11 +18,11 @@ def test_states_of_integers_are_carried_along(x64):
     cell = Counting(3)
     params, xs = cell.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (6, 2, 2))
 
-    def value(params, backend):
-        carry, ys = unroll(cell, params, xs, backend=backend)
+    def value(params, executor):
+        carry, ys = unroll(cell, params, xs, executor=executor)
         return jnp.sum(ys**2), carry.count
 
-    expected, got = (jax.grad(value, has_aux=True)(params, backend) for backend in ("scan", "fused"))
+    expected, got = (jax.grad(value, has_aux=True)(params, executor) for executor in ("scan", "fused"))
     assert_close(got, expected, "counter")
     np.testing.assert_array_equal(got[1], jnp.full(2, 6))
 
@@ -31,14 +31,14 @@ def test_a_product_of_another_kind_is_deferred_as_well(x64):
     """A block-diagonal recurrent weight, multiplied by einsum."""
     cell = Blocks(6)
     loss, point, _ = problem(cell, {})
-    expected, got = (jax.grad(functools.partial(loss, backend=b), (0, 1, 2))(*point) for b in ("scan", "fused"))
+    expected, got = (jax.grad(functools.partial(loss, executor=b), (0, 1, 2))(*point) for b in ("scan", "fused"))
     assert_close(got, expected, "blocks")
 
 
 def test_a_product_of_which_a_part_alone_is_added_to_the_input_gets_its_tangents_where_they_belong(x64):
     """A GRU that resets after the product multiplies its last third, and adds the others."""
     loss, point, direction = problem(GRU(3, reset="after"), {})
-    expected, got = (jax.jvp(functools.partial(loss, backend=b), point, direction) for b in ("scan", "fused"))
+    expected, got = (jax.jvp(functools.partial(loss, executor=b), point, direction) for b in ("scan", "fused"))
     assert_close(got, expected, "gru")
 
 
@@ -46,10 +46,10 @@ def test_a_product_of_which_a_part_alone_is_added_to_the_input_gets_its_tangents
 def test_a_weight_that_depends_on_the_run_is_refused_and_auto_takes_scan(cell_kind):
     cell = FastWeights(3, depends_on=cell_kind)
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
-    with pytest.raises(ValueError, match="depends on the carry or the input; use backend='scan'"):
-        unroll(cell, params, xs, backend="fused")
+    with pytest.raises(ValueError, match="depends on the carry or the input; use executor='scan'"):
+        unroll(cell, params, xs, executor="fused")
     explanation = explain(cell, params, xs)
-    assert explanation.backend == "scan" and "depends on the carry" in explanation.refused["fused"]
+    assert explanation.executor == "scan" and "depends on the carry" in explanation.refused["fused"]
     unroll(cell, params, xs)
 
 
@@ -58,8 +58,8 @@ def test_a_product_inside_another_transformation_is_refused_and_auto_takes_scan(
     cell = Nested(3, inside=inside)
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
     with pytest.raises(ValueError, match="not at its top level"):
-        unroll(cell, params, xs, backend="fused")
-    assert explain(cell, params, xs).backend == "scan"
+        unroll(cell, params, xs, executor="fused")
+    assert explain(cell, params, xs).executor == "scan"
     unroll(cell, params, xs)
 
 
@@ -69,8 +69,8 @@ def test_matrices_are_not_kept_for_every_step():
     for cell in (LSTM(width), Undeferred(width)):
         params, xs = cell.init(jax.random.key(0), 2), jnp.ones((steps, 1, 2))
 
-        def memory(backend, cell=cell, params=params, xs=xs):
-            gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))
+        def memory(executor, cell=cell, params=params, xs=xs):
+            gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor)[1] ** 2))
             return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
 
         assert memory("fused") < steps * 4 * params.w_h.size / 4, type(cell)
@@ -83,8 +83,8 @@ def test_gradients_in_bfloat16_are_summed_up_in_float32():
     params = jax.tree.map(lambda a: a.astype(jnp.bfloat16), cell.init(jax.random.key(0), 2))
     xs = jnp.zeros((1024, 1, 2), jnp.bfloat16)
 
-    def value(params, backend):
-        return jnp.sum(unroll(cell, params, xs, backend=backend)[1].astype(jnp.float32))
+    def value(params, executor):
+        return jnp.sum(unroll(cell, params, xs, executor=executor)[1].astype(jnp.float32))
 
     assert float(jax.grad(value)(params, "fused").b[0]) == 1024
     chunked = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, checkpoint_every=4)[1].astype(jnp.float32)))(params)
@@ -96,7 +96,7 @@ def test_weight_gradients_in_bfloat16_are_those_of_float32():
     params, xs = cell.init(jax.random.key(0), 8), jax.random.normal(jax.random.key(1), (1024, 4, 8))
 
     def value(params, xs):
-        return jnp.sum(unroll(cell, params, xs, backend="fused")[1].astype(jnp.float32) ** 2)
+        return jnp.sum(unroll(cell, params, xs, executor="fused")[1].astype(jnp.float32) ** 2)
 
     exact = jax.grad(value)(params, xs)
     rough = jax.grad(value)(*jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, xs)))
@@ -115,19 +115,19 @@ def test_any_step_function_runs_fused_if_told_to_and_by_scan_by_itself(x64):
     cell = from_step(step, lambda params, batch: jnp.zeros((*batch, 3)), output=lambda params, h: h)
     params, xs = Weight(jnp.eye(3) * 0.5), jax.random.normal(jax.random.key(1), (6, 2, 3))
 
-    def gradient(backend):
-        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))(params)
+    def gradient(executor):
+        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor)[1] ** 2))(params)
 
     assert_close(gradient("fused"), gradient("scan"), "from_step")
-    assert explain(cell, params, xs).backend == "scan"
+    assert explain(cell, params, xs).executor == "scan"
 
 
 def gradients_agree(cell, batch=(2,)):
     """Compares the gradient of parameters by `fused` and by `scan`."""
     params, xs = cell.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (6, *batch, 3))
 
-    def gradient(backend):
-        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, backend=backend)[1] ** 2))(params)
+    def gradient(executor):
+        return jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor)[1] ** 2))(params)
 
     assert_close(gradient("fused"), gradient("scan"), cell)
 
@@ -157,9 +157,9 @@ def test_an_op_that_holds_more_than_its_arguments_is_refused_and_auto_takes_scan
 
     cell = Holding(3)
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))
-    with pytest.raises(ValueError, match="besides its two arguments; use backend='scan'"):
-        unroll(cell, params, xs, backend="fused")
-    assert explain(cell, params, xs).backend == "scan"
+    with pytest.raises(ValueError, match="besides its two arguments; use executor='scan'"):
+        unroll(cell, params, xs, executor="fused")
+    assert explain(cell, params, xs).executor == "scan"
     jax.grad(lambda p: unroll(cell, p, xs)[1].sum())(params)
 
 
@@ -197,9 +197,9 @@ def test_a_product_may_be_a_number(x64):
 
 def test_gradients_may_be_stepped_through_without_jit(x64):
     loss, point, _ = problem(LSTM(2), {}, steps=3)
-    expected = jax.grad(functools.partial(loss, backend="fused"))(*point)
+    expected = jax.grad(functools.partial(loss, executor="fused"))(*point)
     with jax.disable_jit():
-        assert_close(jax.grad(functools.partial(loss, backend="fused"))(*point), expected, "disable_jit")
+        assert_close(jax.grad(functools.partial(loss, executor="fused"))(*point), expected, "disable_jit")
 
 
 class CountingCarry(NamedTuple):
@@ -273,8 +273,8 @@ def test_the_gradient_of_a_bias_is_summed_up_in_float32(x64):
     params = jax.tree.map(lambda a: a.astype(jnp.bfloat16), cell.init(jax.random.key(0), 4))
     xs = jax.random.normal(jax.random.key(1), (512, 4, 4)).astype(jnp.bfloat16)
 
-    def bias(backend, params, xs):
-        return jax.grad(lambda p: jnp.mean(unroll(cell, p, xs, backend=backend)[1].astype(jnp.float32)))(params).b
+    def bias(executor, params, xs):
+        return jax.grad(lambda p: jnp.mean(unroll(cell, p, xs, executor=executor)[1].astype(jnp.float32)))(params).b
 
     exact = bias("scan", *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)))
     error = np.linalg.norm(np.asarray(bias("fused", params, xs), np.float64) - exact) / np.linalg.norm(exact)

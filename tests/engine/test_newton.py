@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, Newton, convergence, explain, unroll
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
@@ -29,21 +29,21 @@ def test_convergence_is_quadratic_with_the_jacobian_and_slower_with_its_diagonal
 
     def residuals(jacobian):
         return [
-            float(convergence(cell, params, xs, backend=Newton(jacobian, tolerance=1e-300, max_iterations=n)).residual)
+            float(convergence(cell, params, xs, executor=Newton(jacobian, tolerance=1e-300, max_iterations=n)).residual)
             for n in (3, 4, 5, 6)
         ]
 
     full, diagonal = residuals("full"), residuals("diagonal")
     assert full[1] < 1e-2 * full[0] and full[-1] < 1e-14
     assert diagonal[-1] > 1e3 * full[-1]
-    assert bool(convergence(cell, params, xs, backend=Newton("diagonal")).converged)
+    assert bool(convergence(cell, params, xs, executor=Newton("diagonal")).converged)
 
 
 @pytest.mark.parametrize("how", [Newton(damping=0.9), Newton("diagonal", damping=0.5), Newton("diagonal")])
 def test_the_first_k_states_are_exact_after_k_iterations(x64, how):
     """So that T iterations are always enough, whatever A_t is."""
     cell, params, xs = drawn(LSTM(3), 12)
-    report = convergence(cell, params, xs, backend=how)
+    report = convergence(cell, params, xs, executor=how)
     assert int(report.iterations) <= 13 and bool(report.converged)
 
 
@@ -51,13 +51,13 @@ def test_a_run_that_does_not_converge_is_done_by_scan_to_the_bit(x64):
     """Chaos: every iteration makes a few more steps right, and no more."""
     cell, params, xs = drawn(RNN(8, recurrent_init=Gaussian(gain=4.0)), 400)
     how = Newton(max_iterations=20)
-    report = convergence(cell, params, xs, backend=how)
+    report = convergence(cell, params, xs, executor=how)
     assert int(report.iterations) == 20 and not bool(report.converged) and report.residual > 1e-3
-    expected, got = (unroll(cell, params, xs, backend=b) for b in ("scan", how))
+    expected, got = (unroll(cell, params, xs, executor=b) for b in ("scan", how))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), got, expected)
 
-    def value(params, backend):
-        return jnp.sum(unroll(cell, params, xs[:30], backend=backend)[1] ** 2)
+    def value(params, executor):
+        return jnp.sum(unroll(cell, params, xs[:30], executor=executor)[1] ** 2)
 
     exact, got = (jax.grad(value)(params, b) for b in ("scan", Newton(max_iterations=1)))
     for a, b in zip(got, exact, strict=True):
@@ -68,16 +68,16 @@ def test_a_run_that_does_not_converge_keeps_masks_and_resets(x64):
     cell, params, xs = drawn(RNN(3), 12)
     flags = {"mask": np.arange(24).reshape(12, 2) % 3 > 0, "resets": np.arange(24).reshape(12, 2) % 5 == 4}
     how = Newton(max_iterations=1)
-    assert not bool(convergence(cell, params, xs, backend=how, **flags).converged)
-    expected, got = (unroll(cell, params, xs, backend=b, **flags) for b in ("scan", how))
+    assert not bool(convergence(cell, params, xs, executor=how, **flags).converged)
+    expected, got = (unroll(cell, params, xs, executor=b, **flags) for b in ("scan", how))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15), got, expected)
 
 
 def test_damping_keeps_the_solution_and_costs_iterations_where_none_is_needed(x64):
     cell, params, xs = drawn(DiagonalGRU(4), 100)
-    plain, damped = (convergence(cell, params, xs, backend=Newton(damping=d)) for d in (0.0, 0.3))
+    plain, damped = (convergence(cell, params, xs, executor=Newton(damping=d)) for d in (0.0, 0.3))
     assert bool(damped.converged) and int(damped.iterations) > int(plain.iterations)
-    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", Newton(damping=0.3)))
+    expected, got = (unroll(cell, params, xs, executor=b)[1] for b in ("scan", Newton(damping=0.3)))
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
@@ -85,7 +85,7 @@ def test_nan_in_the_input_is_what_scan_makes_of_it():
     cell, params, xs = drawn(DiagonalGRU(3), 10)
     xs = xs.at[5, 0].set(jnp.nan)
     assert not bool(convergence(cell, params, xs).converged)
-    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+    expected, got = (unroll(cell, params, xs, executor=b)[1] for b in ("scan", "newton"))
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
     assert np.isnan(got).any() and np.isfinite(got[:, 1]).all()
 
@@ -95,7 +95,7 @@ def test_float32_over_thousands_of_steps():
         cell, params, xs = drawn(cell, 4096)
         report = convergence(cell, params, xs)
         assert bool(report.converged) and int(report.iterations) < 30
-        expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+        expected, got = (unroll(cell, params, xs, executor=b)[1] for b in ("scan", "newton"))
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
@@ -124,7 +124,7 @@ def test_a_large_number_hides_no_error_of_a_small_one():
 
     cell, params, xs = drawn(WithCounter(3), 2000)
     assert int(convergence(cell, params, xs).iterations) > 1
-    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+    expected, got = (unroll(cell, params, xs, executor=b)[1] for b in ("scan", "newton"))
     np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
@@ -137,7 +137,7 @@ def test_what_overflows_on_the_way_starts_anew():
     params, xs = params._replace(u=jnp.full(3, 30.0)), 1e-3 * xs
     report = convergence(cell, params, xs)
     assert bool(report.converged) and 1 < int(report.iterations) < 10
-    expected, got = (unroll(cell, params, xs, backend=b)[1] for b in ("scan", "newton"))
+    expected, got = (unroll(cell, params, xs, executor=b)[1] for b in ("scan", "newton"))
     np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
@@ -145,7 +145,7 @@ def test_a_run_converges_with_as_many_iterations_as_it_needs():
     cell, params, xs = drawn(GRU(3), 30)
     needed = int(convergence(cell, params, xs).iterations)
     for iterations, converged in ((needed, True), (needed - 1, False)):
-        report = convergence(cell, params, xs, backend=Newton(max_iterations=iterations))
+        report = convergence(cell, params, xs, executor=Newton(max_iterations=iterations))
         assert int(report.iterations) == iterations and bool(report.converged) == converged
 
 
@@ -168,8 +168,8 @@ def test_a_step_without_forward_mode_is_refused():
             return type(carry)(spike(super().step(weights, carry, z, dot).h))
 
     cell, params, xs = drawn(Spiking(3))
-    with pytest.raises(ValueError, match=r"reverse mode only .*use backend='scan'"):
-        unroll(cell, params, xs, backend="newton")
+    with pytest.raises(ValueError, match=r"reverse mode only .*use executor='scan'"):
+        unroll(cell, params, xs, executor="newton")
     with pytest.raises(ValueError, match="^Newton's method cannot run .*reverse mode only"):
         convergence(cell, params, xs)
 
@@ -182,13 +182,13 @@ def test_convergence_of_no_step_is_refused():
 
 def test_what_it_cannot_run_is_refused_with_a_reason():
     cell, params, xs = drawn(LRU(3))
-    with pytest.raises(ValueError, match=r"complex64; Newton's method needs float32 or float64.*use backend='scan'"):
-        unroll(cell, params, xs, backend="newton")
+    with pytest.raises(ValueError, match=r"complex64; Newton's method needs float32 or float64.*use executor='scan'"):
+        unroll(cell, params, xs, executor="newton")
     cell, params, xs = drawn(RNN(3))
     half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), params)
     with pytest.raises(ValueError, match="bfloat16"):
-        unroll(cell, half, xs.astype(jnp.bfloat16), backend="newton")
-    assert explain(cell, params, xs, backend=Newton(damping=0.1)).backend == "newton"
+        unroll(cell, half, xs.astype(jnp.bfloat16), executor="newton")
+    assert explain(cell, params, xs, executor=Newton(damping=0.1)).executor == "newton"
 
 
 @pytest.mark.parametrize(
@@ -207,5 +207,5 @@ def test_wrong_settings_are_named(arguments, error, message):
 
 
 def test_convergence_is_that_of_newton_alone():
-    with pytest.raises(TypeError, match=r"backend must be 'newton' or an instance of recurrax.Newton, got 'scan'"):
-        convergence(*drawn(RNN(3)), backend="scan")
+    with pytest.raises(TypeError, match=r"executor must be 'newton' or an instance of recurrax.Newton, got 'scan'"):
+        convergence(*drawn(RNN(3)), executor="scan")

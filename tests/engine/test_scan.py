@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, RNN, unroll
-from recurrax.engine.recurrence import Inputs, emit, project, recurrence, transition
+from recurrax.engine.run import Inputs, emit, project, make_run, transition
 from recurrax.engine.scan import Scan
 from recurrax.initializers import Zeros
 
@@ -15,7 +15,7 @@ def test_scan_is_the_loop_over_project_transition_and_emit(x64, reverse):
     params = cell.init(jax.random.key(0), 2)
     xs = jax.random.normal(jax.random.key(1), (5, 2, 2))
     mask, resets = np.arange(10).reshape(5, 2) % 3 > 0, np.arange(10).reshape(5, 2) % 4 == 1
-    run = recurrence(cell, params, xs, None, jnp.asarray(mask), jnp.asarray(resets), None)
+    run = make_run(cell, params, xs, None, jnp.asarray(mask), jnp.asarray(resets), None)
     carry, ys = run.carry, [None] * 5
     for t in reversed(range(5)) if reverse else range(5):
         inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
@@ -29,7 +29,7 @@ def test_scan_is_the_loop_over_project_transition_and_emit(x64, reverse):
 
 def test_scan_takes_inputs_that_are_a_pytree_with_nothing_beside_them():
     cell = LSTM(hidden_size=3)
-    run = recurrence(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
+    run = make_run(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
     assert run.inputs == Inputs(run.inputs.x, None, None, None)
     assert Scan()(cell, run)[1].shape == (4, 3)
 
@@ -42,6 +42,6 @@ def test_gradients_in_half_precision_are_summed_up_in_float32():
         xs = jnp.zeros((4096, 1, 2), dtype)
 
         def total(params):
-            return jnp.sum(unroll(cell, params, xs, backend="scan")[1].astype(jnp.float32))
+            return jnp.sum(unroll(cell, params, xs, executor="scan")[1].astype(jnp.float32))
 
         np.testing.assert_array_equal(jax.grad(total)(params).b, 4096)

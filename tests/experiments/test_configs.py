@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import gradient_flow, train
+from experiments.train import study as train
+from experiments.gradient_flow import study as gradient_flow
 from experiments.common import cli
 from experiments.common.config import from_config
-from experiments.comparison.config import Comparison
-from experiments.flow.config import GradientFlow
+from experiments.remedies.config import Comparison
+from experiments.gradient_flow.config import GradientFlow
 from experiments.reproduce import batch_norm_gain, curse_of_memory
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer

@@ -8,8 +8,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from recurrax import GRU, LSTM, RNN
-from recurrax.engine.recurrence import emit, project, recurrence, transition
-from recurrax.floats import by_field, float_leaves, float_merger
+from recurrax.engine.run import emit, project, make_run, transition
+from recurrax._util.float_leaves import by_field, float_leaves, float_merger
 
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
 IDS = ("rnn", "lstm", "gru-before", "gru-after")
@@ -41,7 +41,7 @@ def loss(ys, carry):
 
 def probe_log_norms(cell, params, xs, loss, carry=None, mask=None, resets=None, reverse=False):
     """Adds a zero to every state and differentiates with respect to it: the definition of the total derivative."""
-    run = recurrence(cell, params, xs, carry, mask, resets, None)
+    run = make_run(cell, params, xs, carry, mask, resets, None)
     length = run.inputs.length
     order = range(length - 1, -1, -1) if reverse else range(length)
 
@@ -76,7 +76,7 @@ def explicit_jacobians(cell, params, xs, example, mask=None, resets=None, revers
     """Returns the matrices ds_t/ds_{t-1} of one batch element, t = 1 to T in processing order."""
     one = slice(example, example + 1)
     mask, resets = (None if a is None else a[:, one] for a in (mask, resets))
-    run = recurrence(cell, params, xs[:, one], None, mask, resets, None)
+    run = make_run(cell, params, xs[:, one], None, mask, resets, None)
     inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
     carry, matrices = run.carry, []
     for t in range(xs.shape[0]):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, RNN, Cell, gradflow
-from recurrax.cells.cell import dot
+from recurrax.cell import dot
 from recurrax.initializers import OrthogonalPerGate
 from tests.gradflow.references import FEATURES, explicit_jacobians, sequences
 

@@ -71,14 +71,14 @@ def test_in_training_statistics_are_those_of_the_batch_at_the_step(x64, run):
         np.testing.assert_allclose(y, h, rtol=1e-9)
 
 
-@pytest.mark.parametrize("backend", ["fused", "auto"])
-def test_executors_agree_in_training(run, backend):
+@pytest.mark.parametrize("executor", ["fused", "auto"])
+def test_executors_agree_in_training(run, executor):
     params, xs = run
 
-    def gradient(backend):
-        return jax.grad(lambda p: jnp.sum(unroll(CELL, p, xs, key=jax.random.key(2), backend=backend)[1] ** 2))(params)
+    def gradient(executor):
+        return jax.grad(lambda p: jnp.sum(unroll(CELL, p, xs, key=jax.random.key(2), executor=executor)[1] ** 2))(params)
 
-    for a, b in zip(*(jax.tree.leaves(gradient(name)) for name in (backend, "scan")), strict=True):
+    for a, b in zip(*(jax.tree.leaves(gradient(name)) for name in (executor, "scan")), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 

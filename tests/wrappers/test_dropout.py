@@ -72,8 +72,8 @@ def test_executors_drop_the_same_and_a_key_decides(cell):
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (9, 2, 3))
 
-    def gradient(backend, key=2):
-        return jax.grad(lambda p: unroll(cell, p, xs, key=jax.random.key(key), backend=backend)[1].sum())(params)
+    def gradient(executor, key=2):
+        return jax.grad(lambda p: unroll(cell, p, xs, key=jax.random.key(key), executor=executor)[1].sum())(params)
 
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient("fused"), gradient("scan"))
     assert (gradient("fused").w_x != gradient("fused", key=3).w_x).any()

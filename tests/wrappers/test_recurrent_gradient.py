@@ -52,8 +52,8 @@ def clip_to_norm(g, limit):
     ],
     ids=["scale", "cut", "clip_value", "clip_norm", "both"],
 )
-@pytest.mark.parametrize("backend", ["scan", "fused"])
-def test_the_gradient_between_steps_is_changed_and_values_are_not(x64, arguments, change, backend):
+@pytest.mark.parametrize("executor", ["scan", "fused"])
+def test_the_gradient_between_steps_is_changed_and_values_are_not(x64, arguments, change, executor):
     inside = LSTM(4)
     cell = RecurrentGradient(inside, **arguments)
     params = cell.init(jax.random.key(0), 3)
@@ -62,7 +62,7 @@ def test_the_gradient_between_steps_is_changed_and_values_are_not(x64, arguments
     expected = reference(inside, params, xs, change)
 
     def loss(start, xs):
-        return unroll(cell, params, xs, start, backend=backend)[1][-1].sum()
+        return unroll(cell, params, xs, start, executor=executor)[1][-1].sum()
 
     got = jax.grad(loss)(cell.initial_carry(params), xs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-13), got, expected[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
-from recurrax.cells.cell import layer_key
+from recurrax.cell import layer_key
 from recurrax.wrappers.stack import Stack
 from tests.cells import test_gru, test_lstm, test_rnn
 
@@ -89,9 +89,9 @@ def test_explain_tells_of_the_layers():
     cell = Stack((LSTM(4), GRU(3)))
     params = cell.init(jax.random.key(0), 2)
     told = explain(cell, params, jnp.zeros((5, 2)))
-    assert told.backend == "layers" and "2 layers one after the other" in told.reason
-    with pytest.raises(ValueError, match=r"backend='associative' cannot run LSTM\(.*not linear"):
-        unroll(cell, params, jnp.zeros((5, 2)), backend="associative")
+    assert told.executor == "layers" and "2 layers one after the other" in told.reason
+    with pytest.raises(ValueError, match=r"executor='associative' cannot run LSTM\(.*not linear"):
+        unroll(cell, params, jnp.zeros((5, 2)), executor="associative")
 
 
 @pytest.mark.parametrize(

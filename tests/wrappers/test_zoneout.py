@@ -58,16 +58,16 @@ def test_one_key_gives_one_run_and_no_key_the_expectation():
     np.testing.assert_array_equal(run(cell, None), run(cell, None))
 
 
-@pytest.mark.parametrize("backend", ["scan", "fused"])
-def test_executors_draw_the_same(backend):
+@pytest.mark.parametrize("executor", ["scan", "fused"])
+def test_executors_draw_the_same(executor):
     cell = Zoneout(LSTM(4), rate=0.4)
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (9, 2, 3))
 
-    def gradient(backend):
-        return jax.grad(lambda p: unroll(cell, p, xs, key=jax.random.key(2), backend=backend)[1].sum())(params)
+    def gradient(executor):
+        return jax.grad(lambda p: unroll(cell, p, xs, key=jax.random.key(2), executor=executor)[1].sum())(params)
 
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient(backend), gradient("scan"))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient(executor), gradient("scan"))
 
 
 def test_nested_zoneouts_draw_apart():

@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from recurrax.engine.kernel.elementwise import ElementwiseStep, Lanes
-from recurrax.engine.kernel.language import Language, Problem
-from recurrax.engine.kernel.plain import wide
-from recurrax.engine.recurrence import over_steps
+from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, Lanes
+from recurrax.engine.kernel.loops import Language, Problem
+from recurrax.engine.kernel.reference import wide
+from recurrax.engine.run import over_steps
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))

@@ -7,25 +7,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cells.cell import Carry, Cell
-from recurrax.engine.backend import Backend
-from recurrax.engine.kernel.blocks import block_weight
+from recurrax.cell import Carry, Cell
+from recurrax.engine.executor import Executor
+from recurrax.engine.kernel.cut.blocks import block_weight
 from recurrax.engine.kernel.derivative import states
-from recurrax.engine.kernel.elementwise import ElementwiseStep, batch_shape, elementwise_step
-from recurrax.engine.kernel.lanes import Lane
-from recurrax.engine.kernel.language import Language, Problem
-from recurrax.engine.kernel.mosaic import Mosaic
-from recurrax.engine.kernel.planner import Sizes, padded_units
+from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, batch_shape, elementwise_step
+from recurrax.engine.kernel.cut.lanes import Lane
+from recurrax.engine.kernel.loops import Language, Problem
+from recurrax.engine.kernel.hopper.mosaic import Mosaic
+from recurrax.engine.kernel.hopper.planner import Sizes, padded_units
 from recurrax.engine.kernel.shards import Shards
-from recurrax.engine.kernel.tracing import NotElementwiseError
+from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
 from recurrax.engine.products import products_of, refusal
-from recurrax.engine.recurrence import Recurrence, emit_all, in_processing_order, project_all
+from recurrax.engine.run import Run, emit_all, in_processing_order, project_all
 from recurrax.engine.scan import Scan
-from recurrax.floats import at_least_float32, float_leaves
+from recurrax._util.float_leaves import at_least_float32, float_leaves
 
 
 @dataclasses.dataclass(frozen=True)
-class Kernel(Backend):
+class Kernel(Executor):
     """Runs all steps in one kernel that keeps the recurrent weights on the chip (Diamos et al. 2016).
 
     The elementwise part of the kernel is traced from the cell; its backward pass is the derivative of that. What is
@@ -72,13 +72,13 @@ class Kernel(Backend):
         return final, in_processing_order(emit_all(cell, run.weights, found, z, run.inputs), reverse)
 
 
-def sizes_of(step: ElementwiseStep, cell: Cell, run: Recurrence) -> Sizes:
+def sizes_of(step: ElementwiseStep, cell: Cell, run: Run) -> Sizes:
     """Returns what a run asks of the chip."""
     shards = _shards(step, cell, run)
     return Sizes(run.inputs.length, shards.count, shards.units, _gates(step), _dtype(run).itemsize)
 
 
-def _shards(step: ElementwiseStep, cell: Cell, run: Recurrence) -> Shards:
+def _shards(step: ElementwiseStep, cell: Cell, run: Run) -> Shards:
     units = step.units // step.heads
     padded = padded_units(units, _gates(step), _dtype(run).itemsize)
     return Shards(math.prod(batch_shape(cell, run)), step.heads, units, padded)
@@ -88,11 +88,11 @@ def _gates(step: ElementwiseStep) -> tuple[int, ...]:
     return tuple(len(stage.gates) for stage in step.stages)
 
 
-def _dtype(run: Recurrence) -> jnp.dtype:
+def _dtype(run: Run) -> jnp.dtype:
     return jax.tree.leaves(run.carry)[0].dtype
 
 
-def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Recurrence, z: Any) -> Carry:
+def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Run, z: Any) -> Carry:
     """Returns s_1 to s_T, a carry with a time axis."""
     shards, dtype, batch = _shards(step, cell, run), _dtype(run), batch_shape(cell, run)
 
@@ -126,7 +126,7 @@ def _taken(leaf: jax.Array, positions: Any) -> jax.Array:
     return leaf[..., positions]
 
 
-def _weights(cell: Cell, step: ElementwiseStep, shards: Shards, run: Recurrence, z: Any) -> tuple[jax.Array, ...]:
+def _weights(cell: Cell, step: ElementwiseStep, shards: Shards, run: Run, z: Any) -> tuple[jax.Array, ...]:
     first = (0,) * len(batch_shape(cell, run))
     carry, z = jax.tree.map(lambda a: a[first], run.carry), jax.tree.map(lambda a: a[(0, *first)], z)
     products = products_of(cell, run.weights, carry, z)

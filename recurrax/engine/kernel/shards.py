@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.planner import SHARD
+from recurrax.engine.kernel.hopper.planner import SHARD
 
 
 class Shards(NamedTuple):

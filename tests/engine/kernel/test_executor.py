@@ -13,17 +13,17 @@ from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.executor import Kernel
-from recurrax.engine.kernel.plain import Plain
-from recurrax.engine.recurrence import recurrence
+from recurrax.engine.kernel.reference import Plain
+from recurrax.engine.run import make_run
 from tests.engine.comparison import assert_close
 
 KERNEL = Kernel(Plain())
 CELLS = [RNN(24), LSTM(24), PeepholeLSTM(24), GRU(24), GRU(24, reset="after"), JANET(24), SLSTM(24, num_heads=2)]
 
 
-def states_and_gradients(cell, params, xs, backend):
+def states_and_gradients(cell, params, xs, executor):
     def loss(params, xs):
-        carry, ys = unroll(cell, params, xs, backend=backend)
+        carry, ys = unroll(cell, params, xs, executor=executor)
         wide = [a.astype(jnp.float32) if a.dtype.itemsize < 4 else a for a in jax.tree.leaves((carry, ys))]
         return sum(jnp.mean(jnp.sin(a)) for a in wide), ys
 
@@ -38,16 +38,16 @@ def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
     """What a kernel rounds, `Plain` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
     xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
-    assert KERNEL.refusal(cell, recurrence(cell, params, xs, None, None, None, None)) is None
+    assert KERNEL.refusal(cell, make_run(cell, params, xs, None, None, None, None)) is None
     exact = states_and_gradients(cell, *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)), "scan")
     errors = {
-        str(backend): [
+        str(executor): [
             np.linalg.norm(np.asarray(a, np.float64) - b) / np.linalg.norm(b)
             for a, b in zip(
-                *map(jax.tree.leaves, (states_and_gradients(cell, params, xs, backend), exact)), strict=True
+                *map(jax.tree.leaves, (states_and_gradients(cell, params, xs, executor), exact)), strict=True
             )
         ]
-        for backend in (KERNEL, "scan")
+        for executor in (KERNEL, "scan")
     }
     for ours, of_scan in zip(*errors.values(), strict=True):
         assert ours <= 1.1 * of_scan + jnp.finfo(dtype).eps / 4, errors
@@ -60,8 +60,8 @@ def test_vmap_over_models_or_over_data(x64, cell, shared):
     params = cell.init(keys[0], 2) if shared else jax.vmap(lambda key: cell.init(key, 2))(keys)
     xs = jax.random.normal(jax.random.key(1), (3, 6, 2, 2))
 
-    def gradient(backend):
-        one = jax.grad(lambda p, x: jnp.sum(jnp.sin(unroll(cell, p, x, backend=backend)[1])), (0, 1))
+    def gradient(executor):
+        one = jax.grad(lambda p, x: jnp.sum(jnp.sin(unroll(cell, p, x, executor=executor)[1])), (0, 1))
         return jax.vmap(one, (None if shared else 0, 0))(params, xs)
 
     assert_close(gradient(KERNEL), gradient("scan"), "vmap")
@@ -73,8 +73,8 @@ def test_checkpoints_and_stacks(x64, checkpoint_every):
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (10, 3, 3))
 
-    def value(backend, params):
-        return jnp.sum(unroll(cell, params, xs, backend=backend, checkpoint_every=checkpoint_every)[1] ** 2)
+    def value(executor, params):
+        return jnp.sum(unroll(cell, params, xs, executor=executor, checkpoint_every=checkpoint_every)[1] ** 2)
 
     got, expected = (jax.grad(functools.partial(value, b))(params) for b in (KERNEL, "scan"))
     assert_close(got, expected, "stack")
@@ -84,20 +84,20 @@ def test_never_an_error_where_another_executor_could_run():
     for cell in (LSTM(4), LayerNormLSTM(4)):
         params, xs = cell.init(jax.random.key(0), 3), jnp.ones((5, 2, 3))
         np.testing.assert_array_equal(
-            unroll(cell, params, xs, backend="kernel")[1], unroll(cell, params, xs, backend="fused")[1]
+            unroll(cell, params, xs, executor="kernel")[1], unroll(cell, params, xs, executor="fused")[1]
         )
-        told = explain(cell, params, xs, backend="kernel")
-        assert told.backend == "fused"
+        told = explain(cell, params, xs, executor="kernel")
+        assert told.executor == "fused"
         assert told.reason.startswith("in the place of kernel: ")
-    told = explain(LayerNormLSTM(4), LayerNormLSTM(4).init(jax.random.key(0), 3), xs, backend=KERNEL)
+    told = explain(LayerNormLSTM(4), LayerNormLSTM(4).init(jax.random.key(0), 3), xs, executor=KERNEL)
     assert told.reason == "in the place of kernel: its step mixes units by 'reduce_sum'"
-    assert explain(LSTM(4), LSTM(4).init(jax.random.key(0), 3), xs, backend=KERNEL).backend == "kernel"
+    assert explain(LSTM(4), LSTM(4).init(jax.random.key(0), 3), xs, executor=KERNEL).executor == "kernel"
 
 
 def test_dtypes_that_differ_are_refused():
     cell = LSTM(4)
     params = cell.init(jax.random.key(0), 3)
-    run = recurrence(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
+    run = make_run(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
     run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
     assert "different dtypes (float16, float32)" in KERNEL.refusal(cell, run)
 
@@ -106,5 +106,5 @@ def test_a_step_that_takes_nothing_of_the_input_is_left_to_others():
     cell = from_step(
         lambda params, h, x: (jnp.tanh(h + 1), h), lambda params, batch: jnp.zeros((*batch, 2)), output=lambda p, h: h
     )
-    told = explain(cell, None, jnp.ones((4, 2, 1)), backend=KERNEL)
+    told = explain(cell, None, jnp.ones((4, 2, 1)), executor=KERNEL)
     assert told.reason == "in the place of kernel: its step takes nothing of the input"

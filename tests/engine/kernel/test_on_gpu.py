@@ -15,7 +15,7 @@ from recurrax.cells.janet import JANET
 from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
-from recurrax.engine.kernel.mosaic import Mosaic
+from recurrax.engine.kernel.hopper.mosaic import Mosaic
 from tests.cells.cases import label
 
 pytestmark = pytest.mark.gpu
@@ -44,11 +44,11 @@ def drawn(cell, steps, batch, dtype, seed=0):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def states_and_gradients(cell, backend, params, xs, carry, mask=None, resets=None):
+def states_and_gradients(cell, executor, params, xs, carry, mask=None, resets=None):
     wide = jnp.float64 if xs.dtype == jnp.float64 else jnp.float32
 
     def loss(params, xs, carry):
-        carry, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets, backend=backend)
+        carry, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets, executor=executor)
         direction = jax.random.normal(jax.random.key(7), ys.shape).astype(wide)
         return jnp.mean(direction * ys.astype(wide)) + sum(jnp.mean(jnp.sin(a.astype(wide))) for a in carry), ys
 
@@ -58,7 +58,7 @@ def states_and_gradients(cell, backend, params, xs, carry, mask=None, resets=Non
 
 def errors(cell, steps, batch, dtype, **flags):
     arguments = drawn(cell, steps, batch, dtype)
-    assert explain(cell, *arguments, **flags, backend="kernel").backend == "kernel"
+    assert explain(cell, *arguments, **flags, executor="kernel").executor == "kernel"
     got = states_and_gradients(cell, "kernel", *arguments, **flags)
     with jax.enable_x64(True):
         exact = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), arguments)
@@ -72,8 +72,8 @@ def errors(cell, steps, batch, dtype, **flags):
 @pytest.mark.parametrize("cell", CELLS, ids=label)
 def test_states_and_all_gradients(cell, dtype, steps):
     arguments = drawn(cell, steps, 16, dtype)
-    told = explain(cell, *arguments, backend="kernel")
-    if told.backend != "kernel":
+    told = explain(cell, *arguments, executor="kernel")
+    if told.executor != "kernel":
         assert dtype == "float32" and "does not fit" in told.reason, told.reason
         return
     found = errors(cell, steps, 16, dtype)

@@ -8,7 +8,7 @@ import pytest
 from experiments.common.config import from_config
 from experiments.common.errors import ExperimentError
 from experiments.training.config import Training
-from experiments.training.flow import log_norms
+from experiments.training.measure import log_norms
 from experiments.training.remedies import all_remedies, make_remedies
 from experiments.training.trainer import Trainer
 

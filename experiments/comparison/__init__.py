@@ -1,1 +1,0 @@
-"""The comparison of remedies: the parts of `experiments/remedies.py`."""

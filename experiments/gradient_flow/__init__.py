@@ -1,0 +1,1 @@
+"""How the gradient norm changes with the distance in time."""

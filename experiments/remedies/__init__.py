@@ -1,0 +1,1 @@
+"""Compares remedies against vanishing and exploding gradients."""

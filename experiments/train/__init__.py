@@ -1,0 +1,1 @@
+"""Trains a cell on a task, with or without remedies."""

@@ -1,0 +1,1 @@
+"""A step of any cell, cut at its products into elementwise functions."""

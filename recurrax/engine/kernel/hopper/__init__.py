@@ -1,0 +1,1 @@
+"""The two loops over time as kernels for NVIDIA's Hopper GPUs."""

@@ -1,0 +1,1 @@
+"""What a training adds around a cell: clipping, constraints and regularisers."""

@@ -1,0 +1,121 @@
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax._util import checks
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+@pytest.mark.parametrize("value", [1, 10**9])
+def test_positive_integers_pass(value):
+    checks.positive_int("size", value)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_an_integer_below_one_is_named(value):
+    with pytest.raises(ValueError, match=f"size must be at least 1, got {value}"):
+        checks.positive_int("size", value)
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, True, [1], np.int64(1), float("nan")])
+def test_what_is_no_plain_integer_is_named_with_its_type(value):
+    with pytest.raises(TypeError, match=rf"size must be an integer.*, got .* of type {type(value).__name__}"):
+        checks.positive_int("size", value)
+
+
+@pytest.mark.parametrize("value", [0, -1.5, 1e300, np.float32(2), np.int8(-3)])
+def test_finite_numbers_pass(value):
+    checks.finite("gain", value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float32("nan")])
+def test_a_number_that_is_not_finite_is_named(value):
+    with pytest.raises(ValueError, match=f"gain must be finite, got {value}"):
+        checks.finite("gain", value)
+
+
+@pytest.mark.parametrize("value", ["1", None, False, 1j, [1.0]])
+@pytest.mark.parametrize("check", [checks.finite, checks.positive])
+def test_what_is_no_number_is_named_with_its_type(value, check):
+    with pytest.raises(TypeError, match=rf"gain must be a number, got .* of type {type(value).__name__}"):
+        check("gain", value)
+
+
+def test_a_traced_number_is_refused_like_any_other_array():
+    with pytest.raises(TypeError, match="gain must be a number"):
+        jax.jit(lambda gain: checks.finite("gain", gain))(1.0)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1e-30])
+def test_a_number_that_is_not_above_zero_is_named(value):
+    with pytest.raises(ValueError, match=f"radius must be above 0, got {value}"):
+        checks.positive("radius", value)
+
+
+def test_a_choice_is_one_of_the_names():
+    checks.choice("reset", "after", ("before", "after"))
+    with pytest.raises(ValueError, match="reset must be one of 'before', 'after', got 'During'"):
+        checks.choice("reset", "During", ("before", "after"))
+
+
+@pytest.mark.parametrize(
+    "tree", [None, (), jnp.ones(2), np.ones(2), {"a": [np.float32(1)]}, jax.ShapeDtypeStruct((1,), float)]
+)
+def test_arrays_of_any_kind_pass(tree):
+    checks.arrays("xs", tree)
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (1.0, r"xs must be an array, got 1.0 of type float"),
+        ([1, 2], r"xs\[0\] must be an array, got 1 of type int"),
+        ({"a": jnp.ones(2), "b": "text"}, r"xs\['b'\] must be an array, got 'text' of type str"),
+        (Pair(jnp.ones(2), True), r"xs\.b must be an array, got True of type bool.*jnp.asarray"),
+    ],
+)
+def test_a_leaf_that_is_no_array_is_named_by_its_path(tree, message):
+    with pytest.raises(TypeError, match=message):
+        checks.arrays("xs", tree)
+
+
+def test_flags_are_boolean_and_of_one_shape():
+    checks.flags("mask", np.ones((2, 3), bool), (2, 3), "[T, *B]")
+    checks.flags("mask", jnp.zeros((0,), bool), (0,), "[T, *B]")
+    with pytest.raises(TypeError, match=r"mask must be boolean, got dtype float32; compare first, e.g. `mask > 0`"):
+        checks.flags("mask", jnp.ones((2, 3)), (2, 3), "[T, *B]")
+    with pytest.raises(ValueError, match=r"mask must have shape \(2, 3\) \(\[T, \*B\]\), got \(3, 2\)"):
+        checks.flags("mask", np.ones((3, 2), bool), (2, 3), "[T, *B]")
+
+
+def test_shapes_are_compared_leaf_by_leaf():
+    expected = Pair(jnp.zeros((2, 3)), (jnp.zeros(()), None))
+    checks.same_shapes("carry", Pair(np.ones((2, 3)), (np.ones(()), None)), expected, "LSTM(4)")
+    with pytest.raises(ValueError, match=r"carry\.a has shape \(3, 2\), LSTM\(4\) expects \(2, 3\)"):
+        checks.same_shapes("carry", Pair(np.ones((3, 2)), (np.ones(()), None)), expected, "LSTM(4)")
+    with pytest.raises(ValueError, match=r"carry\.b\[0\] has shape \(1,\), LSTM\(4\) expects \(\)"):
+        checks.same_shapes("carry", Pair(np.ones((2, 3)), (np.ones(1), None)), expected, "LSTM(4)")
+
+
+@pytest.mark.parametrize("got", [None, (1, 2), Pair(np.ones(2), np.ones(2)), {"a": 1, "b": 2}])
+def test_another_structure_is_named_with_both(got):
+    with pytest.raises(TypeError, match=r"carry has another structure than LSTM\(4\) expects: got .*, expected .*Pair"):
+        checks.same_shapes("carry", got, Pair(jnp.zeros(2), None), "LSTM(4)")
+
+
+@pytest.mark.parametrize("value", [0, 3, np.int64(3)])
+def test_sizes_pass(value):
+    checks.size("size", value)
+
+
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError), ("1", TypeError)])
+def test_what_is_no_size_is_named(value, error):
+    with pytest.raises(error, match=f"size must be .*, got {value!r}"):
+        checks.size("size", value)

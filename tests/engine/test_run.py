@@ -1,0 +1,78 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrax import LSTM
+from recurrax.engine.run import Inputs, emit, project, make_run, restored, select, transition
+
+CELL = LSTM(hidden_size=3)
+PARAMS = CELL.init(jax.random.key(0), 2)
+
+
+def state(value, batch=(2,)):
+    return jax.tree.map(lambda a: jnp.full_like(a, value), CELL.initial_carry(PARAMS, batch))
+
+
+def one_step(mask=None, reset=None):
+    return Inputs(jnp.ones((2, 2)), mask, reset, None)
+
+
+def test_select_works_over_leading_axes_and_keeps_nan_out():
+    chosen = select(jnp.array([True, False]), jnp.ones((2, 3)), jnp.full((2, 3), jnp.nan))
+    assert (chosen[0] == 1).all() and jnp.isnan(chosen[1]).all()
+    gradient = jax.grad(lambda no: select(jnp.array([True, False]), jnp.ones((2, 3)), no).sum())(jnp.ones((2, 3)))
+    np.testing.assert_array_equal(gradient, [[0, 0, 0], [1, 1, 1]])
+
+
+def test_a_step_starts_from_the_initial_carry_where_a_reset_is_due_and_there_only():
+    start = restored(state(5.0), state(1.0), one_step(reset=jnp.array([True, False])))
+    np.testing.assert_array_equal(start.c[:, 0], [5, 1])
+    assert restored(state(5.0), state(1.0), one_step()).c[0, 0] == 1
+
+
+def test_the_carry_that_came_is_held_under_the_mask_and_not_the_one_restored():
+    inputs = one_step(mask=jnp.array([False, True]), reset=jnp.array([True, True]))
+    z = project(CELL, PARAMS, inputs)
+    new = transition(CELL, PARAMS, state(5.0), state(1.0), z, inputs)
+    np.testing.assert_array_equal(new.c[0], state(1.0).c[0])
+    stepped = CELL.step(PARAMS, state(5.0), z)
+    np.testing.assert_allclose(new.c[1], stepped.c[1], rtol=1e-6)
+
+
+def test_the_output_is_zero_under_the_mask():
+    inputs = one_step(mask=jnp.array([False, True]))
+    y = emit(CELL, PARAMS, state(jnp.nan), project(CELL, PARAMS, inputs), inputs)
+    assert not y[0].any() and jnp.isnan(y[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ([[1, 0], [0, 1], [1, 1]], [[1, 4], [1, 4], [5, 6]]),
+        ([[0, 0], [0, 0], [0, 1]], [[6, 6], [6, 6], [6, 6]]),
+        ([[0, 0], [0, 0], [0, 0]], [[1, 1], [1, 1], [1, 1]]),
+    ],
+)
+def test_under_the_mask_stands_the_first_input_that_exists(mask, expected):
+    mask = jnp.array(mask, bool)
+    xs = jnp.where(mask[..., None], jnp.arange(1.0, 7).reshape(3, 2, 1), jnp.nan) * jnp.ones(2)
+    run = make_run(CELL, PARAMS, xs, None, mask, None, None)
+    np.testing.assert_array_equal(run.inputs.x, np.repeat(np.array(expected)[..., None], 2, -1))
+
+
+def test_a_run_has_no_reset_under_the_mask_and_a_key_for_every_step():
+    mask = jnp.array([[True, False], [False, True], [True, True]])
+    xs, key = jnp.full((3, 2, 2), 7.0), jax.random.key(3)
+    run = make_run(CELL, PARAMS, xs, None, mask, jnp.ones((3, 2), bool), key)
+    np.testing.assert_array_equal(run.inputs.reset, mask)
+    for t in range(3):
+        assert run.inputs.key[t] == jax.random.fold_in(key, t)
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_run_of_hardly_any_step_is_checked_like_any_other(standard_promotion, length):
+    xs = jnp.ones((length, 2, 2))
+    assert make_run(CELL, PARAMS, xs, None, None, None, jax.random.key(0)).inputs.key.shape == (length,)
+    with pytest.raises(TypeError, match=r"carry\.h is float16"):
+        make_run(CELL, PARAMS, xs, jax.tree.map(lambda a: a.astype(jnp.float16), state(0.0)), None, None, None)
