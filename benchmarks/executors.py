@@ -17,7 +17,7 @@ from absl import app, flags
 
 from benchmarks.steps import training_step
 from benchmarks.timing import interleaved, ratio
-from recurrax import GRU, LSTM, RNN, Associative, Executor, Cell, Newton, convergence
+from recurrax import GRU, LSTM, RNN, Associative, Cell, Executor, Newton, convergence
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU

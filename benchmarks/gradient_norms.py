@@ -25,7 +25,7 @@ def measurements(cell: Cell, steps: int, batch: int) -> dict[str, Callable[[], o
     params = cell.init(jax.random.key(0), WIDTH)
     xs = jax.random.normal(jax.random.key(1), (steps, batch, WIDTH))
     gradient = jax.jit(jax.grad(lambda params: loss(unroll(cell, params, xs, executor="scan")[1], None)))
-    norms = jax.jit(lambda params: gradflow.gradient_norms(cell, params, xs, loss))
+    norms = jax.jit(lambda params: gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), loss))
     return {"gradient": lambda: gradient(params), "norms": lambda: norms(params)}
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from absl import app
 
 from benchmarks.timing import interleaved, ratio
-from recurrax import LSTM, unroll
+from recurrax import LSTM, Checkpointed, unroll
 
 
 def training_step(steps: int, batch: int, width: int, **how):
@@ -31,8 +31,8 @@ def main(argv: list[str]) -> None:
     ways = {
         "scan": {"executor": "scan"},
         "fused": {"executor": "fused"},
-        "scan, sqrt": {"executor": "scan", "checkpoint_every": "sqrt"},
-        "fused, sqrt": {"executor": "fused", "checkpoint_every": "sqrt"},
+        "scan, sqrt": {"executor": Checkpointed("scan")},
+        "fused, sqrt": {"executor": Checkpointed("fused")},
     }
     built = {name: training_step(4096, 32, 128, **how) for name, how in ways.items()}
     timed = interleaved({name: run for name, (_, run) in built.items()}, 5)
@@ -45,10 +45,10 @@ def main(argv: list[str]) -> None:
         columns = (f"{memory / 1e6:.1f}", f"{(memory - base) / 1e6:.1f}", f"{share:.3f}", f"{timed[name].median:.0f}")
         print("|", " | ".join([name, *columns, f"{slower:.2f}"]), "|", flush=True)
 
-    print("\nLSTM, B=1, H=128, fused, checkpoint_every=256\n")
+    print("\nLSTM, B=1, H=128, Checkpointed('fused', every=256)\n")
     print("| T | MB | bytes per step | ms | us per step |\n|---|---|---|---|---|")
     for steps in (1024, 4096, 16384, 65536):
-        memory, run = training_step(steps, 1, 128, executor="fused", checkpoint_every=256)
+        memory, run = training_step(steps, 1, 128, executor=Checkpointed("fused", 256))
         ms = interleaved({"run": run}, 5)["run"].median
         print(
             f"| {steps} | {memory / 1e6:.2f} | {memory / steps:.0f} | {ms:.0f} | {1e3 * ms / steps:.1f} |", flush=True

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from recurrax import Executor, Cell, unroll
+from recurrax import Cell, Executor, unroll
 
 
 def training_step(cell: Cell, executor: str | Executor, params, xs: jax.Array) -> Callable[[], None]:

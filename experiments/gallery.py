@@ -117,7 +117,7 @@ def _log_norms(cell: Cell) -> jax.Array:
             del carry
             return (jax.random.normal(key_loss, ys.shape[1:], ys.dtype) * ys[-1]).sum()
 
-        return gradflow.gradient_norms(cell, cell.init(key_params, SIZE), xs, loss).joint
+        return gradflow.gradient_norms(gradflow.trajectory(cell, cell.init(key_params, SIZE), xs), loss).joint
 
     return jax.vmap(one)(jax.random.split(jax.random.key(0), SEEDS))
 

@@ -7,6 +7,7 @@ from recurrax.cells.gru import GRU
 from recurrax.cells.lstm import LSTM
 from recurrax.cells.rnn import RNN
 from recurrax.engine.associative import Associative
+from recurrax.engine.choice import Checkpointed
 from recurrax.engine.executor import Executor
 from recurrax.engine.newton import Newton
 from recurrax.from_step import from_step
@@ -20,8 +21,9 @@ __all__ = [
     "LSTM",
     "RNN",
     "Associative",
-    "Executor",
     "Cell",
+    "Checkpointed",
+    "Executor",
     "Newton",
     "Stack",
     "bidirectional",

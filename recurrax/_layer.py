@@ -14,7 +14,8 @@ from recurrax._util import checks
 from recurrax.bidirectional import of_backward_direction
 from recurrax.cell import Carry, Cell, Params, check_cell
 from recurrax.engine.executor import Executor
-from recurrax.engine.run import one_step, make_run
+from recurrax.engine.make_run import make_run
+from recurrax.engine.run import one_step
 from recurrax.unroll import length_mask, unroll
 
 _KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_)
@@ -84,13 +85,13 @@ def run(
     dtype: Any = None,
     reverse: bool = False,
     executor: str | Executor = "auto",
-    checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
     seq_lengths: Int[Array, "*B"] | None = None,
     mask: Bool[Array, "*B T"] | None = None,
     resets: Bool[Array, "*B T"] | None = None,
     initial_carry: Carry | None = None,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
 ) -> tuple[Carry, Any]:
     """Runs a cell over batch-major sequences.
 
@@ -101,13 +102,13 @@ def run(
       dtype: in which to compute; None promotes inputs and parameters.
       reverse: as in `unroll`.
       executor: as in `unroll`.
-      checkpoint_every: as in `unroll`.
       truncate_every: as in `unroll`.
       seq_lengths: steps at the start of each sequence that count; `mask` may take some of them away.
       mask: as in `unroll`, but batch-major.
       resets: as in `unroll`, but batch-major.
       initial_carry: as `carry` in `unroll`; cast to the dtype of the cell's own.
       key: as in `unroll`.
+      first_step: as in `unroll`.
 
     Returns:
       The final carry, and the outputs `[*B, T, H]`, both in the compute dtype.
@@ -142,8 +143,8 @@ def run(
         resets=time_first(resets),
         reverse=reverse,
         key=key,
+        first_step=first_step,
         executor=executor,
-        checkpoint_every=checkpoint_every,
         truncate_every=truncate_every,
     )
     return carry, jax.tree.map(lambda y: jnp.moveaxis(y, 0, time_axis), ys)
@@ -174,8 +175,8 @@ def step(
     dtype = compute_dtype(dtype, params, inputs)
     params, inputs = cast(params, dtype), cast(inputs, dtype)
     start = _carry("carry", carry, cell, params, batch_shape)
-    run = make_run(cell, params, jax.tree.map(lambda x: x[None], inputs), start, None, None, key)
-    new, y = one_step(cell, run, run.carry, jax.tree.map(lambda a: a[0], run.inputs))
+    run = make_run(cell, params, jax.tree.map(lambda x: x[None], inputs), start, key=key)
+    new, y = one_step(run, run.carry, jax.tree.map(lambda a: a[0], run.inputs))
     return jax.tree.map(lambda a, old: a.astype(old.dtype), new, carry), y
 
 

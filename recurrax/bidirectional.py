@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
 from recurrax.cell import Carry, Cell, Params, layer_key
@@ -24,9 +24,10 @@ def bidirectional(
     mask: Bool[Array, "T *B"] | None = None,
     resets: Bool[Array, "T *B"] | None = None,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
     merge: str = "concat",
     executor: str | Executor = "auto",
-    checkpoint_every: int | str | None = None,
+    truncate_every: int | tuple[int, int] | None = None,
 ) -> tuple[tuple[Carry, Carry], Any]:
     """Runs one cell from the first step on and one from the last, and joins what they give (Schuster & Paliwal 1997).
 
@@ -50,9 +51,10 @@ def bidirectional(
       resets: where True a new sequence begins. The forward direction starts anew there, the backward one at the step
         before, the last of the sequence that ends.
       key: randomness for cells that have some, another for each direction.
+      first_step: as in `recurrax.unroll`.
       merge: "concat" (along the features), "sum", "mean", "product", or "pair" for a tuple of both.
       executor: as in `recurrax.unroll`.
-      checkpoint_every: as in `recurrax.unroll`.
+      truncate_every: as in `recurrax.unroll`, for each direction.
 
     Returns:
       The two final carries, and the outputs in the order of `xs`.
@@ -76,8 +78,9 @@ def bidirectional(
             resets=own_resets[n],
             reverse=n == 1,
             key=layer_key(key, n),
+            first_step=first_step,
             executor=executor,
-            checkpoint_every=checkpoint_every,
+            truncate_every=truncate_every,
         )
         for n, cell in enumerate(cells)
     ]

@@ -45,7 +45,6 @@ class RNN(nn.Module):
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
       executor: how `recurrax.unroll` executes the recurrence.
-      checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
       truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
     """
 
@@ -54,7 +53,6 @@ class RNN(nn.Module):
     dtype: Any = None
     param_dtype: Any = jnp.float32
     executor: str | Executor = "auto"
-    checkpoint_every: int | str | None = None
     truncate_every: int | tuple[int, int] | None = None
 
     def __post_init__(self):
@@ -70,6 +68,7 @@ class RNN(nn.Module):
         mask: Bool[Array, "*B T"] | None = None,
         resets: Bool[Array, "*B T"] | None = None,
         initial_carry: Carry | None = None,
+        first_step: int | Int[Array, ""] = 0,
         return_carry: bool = False,
     ) -> Any:
         """Runs the cell.
@@ -81,6 +80,7 @@ class RNN(nn.Module):
             touches nothing. Where `seq_lengths` is given too, a step has to satisfy both.
           resets: where True the state becomes the cell's own initial carry before the step.
           initial_carry: the state to start from; default the cell's own.
+          first_step: the number of the first step, for randomness; see `recurrax.unroll`.
           return_carry: whether to return the final carry as well.
 
         Returns:
@@ -96,12 +96,12 @@ class RNN(nn.Module):
             dtype=self.dtype,
             reverse=self.reverse,
             executor=self.executor,
-            checkpoint_every=self.checkpoint_every,
             truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
             mask=mask,
             resets=resets,
             initial_carry=initial_carry,
+            first_step=first_step,
             key=_key(self),
         )
         return (carry, outputs) if return_carry else outputs
@@ -123,7 +123,7 @@ class Bidirectional(nn.Module):
       cell: the cell of the forward direction.
       backward_cell: that of the backward direction; None for the same.
       merge: "concat", "sum", "mean", "product" or "pair".
-      dtype, param_dtype, executor, checkpoint_every: as in `RNN`.
+      dtype, param_dtype, executor, truncate_every: as in `RNN`.
     """
 
     cell: Cell
@@ -132,7 +132,7 @@ class Bidirectional(nn.Module):
     dtype: Any = None
     param_dtype: Any = jnp.float32
     executor: str | Executor = "auto"
-    checkpoint_every: int | str | None = None
+    truncate_every: int | tuple[int, int] | None = None
 
     def __post_init__(self):
         layer.check_fields(self.cell, self.dtype, self.param_dtype)
@@ -148,6 +148,7 @@ class Bidirectional(nn.Module):
         mask: Bool[Array, "*B T"] | None = None,
         resets: Bool[Array, "*B T"] | None = None,
         initial_carries: tuple[Carry | None, Carry | None] = (None, None),
+        first_step: int | Int[Array, ""] = 0,
         return_carry: bool = False,
     ) -> Any:
         """Runs both cells.
@@ -158,6 +159,7 @@ class Bidirectional(nn.Module):
           mask: as in `RNN`.
           resets: where True a new sequence begins.
           initial_carries: the states to start from, forward and backward; default each cell's own.
+          first_step: as in `RNN`.
           return_carry: whether to return the two final carries as well.
 
         Returns:
@@ -171,7 +173,7 @@ class Bidirectional(nn.Module):
             "dtype": self.dtype,
             "param_dtype": self.param_dtype,
             "executor": self.executor,
-            "checkpoint_every": self.checkpoint_every,
+            "truncate_every": self.truncate_every,
         }
         runs = []
         for name, cell, carry, start in (
@@ -179,7 +181,8 @@ class Bidirectional(nn.Module):
             ("backward", self.backward_cell or self.cell, initial_carries[1], layer.backward_resets(resets, mask)),
         ):
             rnn = RNN(cell, reverse=name == "backward", name=name, **options)
-            runs.append(rnn(inputs, mask=mask, resets=start, initial_carry=carry, return_carry=True))
+            given = {"mask": mask, "resets": start, "initial_carry": carry, "first_step": first_step}
+            runs.append(rnn(inputs, return_carry=True, **given))
         (forward, f), (backward, b) = runs
         outputs = merged(self.merge, f, b)
         return ((forward, backward), outputs) if return_carry else outputs

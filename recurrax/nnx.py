@@ -45,7 +45,6 @@ class RNN(nnx.Module):
       dtype: in which to compute; None promotes inputs and parameters.
       param_dtype: in which the parameters are held.
       executor: how `recurrax.unroll` executes the recurrence.
-      checkpoint_every: after how many steps the state is kept for the backward pass; see `recurrax.unroll`.
       truncate_every: after how many steps gradients are cut off; see `recurrax.unroll`.
       rngs: its stream "params" draws the parameters.
     """
@@ -59,7 +58,6 @@ class RNN(nnx.Module):
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
         executor: str | Executor = "auto",
-        checkpoint_every: int | str | None = None,
         truncate_every: int | tuple[int, int] | None = None,
         rngs: nnx.Rngs,
     ):
@@ -70,7 +68,6 @@ class RNN(nnx.Module):
         self.dtype = dtype
         self.param_dtype = param_dtype
         self.executor = executor
-        self.checkpoint_every = checkpoint_every
         self.truncate_every = truncate_every
         _draw(self, rngs)
 
@@ -82,6 +79,7 @@ class RNN(nnx.Module):
         mask: Bool[Array, "*B T"] | None = None,
         resets: Bool[Array, "*B T"] | None = None,
         initial_carry: Carry | None = None,
+        first_step: int | Int[Array, ""] = 0,
         return_carry: bool = False,
         rngs: nnx.Rngs | None = None,
     ) -> Any:
@@ -94,6 +92,7 @@ class RNN(nnx.Module):
             touches nothing. Where `seq_lengths` is given too, a step has to satisfy both.
           resets: where True the state becomes the cell's own initial carry before the step.
           initial_carry: the state to start from; default the cell's own.
+          first_step: the number of the first step, for randomness; see `recurrax.unroll`.
           return_carry: whether to return the final carry as well.
           rngs: randomness for cells that have some; None: they behave deterministically.
 
@@ -110,12 +109,12 @@ class RNN(nnx.Module):
             dtype=self.dtype,
             reverse=self.reverse,
             executor=self.executor,
-            checkpoint_every=self.checkpoint_every,
             truncate_every=self.truncate_every,
             seq_lengths=seq_lengths,
             mask=mask,
             resets=resets,
             initial_carry=initial_carry,
+            first_step=first_step,
             key=_key(rngs),
         )
         return (carry, outputs) if return_carry else outputs
@@ -138,7 +137,7 @@ class Bidirectional(nnx.Module):
       dtype: as in `RNN`.
       param_dtype: as in `RNN`.
       executor: as in `RNN`.
-      checkpoint_every: as in `RNN`.
+      truncate_every: as in `RNN`.
       rngs: its stream "params" draws the parameters.
     """
 
@@ -152,11 +151,11 @@ class Bidirectional(nnx.Module):
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
         executor: str | Executor = "auto",
-        checkpoint_every: int | str | None = None,
+        truncate_every: int | tuple[int, int] | None = None,
         rngs: nnx.Rngs,
     ):
         checks.choice("merge", merge, MERGES)
-        options = {"dtype": dtype, "param_dtype": param_dtype, "executor": executor, "checkpoint_every": checkpoint_every}
+        options = {"dtype": dtype, "param_dtype": param_dtype, "executor": executor, "truncate_every": truncate_every}
         self.merge = merge
         self.forward = RNN(cell, in_features, rngs=rngs, **options)
         self.backward = RNN(backward_cell or cell, in_features, reverse=True, rngs=rngs, **options)
@@ -169,6 +168,7 @@ class Bidirectional(nnx.Module):
         mask: Bool[Array, "*B T"] | None = None,
         resets: Bool[Array, "*B T"] | None = None,
         initial_carries: tuple[Carry | None, Carry | None] = (None, None),
+        first_step: int | Int[Array, ""] = 0,
         return_carry: bool = False,
         rngs: nnx.Rngs | None = None,
     ) -> Any:
@@ -180,6 +180,7 @@ class Bidirectional(nnx.Module):
           mask: as in `RNN`.
           resets: where True a new sequence begins.
           initial_carries: the states to start from, forward and backward; default each cell's own.
+          first_step: as in `RNN`.
           return_carry: whether to return the two final carries as well.
           rngs: as in `RNN`.
 
@@ -195,6 +196,7 @@ class Bidirectional(nnx.Module):
             ((self.forward, resets), (self.backward, layer.backward_resets(resets, mask)))
         ):
             given = {"mask": mask, "resets": start, "initial_carry": initial_carries[n], "rngs": rngs}
+            given["first_step"] = first_step
             runs.append(rnn(inputs, return_carry=True, **given))
         (forward, f), (backward, b) = runs
         outputs = merged(self.merge, f, b)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import jax
@@ -12,12 +11,13 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
-from recurrax.cell import Carry, Cell, Params, check_cell
+from recurrax.cell import Carry, Cell, Params
+from recurrax.engine.choice import Checkpointed, Choice, check_executor, choose, refusals
+from recurrax.engine.chunks import truncated
 from recurrax.engine.executor import Executor
-from recurrax.engine.choice import EXECUTORS, Choice, choose, refusals
-from recurrax.engine.chunks import checkpointed, truncated
+from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.newton import Convergence, Newton
-from recurrax.engine.run import Execute, Run, check_kinds, make_run
+from recurrax.engine.run import Run
 
 
 def unroll(
@@ -30,8 +30,8 @@ def unroll(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
     executor: str | Executor = "auto",
-    checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> tuple[Carry, Any]:
     """Runs a cell over a sequence.
@@ -52,19 +52,19 @@ def unroll(
       resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed.
       reverse: begin at the last step. Outputs stay in the order of `xs`.
       key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
-      executor: how to execute it; all give the same values and derivatives, to rounding. "auto" takes what was fastest
-        in measurements; `explain` names it.
-        - "scan": step by step.
-        - "fused": derivatives of all that need not wait for the carry are taken for all steps at once. Values are those
-          of "scan", to the bit where no derivative is taken.
-        - "associative": all steps at once, for cells that are linear in the carry.
-        - "newton": all steps at once, by iteration, for any cell; see `convergence`.
-        - "kernel": all steps in one kernel on a Hopper GPU, for cells that are elementwise around their products; what
-          is multiplied is rounded to the dtype of the run, float32 to TF32. Where it cannot, what "auto" takes runs.
-        With the first two, a sequence in several calls, each with the carry of the one before, has the bits of one
-        call. For settings give an instance of `recurrax.Associative` or `recurrax.Newton`.
-      checkpoint_every: keep the state at every so many steps only and run the steps between again when a gradient needs
-        them; "sqrt" for the square root of T. Memory for T steps falls from T to T / k + k, at one more forward pass.
+      first_step: the number t of the first step in `xs`. A sequence in several calls with one key, each given the carry
+        of the call before and the number of its first step, has the noise of one call.
+      executor: how to execute the run: an executor, or its name for the default settings. All give the same values and
+        derivatives, to rounding. "auto" takes the one that was fastest in measurements; `explain` names it.
+        - `Scan`, "scan": step by step.
+        - `Fused`, "fused": takes derivatives for all steps at once, as far as they need not wait for the carry. Its
+          values are those of "scan", to the bit where no derivative is taken.
+        - `Associative`, "associative": all steps at once, for cells that are linear in the carry.
+        - `Newton`, "newton": all steps at once, by iteration, for any cell; see `convergence`.
+        - `Kernel`, "kernel": all steps in one kernel on a Hopper GPU, for cells that are elementwise around their
+          products; it rounds factors to the dtype of the run, float32 to TF32. Where it cannot run, "auto" does.
+        - `Checkpointed`, "checkpointed": keeps few states for the backward pass, around any of the others.
+        With "scan" and "fused" a sequence in several calls has the bits of one call.
       truncate_every: steps k after which gradients are cut off (truncated backpropagation through time); or `(k1, k2)`:
         the outputs of every k1 steps send gradients back over the last k2 steps up to the last of them. Values are not
         changed.
@@ -76,80 +76,40 @@ def unroll(
       TypeError, ValueError: an argument has a wrong type, structure, shape or dtype, or the executor that was asked for
         cannot run the cell; the message names it.
     """
-    how = _how(cell, executor, checkpoint_every, truncate_every)
-    check_kinds(params, xs, carry, mask, resets, reverse, key)
-    return _unroll(cell, how, reverse, params, xs, carry, mask, resets, key)
+    check_executor(executor)
+    windows = _windows(truncate_every)
+    given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
+    check_kinds(cell, params, xs, carry, reverse=reverse, **given)
+    return _unroll(cell, executor, windows, reverse, params, xs, carry, given)
 
 
-@dataclasses.dataclass(frozen=True)
-class _How:
-    """How to execute a run, checked."""
-
-    executor: str | Executor
-    checkpoint_every: Any
-    """A number of steps, "sqrt" or None."""
-    truncate_every: tuple[int, int] | None
-
-    def checkpoint_steps(self, steps: int) -> int | None:
-        """Returns after how many of T steps a state is kept; None for every one."""
-        return max(1, math.isqrt(steps)) if self.checkpoint_every == "sqrt" else self.checkpoint_every
-
-    def resolved(self, cell: Cell, run: Run) -> tuple[Execute, Choice]:
-        """Returns the executor for a run, and why it is this one."""
-        choice = choose(cell, run, self.executor)
-        execute: Execute = choice.executor
-        every = self.checkpoint_steps(run.inputs.length)
-        if every is not None:
-            execute = checkpointed(execute, every)
-        if self.truncate_every is not None:
-            execute = truncated(execute, *self.truncate_every)
-        return execute, choice
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _unroll(cell, executor, windows, reverse, params, xs, carry, given):
+    run = make_run(cell, params, xs, carry, reverse=reverse, **given)
+    return _executed(run, choose(run, executor), windows)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _unroll(cell, how, reverse, params, xs, carry, mask, resets, key):
-    run = make_run(cell, params, xs, carry, mask, resets, key)
-    execute, _ = how.resolved(cell, run)
-    return execute(cell, run, reverse=reverse)
+def _executed(run: Run, choice: Choice, windows: tuple[int, int] | None) -> tuple[Carry, Any]:
+    execute = choice.executor if windows is None else truncated(choice.executor, *windows)
+    return execute(run)
 
 
-def _how(cell: Cell, executor: str | Executor, checkpoint_every: Any, truncate_every: Any) -> _How:
-    check_cell(cell)
-    _check_executor(executor)
-    if checkpoint_every is not None and not (isinstance(checkpoint_every, str) and checkpoint_every == "sqrt"):
-        if type(checkpoint_every) is not int:
-            kind = ValueError if isinstance(checkpoint_every, str) else TypeError
-            raise kind(f"checkpoint_every must be a number of steps, 'sqrt' or None, got {checkpoint_every!r}.")
-        checks.positive_int("checkpoint_every", checkpoint_every)
-    if truncate_every is not None:
-        pair = truncate_every if isinstance(truncate_every, tuple) else (truncate_every, truncate_every)
-        if len(pair) != 2 or not all(type(steps) is int for steps in pair):
-            kind = ValueError if isinstance(truncate_every, tuple) else TypeError
-            raise kind(f"truncate_every must be steps k, a pair (k1, k2) or None, got {truncate_every!r}.")
-        for steps in pair:
-            checks.positive_int("truncate_every", steps)
-        if pair[1] < pair[0]:
-            raise ValueError(
-                f"truncate_every=(k1, k2) needs k2 >= k1, got {truncate_every!r}: otherwise some outputs would have no "
-                "gradient."
-            )
-        truncate_every = pair
-    return _How(executor, checkpoint_every, truncate_every)
-
-
-def _check_executor(executor: Any) -> None:
-    if isinstance(executor, Executor):
-        # Compared without its own fields, one instance would be taken for another that was traced before.
-        if "__dataclass_fields__" not in vars(type(executor)):
-            raise TypeError(
-                f"executor must be an instance of a frozen dataclass, which {type(executor).__name__} is not."
-            )
-    elif isinstance(executor, type) and issubclass(executor, Executor):
-        raise TypeError(f"executor must be an instance, e.g. {executor.__name__}(), got the class itself.")
-    elif not isinstance(executor, str):
-        raise TypeError(f"executor must be a name or an instance such as recurrax.Newton(), got {executor!r}.")
-    else:
-        checks.choice("executor", executor, ("auto", *EXECUTORS))
+def _windows(truncate_every: Any) -> tuple[int, int] | None:
+    """Returns `truncate_every` as (k1, k2), checked."""
+    if truncate_every is None:
+        return None
+    pair = truncate_every if isinstance(truncate_every, tuple) else (truncate_every, truncate_every)
+    if len(pair) != 2 or not all(type(steps) is int for steps in pair):
+        kind = ValueError if isinstance(truncate_every, tuple) else TypeError
+        raise kind(f"truncate_every must be steps k, a pair (k1, k2) or None, got {truncate_every!r}.")
+    for steps in pair:
+        checks.positive_int("truncate_every", steps)
+    if pair[1] < pair[0]:
+        raise ValueError(
+            f"truncate_every=(k1, k2) needs k2 >= k1, got {truncate_every!r}: otherwise some outputs would have no "
+            "gradient."
+        )
+    return pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,8 +166,8 @@ def explain(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
     executor: str | Executor = "auto",
-    checkpoint_every: int | str | None = None,
     truncate_every: int | tuple[int, int] | None = None,
 ) -> Explanation:
     """Tells what `unroll` would do with the same arguments, and why; checks them, and computes nothing.
@@ -222,24 +182,25 @@ def explain(
     Raises:
       TypeError, ValueError: as `unroll`.
     """
-    how = _how(cell, executor, checkpoint_every, truncate_every)
-    check_kinds(params, xs, carry, mask, resets, reverse, key)
-    choices: list[Choice] = []
-    refused: dict[str, str] = {}
+    check_executor(executor)
+    windows = _windows(truncate_every)
+    given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
+    check_kinds(cell, params, xs, carry, reverse=reverse, **given)
+    found: list[tuple[Choice, dict[str, str], int, tuple[int, ...]]] = []
 
-    def execute(params, xs, carry, mask, resets, key):
-        run = make_run(cell, params, xs, carry, mask, resets, key)
-        executor, choice = how.resolved(cell, run)
-        choices.append(choice)
-        refused.update(refusals(cell, run))
-        return executor(cell, run, reverse=reverse)
+    def execute(params, xs, carry, given):
+        run = make_run(cell, params, xs, carry, reverse=reverse, **given)
+        choice = choose(run, executor)
+        batch_shape = jax.tree.leaves(run.inputs.x)[0].shape[1 : 1 + run.batch_ndim]
+        found.append((choice, refusals(run), run.length, batch_shape))
+        return _executed(run, choice, windows)
 
-    final, ys = jax.eval_shape(execute, params, xs, carry, mask, resets, key)
-    leaf = jax.tree.leaves(xs)[0]
-    steps, *batch_shape = leaf.shape[: leaf.ndim - cell.input_ndim]
-    executor, reason = choices[0]
-    chunk = how.checkpoint_steps(steps)
-    return Explanation(executor.name, reason, refused, chunk, how.truncate_every, steps, tuple(batch_shape), final, ys)
+    final, ys = jax.eval_shape(execute, params, xs, carry, given)
+    (choice, refused, steps, batch_shape), chosen, every = found[0], found[0][0].executor, None
+    if isinstance(chosen, Checkpointed):
+        chosen, every = chosen.executor, chosen.steps(steps)
+    name = chosen if isinstance(chosen, str) else chosen.name
+    return Explanation(name, choice.reason, refused, every, windows, steps, batch_shape, final, ys)
 
 
 def convergence(
@@ -252,6 +213,7 @@ def convergence(
     resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
     executor: str | Newton = "newton",
 ) -> Convergence:
     """Tells how Newton's method does on a run: iterations, residual, and whether that is within the tolerance.
@@ -271,6 +233,7 @@ def convergence(
       resets: as in `unroll`.
       reverse: as in `unroll`.
       key: as in `unroll`.
+      first_step: as in `unroll`.
       executor: the settings to try, an instance of `Newton`; "newton" for the default ones.
 
     Returns:
@@ -281,19 +244,19 @@ def convergence(
     """
     if not (executor == "newton" or isinstance(executor, Newton)):
         raise TypeError(f"executor must be 'newton' or an instance of recurrax.Newton, got {executor!r}.")
-    how = _how(cell, executor, None, None)
-    check_kinds(params, xs, carry, mask, resets, reverse, key)
-    return _convergence(cell, how, reverse, params, xs, carry, mask, resets, key)
+    given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
+    check_kinds(cell, params, xs, carry, reverse=reverse, **given)
+    newton = executor if isinstance(executor, Newton) else Newton()
+    return _convergence(cell, newton, reverse, params, xs, carry, given)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _convergence(cell, how, reverse, params, xs, carry, mask, resets, key):
-    run = make_run(cell, params, xs, carry, mask, resets, key)
-    newton = how.executor if isinstance(how.executor, Newton) else Newton()
-    refused = newton.refusal(cell, run)
+def _convergence(cell, newton, reverse, params, xs, carry, given):
+    run = make_run(cell, params, xs, carry, reverse=reverse, **given)
+    refused = newton.refusal(run)
     if refused is not None:
         raise ValueError(f"Newton's method cannot run {cell!r}: {refused}.")
-    return newton.convergence(cell, run, reverse=reverse)
+    return newton.convergence(run)
 
 
 def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:

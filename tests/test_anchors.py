@@ -30,7 +30,9 @@ def test_saitos_teaching_plot(x64, scale, first, last):
     cell = RNN(hidden, activation="identity", use_bias=False)
     params = RNNParams(w_x=jnp.zeros((1, hidden)), w_h=jnp.asarray(w_h), b=None)
 
-    norms = gradflow.gradient_norms(cell, params, jnp.zeros((steps, batch, 1)), lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(
+        gradflow.trajectory(cell, params, jnp.zeros((steps, batch, 1))), lambda ys, carry: ys[-1].sum()
+    )
     curve = np.sqrt(np.exp(2 * np.asarray(norms.joint)).sum(1))[::-1] / batch
 
     np.testing.assert_allclose(curve[1], first, rtol=5e-7)
@@ -49,7 +51,9 @@ def carousel_log_norms(steps):
     def log_norms(forget_bias):
         params = cell.init(jax.random.key(0), 1)
         params = params._replace(b=jnp.zeros(4).at[1].set(forget_bias))
-        return gradflow.gradient_norms(cell, params, jnp.ones((steps, 1)), lambda ys, carry: carry.c.sum()).fields.c
+        return gradflow.gradient_norms(
+            gradflow.trajectory(cell, params, jnp.ones((steps, 1))), lambda ys, carry: carry.c.sum()
+        ).fields.c
 
     return jax.vmap(log_norms)(jnp.array([0.0, 1.0, 2.0, 3.0, 5.0]))
 
@@ -97,7 +101,7 @@ def test_gru_jacobian_at_the_origin(x64, b_r, b_z):
     expected = (1 - z) * np.eye(hidden) + z * r * w_n.T
 
     np.testing.assert_allclose(one_step_jacobian(cell, params, cell.initial_carry(params)), expected, atol=1e-15)
-    products = gradflow.jacobian_products(cell, params, jnp.zeros((3, 1)))
+    products = gradflow.jacobian_products(gradflow.trajectory(cell, params, jnp.zeros((3, 1))))
     singular_values = np.linalg.svd(np.linalg.matrix_power(expected, 3), compute_uv=False)
     np.testing.assert_allclose(products.log_singular_values[0], np.log(singular_values), rtol=1e-11, atol=1e-12)
 
@@ -118,7 +122,7 @@ def test_joint_lstm_jacobian_at_the_origin(x64, forget_bias):
     expected = sigmoid(forget_bias) + np.linalg.eigvals(w_g) / 4
     np.testing.assert_allclose(np.sort_complex(eigenvalues[:hidden]), np.sort_complex(expected), atol=1e-13)
 
-    norms = gradflow.jacobian_products(cell, params, jnp.zeros((2, 1))).log_singular_values
+    norms = gradflow.jacobian_products(gradflow.trajectory(cell, params, jnp.zeros((2, 1)))).log_singular_values
     assert np.all(norms[1, hidden:] < -30)
     np.testing.assert_allclose(
         norms[1, :hidden], np.log(np.linalg.svd(jacobian, compute_uv=False)[:hidden]), rtol=1e-11, atol=1e-12
@@ -129,11 +133,11 @@ def test_an_orthogonal_linear_rnn_keeps_every_norm_for_1000_steps(x64):
     cell = RNN(16, activation="identity", use_bias=False)
     params = cell.init(jax.random.key(0), 2)
     xs = jax.random.normal(jax.random.key(1), (1000, 3, 2))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: jnp.sum(ys[-1] ** 2)).joint
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: jnp.sum(ys[-1] ** 2)).joint
     np.testing.assert_allclose(norms, np.broadcast_to(norms[-1], norms.shape), atol=1e-12)
-    products = gradflow.jacobian_products(cell, params, xs[:, 0])
+    products = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs[:, 0]))
     np.testing.assert_allclose(products.log_singular_values, 0, atol=1e-12)
-    np.testing.assert_allclose(gradflow.lyapunov_spectrum(cell, params, xs[:, 0]), 0, atol=1e-14)
+    np.testing.assert_allclose(gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs[:, 0])), 0, atol=1e-14)
 
 
 # --- Products of Gaussian matrices (Newman 1986), through a cell from outside the library
@@ -164,7 +168,7 @@ def test_full_spectrum_of_gaussian_matrix_products(size, steps):
     """Every exponent within 4 standard errors, which are known: ln R_ii is ln of a chi variable, of variance psi'/4."""
     gain = 1.3
     matrices = gain / math.sqrt(size) * jax.random.normal(jax.random.key(0), (steps, size, size))
-    spectrum = gradflow.lyapunov_spectrum(MatrixProduct(size), (), matrices)
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(MatrixProduct(size), (), matrices))
     errors = np.sqrt(polygamma(1, (size - np.arange(size)) / 2) / 4 / steps)
     assert np.all(np.abs(spectrum - theory.gaussian_product_spectrum(size, gain)) < 4 * errors)
 
@@ -199,7 +203,9 @@ def test_gradients_neither_fade_nor_grow_at_a_fold_of_pascanus_unit(x64):
         b = math.log(h / (1 - h)) - 5 * h
         assert abs(b - fold) < 5e-7
         carry = RNNCarry(jnp.array([h]))
-        products = gradflow.jacobian_products(UNIT, unit_params(5.0, b), jnp.zeros((100, 1)), carry)
+        products = gradflow.jacobian_products(
+            gradflow.trajectory(UNIT, unit_params(5.0, b), jnp.zeros((100, 1)), carry)
+        )
         np.testing.assert_allclose(products.log_frobenius, 0, atol=1e-9)
 
 
@@ -243,7 +249,9 @@ def test_mean_field_chi_of_a_random_rnn(weight_variance, input_variance, publish
     cell, params = random_tanh_rnn(size, weight_variance, input_variance, seed=0)
     xs = jax.random.normal(jax.random.key(1), (steps, 32, size))
     probe = jax.random.normal(jax.random.key(2), (32, size))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: jnp.sum(probe * carry.h)).joint
+    norms = gradflow.gradient_norms(
+        gradflow.trajectory(cell, params, xs), lambda ys, carry: jnp.sum(probe * carry.h)
+    ).joint
     annealed = jax.nn.logsumexp(2 * norms, axis=1)  # log of the mean square, up to a constant
     chi = math.exp((annealed[-1 - distance] - annealed[-1]) / distance)
     np.testing.assert_allclose(chi, published, rtol=0.025)
@@ -264,7 +272,7 @@ def test_driven_lyapunov_exponent_of_a_random_rnn(weight_variance, input_varianc
     """lambda_1 = 1/2 ln chi, N = 400."""
     cell, params = random_tanh_rnn(400, weight_variance, input_variance, seed=0)
     xs = jax.random.normal(jax.random.key(1), (600, 400))
-    exponent = float(gradflow.lyapunov_spectrum(cell, params, xs, k=1, warm_up=100)[0])
+    exponent = float(gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs), k=1, warm_up=100)[0])
     assert abs(exponent - published) < to_published
     assert abs(exponent - theory.mean_field_tanh(weight_variance, input_variance).rate) < to_theory
 
@@ -320,7 +328,7 @@ def test_leading_exponent_of_an_lstm_shows_the_forget_bias_jointly_and_not_in_h_
     def exponent(measured, forget_bias, key):
         params = cell.init(key, hidden)
         params = params._replace(b=params.b.at[hidden : 2 * hidden].set(forget_bias))
-        return gradflow.lyapunov_spectrum(measured, params, xs, k=1, warm_up=100)[0]
+        return gradflow.lyapunov_spectrum(gradflow.trajectory(measured, params, xs), k=1, warm_up=100)[0]
 
     biases = jnp.array([float(b) for b in LSTM_EXPONENTS])
     keys = jax.random.split(jax.random.key(0), seeds)

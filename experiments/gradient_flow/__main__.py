@@ -2,13 +2,13 @@
 
 Claim:    the norm falls exponentially with distance; how fast is a matter of the cell and of its initialisation, and
           training changes it.
-Command:  python -m experiments.gradient_flow.study --config=configs/gradient_flow.py --workdir=runs/gradient_flow
+Command:  python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
 Duration and expected numbers: see the header of the config.
 """
 
 from experiments.common import cli
-from experiments.gradient_flow.study import main
 from experiments.gradient_flow.config import GradientFlow
+from experiments.gradient_flow.study import main
 
 if __name__ == "__main__":
     cli.run(main, description=__doc__ or "", default_config="configs/gradient_flow.py", schema=GradientFlow)

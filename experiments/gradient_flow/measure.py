@@ -37,8 +37,8 @@ def _gradient_flow(cell, source, models, xs, targets):
         def loss(ys, carry):
             return source.last_loss(model.readout, ys, targets)
 
-        norms = gradflow.gradient_norms(cell, model.cell, xs, loss)
-        paths = gradflow.path_norms(cell, model.cell, xs, loss)
+        path = gradflow.trajectory(cell, model.cell, xs)
+        norms, paths = gradflow.gradient_norms(path, loss), gradflow.path_norms(path, loss)
         measured = {"joint": norms.joint, "field": norms.fields, "path": paths.fields}
         # A state of one field leaves nothing that could change field.
         return measured | ({"path_rest": paths.rest} if len(jax.tree.leaves(paths.fields)) > 1 else {})
@@ -70,7 +70,7 @@ def jacobians(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str,
 @functools.partial(jax.jit, static_argnums=0)
 def _jacobians(cell, models, xs):
     def one_seed(model):
-        values = gradflow.jacobian_products(cell, model.cell, xs).log_singular_values
+        values = gradflow.jacobian_products(gradflow.trajectory(cell, model.cell, xs)).log_singular_values
         return {"largest": values[..., 0], "median": jnp.median(values, axis=-1), "smallest": values[..., -1]}
 
     return jax.vmap(one_seed)(models)
@@ -84,7 +84,11 @@ def lyapunov(cell: Cell, models: Model, xs: Float[Array, "T D"], size: int) -> n
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _lyapunov(cell, k, models, xs):
     warm_up = xs.shape[0] // 10
-    return jax.vmap(lambda model: gradflow.lyapunov_spectrum(cell, model.cell, xs, k=k, warm_up=warm_up))(models)
+
+    def one_seed(model):
+        return gradflow.lyapunov_spectrum(gradflow.trajectory(cell, model.cell, xs), k=k, warm_up=warm_up)
+
+    return jax.vmap(one_seed)(models)
 
 
 def state_size(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> int:
@@ -117,8 +121,8 @@ def gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.
 @functools.partial(jax.jit, static_argnums=0)
 def _gates(cell, models, xs):
     def one_seed(model):
-        statistics = gradflow.gate_statistics(cell, model.cell, xs)
-        activations = gradflow.gate_activations(cell, model.cell, xs)
+        path = gradflow.trajectory(cell, model.cell, xs)
+        statistics, activations = gradflow.gate_statistics(path), gradflow.gate_activations(path)
         histogram = type(activations)(
             *(
                 jnp.histogram(values, BINS, range=gate_range(cell, name))[0] / values.size

@@ -15,15 +15,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common import cli
 from experiments.common.config import from_config, to_dict
 from experiments.common.plotting import COLORS, Drawing
 from experiments.common.progress import Meter, say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
-from experiments.gradient_flow import measure
-from experiments.gradient_flow import figures
-from experiments.gradient_flow import findings
+from experiments.gradient_flow import figures, findings, measure
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.costs import measure_costs
 from experiments.gradient_flow.language_model import Trainer, held_out_loss, init_model

@@ -1,14 +1,14 @@
 """Compares remedies against vanishing and exploding gradients: cells x tasks x lengths x remedies x seeds.
 
 Claim:    see the header of the config.
-Command:  python -m experiments.remedies.study --config=configs/remedies.py --workdir=runs/remedies
-Every training is an `experiments.train.study` of its own, in `runs/` of the folder; one that fails does not stop the rest.
+Command:  python -m experiments.remedies --config=configs/remedies.py --workdir=runs/remedies
+Every training is an `experiments.train` of its own, in `runs/` of the folder; one that fails does not stop the rest.
           The same command again runs what is missing only. With --launcher=slurm they are jobs of a Slurm cluster.
 """
 
 from experiments.common import cli
-from experiments.remedies.study import OPTIONS, main
 from experiments.remedies.config import Comparison
+from experiments.remedies.study import OPTIONS, main
 
 if __name__ == "__main__":
     cli.run(main, description=__doc__ or "", default_config="configs/remedies.py", schema=Comparison, options=OPTIONS)

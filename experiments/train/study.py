@@ -17,20 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common import cli
-from experiments.training.checkpoints import Checkpoints
 from experiments.common.config import from_config, to_dict
 from experiments.common.errors import Diverged
-from experiments.training.metrics import Metrics
 from experiments.common.progress import Meter, say
 from experiments.common.rates import Rate
 from experiments.common.report import Table, write_report
 from experiments.common.stopping import Stopping, Terminated, stopping
-from experiments.training.tensorboard import TensorBoard
 from experiments.common.workdir import Workdir
+from experiments.training.checkpoints import Checkpoints
 from experiments.training.config import Training
 from experiments.training.measure import log_norms
+from experiments.training.metrics import Metrics
 from experiments.training.results import Curve, part_name, read
+from experiments.training.tensorboard import TensorBoard
 from experiments.training.trainer import State, Trainer
 
 KEEP = 3

@@ -33,7 +33,7 @@ def _log_norms(cell: Cell, task: Task, models: Model, seeds: jax.Array, size: in
             del carry
             return task.loss(read(model, ys), batch) * size
 
-        return gradflow.gradient_norms(cell, model.cell, batch.xs, loss, mask=batch.mask).joint
+        return gradflow.gradient_norms(gradflow.trajectory(cell, model.cell, batch.xs, mask=batch.mask), loss).joint
 
     return jax.lax.map(of_one, (models, seeds))
 

@@ -15,18 +15,17 @@ import jax.numpy as jnp
 from experiments.training.measure import log_norms
 from experiments.training.model import Model, init_model, read
 from recurrax import GRU, LSTM, RNN, Cell
-from recurrax._util import naming
-from recurrax._util import checks
+from recurrax._util import checks, naming
 from recurrax.cells.exp_rnn import ExpRNN
 from recurrax.cells.layer_norm_gru import LayerNormGRU
 from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.recurrent_skip_rnn import RecurrentSkipRNN
+from recurrax.gradflow import critical_gain, trajectory, truncation
+from recurrax.initializers import Chrono, Gaussian, Identity, OrthogonalPerGate
+from recurrax.tasks.task import Batch, Task
 from recurrax.training.clipping import clip_by_global_norm, clip_by_value
 from recurrax.training.constraints import clip_singular_values
-from recurrax.gradflow import critical_gain, truncation
-from recurrax.initializers import Chrono, Gaussian, Identity, OrthogonalPerGate
 from recurrax.training.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
-from recurrax.tasks.task import Batch, Task
 from recurrax.wrappers.batch_norm import BatchNorm, BatchNormParams
 from recurrax.wrappers.dilated import Dilated
 from recurrax.wrappers.layer_norm import LayerNorm
@@ -291,7 +290,7 @@ class Omega(Remedy):
         def loss(ys, carry):
             return task.loss(read(model, ys), batch) * ys.shape[1]
 
-        return self.weight * pascanu_omega(cell, model.cell, batch.xs, loss, mask=batch.mask, key=key)
+        return self.weight * pascanu_omega(trajectory(cell, model.cell, batch.xs, mask=batch.mask, key=key), loss)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,7 +323,7 @@ class Floss(Remedy):
         checks.positive_int("exponents", self.exponents)
 
     def penalty(self, cell, model, task, batch, ys, key):
-        return self.weight * lyapunov_penalty(cell, model.cell, batch.xs[:, 0], k=self.exponents, key=key)
+        return self.weight * lyapunov_penalty(trajectory(cell, model.cell, batch.xs[:, 0], key=key), k=self.exponents)
 
 
 @dataclasses.dataclass(frozen=True)

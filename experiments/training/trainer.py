@@ -13,8 +13,8 @@ from experiments.training.config import Training
 from experiments.training.model import Model, answers, init_model
 from experiments.training.remedies import Remedy
 from recurrax import Cell
-from recurrax.training.clipping import global_norm
 from recurrax.tasks.task import Task
+from recurrax.training.clipping import global_norm
 
 _INIT, _NOISE, _EXTRA = 0, 1, 2
 """Folded into the seed: what is drawn for parameters, at every step, and for parameters of remedies."""

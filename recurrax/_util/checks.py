@@ -57,6 +57,13 @@ def key(value: Any) -> None:
         raise ValueError(f"key must be one random key, got an array of shape {shape}; it is split inside.")
 
 
+def step_number(name: str, value: Any) -> None:
+    """Raises unless `value` numbers a step: an integer of at least 0, or an integer array of no axes."""
+    if isinstance(value, jax.Array) and value.shape == () and jnp.issubdtype(value.dtype, jnp.integer):
+        return
+    size(name, value)
+
+
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises unless `value` is one of the names in `allowed`."""
     if value not in allowed:

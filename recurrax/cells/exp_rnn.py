@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
-from recurrax._util.float_leaves import at_least_float32
 from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
 
 

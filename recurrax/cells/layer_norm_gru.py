@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
-from recurrax.cells.gru import GRUCarry, GRUGates
 from recurrax.cells._base.normalization import layer_norm
+from recurrax.cells.gru import GRUCarry, GRUGates
 
 
 class LayerNormGRUParams(NamedTuple):

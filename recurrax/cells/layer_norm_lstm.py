@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
+from recurrax.cells._base.normalization import layer_norm
 from recurrax.cells.lstm import LSTMCarry, LSTMGates
 from recurrax.initializers import Chrono
-from recurrax.cells._base.normalization import layer_norm
 
 
 class LayerNormLSTMParams(NamedTuple):

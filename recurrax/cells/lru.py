@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
 from recurrax._util.float_leaves import at_least_float32
+from recurrax.cell import Cell, dot
 
 
 class LRUParams(NamedTuple):

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
 from recurrax._util.float_leaves import at_least_float32
+from recurrax.cell import Cell, dot
 from recurrax.initializers import Gaussian, Initializer, check_initializers
 
 EDGE = -1e-4

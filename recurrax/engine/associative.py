@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from recurrax._util import checks
-from recurrax.cell import Carry, Cell
-from recurrax.engine.executor import Executor
+from recurrax._util.float_leaves import float_leaves, float_merger, is_float
+from recurrax.cell import Carry
 from recurrax.engine.chunks import chunk_of, in_chunks
+from recurrax.engine.executor import Executor
 from recurrax.engine.linear_recurrence import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.run import Run, emit_all, in_processing_order, project_all, transition
-from recurrax._util.float_leaves import float_leaves, float_merger, is_float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,22 +33,22 @@ class Associative(Executor):
         if self.chunk is not None:
             checks.positive_int("chunk", self.chunk)
 
-    def refusal(self, cell, run):
-        if not cell.linear:
+    def refusal(self, run):
+        if not run.cell.linear:
             return "its step is not linear and diagonal in the carry (Cell.linear is False)"
         if not all(map(is_float, jax.tree.leaves(run.carry))):
             return "its carry has integer fields, which follow no linear recurrence"
-        return forward_mode_refusal(cell, run)
+        return forward_mode_refusal(run)
 
-    def __call__(self, cell, run, *, reverse=False):
+    def __call__(self, run):
         if self.chunk is None:
-            return _all_at_once(cell, run, reverse=reverse)
-        return in_chunks(chunk_of(_all_at_once, cell, run, reverse), run, self.chunk, reverse)
+            return _all_at_once(run)
+        return in_chunks(chunk_of(_all_at_once, run), run, self.chunk)
 
 
-def _all_at_once(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
-    run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-    z = project_all(cell, run)
+def _all_at_once(run: Run) -> tuple[Carry, Any]:
+    reverse, run = run.reverse, run.forwards()
+    z = project_all(run)
     with_floats = float_merger(run.carry)
     start = float_leaves(run.carry)
 
@@ -56,7 +56,7 @@ def _all_at_once(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry,
         """Returns what the step adds and what it multiplies by."""
 
         def step(floats):
-            return float_leaves(transition(cell, run.weights, run.initial, with_floats(floats), z, inputs))
+            return float_leaves(transition(run, with_floats(floats), z, inputs))
 
         zeros, ones = (jax.tree.map(fill, start) for fill in (jnp.zeros_like, jnp.ones_like))
         return jax.jvp(step, (zeros,), (ones,))
@@ -64,4 +64,4 @@ def _all_at_once(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry,
     added, factors = jax.vmap(affine_map)(z, run.inputs)
     states = with_floats([linear_recurrence(*leaf) for leaf in zip(factors, added, start, strict=True)])
     final = jax.tree.map(lambda s, first: s[-1] if len(s) else first, states, run.carry)
-    return final, in_processing_order(emit_all(cell, run.weights, states, z, run.inputs), reverse)
+    return final, in_processing_order(emit_all(run, states, z), reverse)

@@ -1,13 +1,15 @@
-"""Which executor runs: what was asked for, or the rule that measurements made."""
+"""Which executor runs: the one that was asked for, or the one that measurements made the rule."""
 
 import dataclasses
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from recurrax.cell import Cell
+from recurrax._util import checks
 from recurrax.engine.associative import Associative
+from recurrax.engine.chunks import checkpointed
 from recurrax.engine.executor import Executor
 from recurrax.engine.fused import Fused
 from recurrax.engine.kernel.executor import Kernel
@@ -27,7 +29,7 @@ class Choice(NamedTuple):
 EXECUTORS: dict[str, Executor] = {
     executor.name: executor for executor in (Scan(), Fused(), Associative(), Newton(), Kernel())
 }
-"""How a recurrence can be executed, by the name that `executor` takes; all give the same values and gradients."""
+"""The executors with their default settings, by the names that stand for them; `Checkpointed` joins them below."""
 
 
 class Facts(NamedTuple):
@@ -45,82 +47,145 @@ class Rule(NamedTuple):
     """What "auto" takes where `applies` holds."""
 
     applies: Callable[[Facts], bool]
-    executor: str
+    executor: Executor
     reason: str
 
 
 RULES = (
-    Rule(lambda f: f.steps <= 1, "scan", "a single step"),
+    Rule(lambda f: f.steps <= 1, Scan(), "a single step"),
     Rule(
         lambda f: f.device != "cpu" and f.linear and f.steps >= 64,
-        "associative",
+        Associative(),
         "a linear cell on a device that does many things at once",
     ),
     Rule(
         lambda f: f.step.products == 0 and not f.step.projects,
-        "scan",
-        "neither does project compute anything nor does a product in the step go through dot: nothing to do at once",
+        Scan(),
+        "project computes nothing and no product of the step goes through dot: there is nothing to do at once",
     ),
     Rule(
         lambda f: (
             f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights <= 16 * f.step.projected
         ),
-        "scan",
+        Scan(),
         "a large batch on a CPU: what would be kept leaves the cache, and weights are small beside it",
     ),
-    Rule(lambda f: True, "fused", "inputs projected, and weight gradients summed up, for all steps at once"),
+    Rule(lambda f: True, Fused(), "inputs projected, and weight gradients summed up, for all steps at once"),
 )
 """The first rule that applies, and whose executor does not refuse, decides.
 
-None takes `kernel`, which has not been timed beside the others yet, nor `newton`: whether it converges depends on the
-parameters, and where it does not it is slower than `scan`. `benchmarks/README.md` has the measurements,
+None takes `Kernel`, which has not been timed beside the others yet, nor `Newton`: whether it converges depends on the
+parameters, and where it does not it is slower than `Scan`. `benchmarks/README.md` has the measurements,
 `python -m benchmarks.executors` makes them."""
+
+
+def check_executor(executor: Any) -> None:
+    """Raises unless `executor` is the name of an executor, "auto", or an instance that compares by value.
+
+    Raises:
+      TypeError, ValueError: it is none of these; the message says what to give.
+    """
+    if isinstance(executor, Executor):
+        # Compared without its own fields, one instance would be taken for another that was traced before.
+        if "__dataclass_fields__" not in vars(type(executor)):
+            raise TypeError(
+                f"executor must be an instance of a frozen dataclass, which {type(executor).__name__} is not."
+            )
+    elif isinstance(executor, type) and issubclass(executor, Executor):
+        raise TypeError(f"executor must be an instance, e.g. {executor.__name__}(), got the class itself.")
+    elif not isinstance(executor, str):
+        raise TypeError(f"executor must be a name or an instance such as recurrax.Newton(), got {executor!r}.")
+    else:
+        checks.choice("executor", executor, ("auto", *EXECUTORS))
 
 
 @dataclasses.dataclass(frozen=True)
 class Layers(Executor):
-    """Executes a composition in depth layer by layer, each as `executor` has it."""
+    """Executes a composition in depth layer by layer, each as `executor` has it.
+
+    Attributes:
+      executor: an executor, its name, or "auto".
+    """
 
     executor: str | Executor
 
-    def __call__(self, cell, run, *, reverse=False):
-        def execute(cell, run, *, reverse=False):
-            return choose(cell, run, self.executor).executor(cell, run, reverse=reverse)
+    def __call__(self, run):
+        def execute(run):
+            return choose(run, self.executor).executor(run)
 
-        return by_layer(execute, cell, run, reverse=reverse)
+        return by_layer(execute, run)
 
 
-def choose(cell: Cell, run: Run, executor: str | Executor) -> Choice:
+@dataclasses.dataclass(frozen=True)
+class Checkpointed(Executor):
+    """Keeps the state at every so many steps only, and runs the steps between again when a gradient needs them.
+
+    Memory for T steps falls from T to T / every + every, for one more forward pass (Chen et al. 2016).
+
+    Attributes:
+      executor: what runs the steps between: an executor, its name, or "auto".
+      every: steps after which a state is kept; "sqrt" for the square root of T.
+    """
+
+    executor: str | Executor = "auto"
+    every: int | str = "sqrt"
+
+    def __post_init__(self):
+        check_executor(self.executor)
+        if isinstance(self.executor, Checkpointed) or self.executor == "checkpointed":
+            raise ValueError(f"executor must not be Checkpointed itself, got {self.executor!r}.")
+        if isinstance(self.every, str):
+            if self.every != "sqrt":
+                raise ValueError(f"every must be a number of steps or 'sqrt', got {self.every!r}.")
+        else:
+            checks.positive_int("every", self.every)
+
+    def steps(self, length: int) -> int:
+        """Returns after how many of T steps a state is kept."""
+        return max(1, math.isqrt(length)) if isinstance(self.every, str) else self.every
+
+    def __call__(self, run):
+        return checkpointed(choose(run, self.executor).executor, self.steps(run.length))(run)
+
+
+EXECUTORS["checkpointed"] = Checkpointed()
+
+
+def choose(run: Run, executor: str | Executor) -> Choice:
     """Returns what `executor`, an instance, a name or "auto", leads to.
 
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
-    if cell.layers:
-        return Choice(Layers(executor), f"{len(cell.layers)} layers one after the other, each by executor={executor!r}")
-    if executor != "auto":
-        asked = EXECUTORS[executor] if isinstance(executor, str) else executor
-        reason = asked.refusal(cell, run)
-        if reason is not None and asked.falls_back:
-            instead = choose(cell, run, "auto")
-            return Choice(instead.executor, f"in the place of {asked.name}: {reason}")
-        if reason is not None:
-            raise ValueError(f"executor={executor!r} cannot run {cell!r}: {reason}; use executor='scan' or 'auto'.")
+    asked = EXECUTORS.get(executor) if isinstance(executor, str) else executor
+    if isinstance(asked, Checkpointed):
+        inner = choose(run, asked.executor)
+        return Choice(dataclasses.replace(asked, executor=inner.executor), inner.reason)
+    if run.cell.layers:
+        return Choice(
+            Layers(executor), f"{len(run.cell.layers)} layers one after the other, each by executor={executor!r}"
+        )
+    if asked is None:
+        return _by_rule(run)
+    reason = asked.refusal(run)
+    if reason is None:
         return Choice(asked, "asked for")
-    facts = _facts(cell, run)
-    for rule in RULES:
-        if rule.applies(facts) and EXECUTORS[rule.executor].refusal(cell, run) is None:
-            return Choice(EXECUTORS[rule.executor], rule.reason)
-    return Choice(EXECUTORS["scan"], "right for every cell")
+    if asked.falls_back:
+        return Choice(_by_rule(run).executor, f"in the place of {asked.name}: {reason}")
+    raise ValueError(f"executor={executor!r} cannot run {run.cell!r}: {reason}; use executor='scan' or 'auto'.")
 
 
-def refusals(cell: Cell, run: Run) -> dict[str, str]:
+def refusals(run: Run) -> dict[str, str]:
     """Returns the executors that cannot execute the run, each with the reason."""
-    if cell.layers:
+    if run.cell.layers:
         return {}
-    reasons = {name: executor.refusal(cell, run) for name, executor in EXECUTORS.items()}
+    reasons = {name: executor.refusal(run) for name, executor in EXECUTORS.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
-def _facts(cell: Cell, run: Run) -> Facts:
-    return Facts(jax.default_backend(), run.inputs.length, step_size(cell, run), cell.linear)
+def _by_rule(run: Run) -> Choice:
+    facts = Facts(jax.default_backend(), run.length, step_size(run), run.cell.linear)
+    for rule in RULES:
+        if rule.applies(facts) and rule.executor.refusal(run) is None:
+            return Choice(rule.executor, rule.reason)
+    return Choice(Scan(), "right for every cell")

@@ -6,9 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cell import Carry, Cell
-from recurrax.engine.run import Execute, Inputs, Run, in_processing_order
 from recurrax._util.float_leaves import widened
+from recurrax.cell import Carry
+from recurrax.engine.run import Inputs, Run, in_processing_order
+
+Execute = Callable[[Run], tuple[Carry, Any]]
+"""What runs a run: an executor, or a function made of one."""
 
 
 def checkpointed(execute: Execute, every: int) -> Execute:
@@ -17,9 +20,9 @@ def checkpointed(execute: Execute, every: int) -> Execute:
     Memory for T steps falls from T to T / every + every, for one more forward pass (Chen et al. 2016).
     """
 
-    def execute_in_chunks(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
-        chunk = jax.checkpoint(chunk_of(execute, cell, run, reverse), prevent_cse=False)
-        return in_chunks(chunk, run, every, reverse)
+    def execute_in_chunks(run: Run) -> tuple[Carry, Any]:
+        chunk = jax.checkpoint(chunk_of(execute, run), prevent_cse=False)
+        return in_chunks(chunk, run, every)
 
     return execute_in_chunks
 
@@ -32,17 +35,17 @@ def truncated(execute: Execute, every: int, back: int) -> Execute:
     run once more for it where back > every. The final carry belongs to the last chunk.
     """
 
-    def execute_truncated(cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
+    def execute_truncated(run: Run) -> tuple[Carry, Any]:
         if back == every:
-            return in_chunks(chunk_of(execute, cell, run, reverse), run, every, reverse, cut=True)
-        return _in_windows(chunk_of(execute, cell, run, False), run, every, back, reverse)
+            return in_chunks(chunk_of(execute, run), run, every, cut=True)
+        forwards = run.forwards()
+        final, ys = _in_windows(chunk_of(execute, forwards), forwards, every, back)
+        return final, in_processing_order(ys, run.reverse)
 
     return execute_truncated
 
 
-def chunk_of(
-    execute: Execute, cell: Cell, run: Run, reverse: bool
-) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
+def chunk_of(execute: Execute, run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
     """Returns `(carry, inputs) -> (carry, outputs)`, which executes a chunk of the run.
 
     The gradient of what all chunks share, the weights and what resets restore, is summed up over them in float32 at
@@ -52,16 +55,16 @@ def chunk_of(
 
     def chunk(carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
         weights, initial = narrow(wide)
-        return execute(cell, Run(weights, initial, carry, inputs), reverse=reverse)
+        return execute(run.replace(weights=weights, initial=initial, carry=carry, inputs=inputs))
 
     return chunk
 
 
 def in_chunks(
-    body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Run, size: int, reverse: bool, *, cut: bool = False
+    body: Callable[[Carry, Inputs], tuple[Carry, Any]], run: Run, size: int, *, cut: bool = False
 ) -> tuple[Carry, Any]:
     """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
-    length = run.inputs.length
+    length, reverse = run.length, run.reverse
     whole = length // size * size
     if length <= size:
         return body(run.carry, run.inputs)
@@ -84,12 +87,11 @@ def in_chunks(
     return last, jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
 
 
-def _in_windows(window, run: Run, every: int, back: int, reverse: bool) -> tuple[Carry, Any]:
-    """Runs chunks of `every` steps, each as the end of a window of `back` > every steps; `window` runs forwards."""
-    inputs, length = in_processing_order(run.inputs, reverse), run.inputs.length
+def _in_windows(window, run: Run, every: int, back: int) -> tuple[Carry, Any]:
+    """Runs chunks of `every` steps, each as the end of a window of `back` > every steps."""
+    inputs, length = run.inputs, run.length
     if length <= back:
-        final, ys = window(run.carry, inputs)
-        return final, in_processing_order(ys, reverse)
+        return window(run.carry, inputs)
 
     def last_chunk(start, steps, state):
         """Runs a window; returns the state at the start of the next one, the final state, and the chunk's outputs."""
@@ -120,8 +122,7 @@ def _in_windows(window, run: Run, every: int, back: int, reverse: bool) -> tuple
         outputs.append(ys)
     else:
         final = jax.tree.map(lambda a: a[-1], ends)
-    ys = jax.tree.map(lambda *a: jnp.concatenate(a), *outputs)
-    return final, in_processing_order(ys, reverse)
+    return final, jax.tree.map(lambda *a: jnp.concatenate(a), *outputs)
 
 
 def _slice(tree: Any, begin: int, end: int) -> Any:

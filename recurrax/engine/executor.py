@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from recurrax.cell import Carry, Cell
+from recurrax.cell import Carry
 from recurrax.engine.run import Run
 
 
@@ -29,13 +29,13 @@ class Executor(abc.ABC):
         """The class's name in lower case."""
         return type(self).__name__.lower()
 
-    def refusal(self, cell: Cell, run: Run) -> str | None:
+    def refusal(self, run: Run) -> str | None:
         """Says why a run cannot be executed; None where it can."""
-        del cell, run
+        del run
         return None
 
     @abc.abstractmethod
-    def __call__(self, cell: Cell, run: Run, *, reverse: bool = False) -> tuple[Carry, Any]:
+    def __call__(self, run: Run) -> tuple[Carry, Any]:
         """Executes a run.
 
         Returns:

@@ -14,20 +14,19 @@ can be differentiated themselves, forward mode, reverse mode and any order of bo
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.cell import Carry, Cell, Projected, Weights
+from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
+from recurrax.cell import Carry, Projected
 from recurrax.engine.executor import Executor
 from recurrax.engine.linearized import linearized
-from recurrax.engine.products import first_step, pieces_of, products_of, refusal
-from recurrax.engine.run import Inputs, Run, emit_all, over_steps, project_all, states_of_all
+from recurrax.engine.products import pieces_of, products_of, refusal
+from recurrax.engine.run import Run, emit_all, over_steps, project_all, states_of_all
 from recurrax.engine.scan import Scan
-from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,59 +37,60 @@ class Fused(Executor):
     round otherwise than one over a few.
     """
 
-    def refusal(self, cell, run):
-        return refusal(cell, run)
+    def refusal(self, run):
+        return refusal(run)
 
-    def __call__(self, cell, run, *, reverse=False):
+    def __call__(self, run):
         # Who steps through a cell wants to see its steps, and those of the derivatives.
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-            return Scan()(cell, run, reverse=reverse)
-        return _run(cell, reverse, run)
+            return Scan()(run)
+        return _run(run)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _run(cell: Cell, reverse: bool, run: Run) -> tuple[Carry, Any]:
-    return Scan()(cell, run, reverse=reverse)
+@jax.custom_jvp
+def _run(run: Run) -> tuple[Carry, Any]:
+    return Scan()(run)
 
 
 @_run.defjvp
-def _run_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    return jax.jvp(functools.partial(_hoisted, cell, reverse), primals, tangents)
+def _run_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    return jax.jvp(_hoisted, primals, tangents)
 
 
-def _hoisted(cell: Cell, reverse: bool, run: Run) -> tuple[Carry, Any]:
+def _hoisted(run: Run) -> tuple[Carry, Any]:
     """Projects, and computes outputs, for all steps at once."""
-    z = project_all(cell, run)
-    flags = run.inputs._replace(x=None, key=None)
-    final, states = _states(cell, reverse, run.weights, run.initial, run.carry, z, flags)
-    return final, emit_all(cell, run.weights, states, z, flags)
+    z = project_all(run)
+    run = run.without_inputs()
+    final, states = _states(run, z)
+    return final, emit_all(run, states, z)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _states(
-    cell: Cell, reverse: bool, weights: Weights, initial: Carry, carry: Carry, z: Projected, flags: Inputs
-) -> tuple[Carry, Carry]:
+@jax.custom_jvp
+def _states(run: Run, z: Projected) -> tuple[Carry, Carry]:
     """Returns s_T, and s_1 to s_T in the order of the inputs."""
-    return states_of_all(cell, weights, initial, carry, z, flags, reverse=reverse)
+    return states_of_all(run, z)
 
 
 @_states.defjvp
-def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
-    weights, initial, carry, z, _ = primals
-    d_weights, d_initial, d_carry, d_z, _ = (_float_tangents(p, t) for p, t in zip(primals, tangents, strict=True))
-    with_floats = float_merger(weights)
+def _states_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
+    (run, z), (d_run, d_z) = primals, tangents
+    d_weights, d_initial, d_carry = (
+        _float_tangents(getattr(run, field), getattr(d_run, field)) for field in ("weights", "initial", "carry")
+    )
+    d_z = _float_tangents(z, d_z)
+    with_floats = float_merger(run.weights)
     ops: list = []
 
     def matrices(floats):
-        products = products_of(cell, with_floats(floats), *first_step(carry, z))
+        products = products_of(run.replace(weights=with_floats(floats)), z)
         ops[:] = [p.op for p in products]
         return [p.weight for p in products]
 
-    factors, d_factors = jax.jvp(matrices, (float_leaves(weights),), (d_weights,))
-    parts = pieces_of(cell, weights, carry, z)
-    final, states, operands, pushforwards = linearized(cell, reverse, factors, parts, *primals)
+    factors, d_factors = jax.jvp(matrices, (float_leaves(run.weights),), (d_weights,))
+    parts = pieces_of(run, z)
+    final, states, operands, pushforwards = linearized(run, z, factors, parts)
     # What a weight's tangent does to a product, all steps at once; with the input's tangent where the two are added.
-    d_z, taps = list(d_z), []
+    taps = []
     for op, a, d_weight, of_product in zip(ops, operands, d_factors, parts, strict=True):
         through = jax.vmap(op, (0, None))(a, d_weight)  # [T, *B, N]
         split = jnp.split(through, [piece.begin for piece in of_product[1:]], axis=-1)
@@ -105,12 +105,12 @@ def _states_jvp(cell: Cell, reverse: bool, primals: tuple, tangents: tuple) -> t
     def push(d_carry, step):
         pushforward, z, d_z, taps = step
         d_weights_, d_initial_ = jax.tree.map(lambda a, like: a.astype(like.dtype), wide, (d_weights, d_initial))
-        tangent = pushforward.push(weights, initial, factors, z)
+        tangent = pushforward.push(run.weights, run.initial, factors, z)
         d_carry = tangent(d_weights_, d_initial_, d_carry, d_z, taps)
         return d_carry, d_carry
 
     steps = (pushforwards, z, d_z, taps)
-    d_final, d_states = over_steps(push, d_carry, steps, reverse=reverse)
+    d_final, d_states = over_steps(push, d_carry, steps, reverse=run.reverse)
     return (final, states), (_all_tangents(final, d_final), _all_tangents(states, d_states))
 
 

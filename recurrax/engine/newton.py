@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from recurrax._util import checks
-from recurrax.cell import Carry, Cell, Projected, Weights, is_diagonal
+from recurrax._util.float_leaves import is_float
+from recurrax.cell import Carry, Cell, Projected, is_diagonal
 from recurrax.engine.executor import Executor
 from recurrax.engine.linear_recurrence import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
@@ -26,7 +27,6 @@ from recurrax.engine.run import (
     transition,
 )
 from recurrax.engine.scan import Scan
-from recurrax._util.float_leaves import is_float
 
 
 class Convergence(NamedTuple):
@@ -78,89 +78,81 @@ class Newton(Executor):
             checks.positive("tolerance", self.tolerance)
         checks.positive_int("max_iterations", self.max_iterations)
 
-    def refusal(self, cell, run):
+    def refusal(self, run):
         leaves = jax.tree.leaves(run.carry)
         if not all(map(is_float, leaves)):
             return "its carry has integer fields, which no Newton step can change"
         dtypes = {a.dtype.name for a in leaves}
         if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
             return f"its carry is {' and '.join(sorted(dtypes))}; Newton's method needs float32 or float64 alone"
-        return forward_mode_refusal(cell, run)
+        return forward_mode_refusal(run)
 
-    def __call__(self, cell, run, *, reverse=False):
-        if run.inputs.length == 0:
-            return Scan()(cell, run, reverse=reverse)
-        run, z, flags = _prepared(cell, run, reverse)
-        states = _states(cell, self, run.weights, run.initial, run.carry, z, flags)
-        ys = emit_all(cell, run.weights, states, z, flags)
-        return jax.tree.map(lambda s: s[-1], states), in_processing_order(ys, reverse)
+    def __call__(self, run):
+        if run.length == 0:
+            return Scan()(run)
+        forwards, z = _projected(run)
+        states = _states(self, forwards, z)
+        ys = emit_all(forwards, states, z)
+        return jax.tree.map(lambda s: s[-1], states), in_processing_order(ys, run.reverse)
 
-    def convergence(self, cell: Cell, run: Run, *, reverse: bool = False) -> Convergence:
+    def convergence(self, run: Run) -> Convergence:
         """Solves a run of at least one step, and tells how that went.
 
         Raises:
           ValueError: there is no step.
         """
-        if run.inputs.length == 0:
+        if run.length == 0:
             raise ValueError("xs must have at least one step for convergence to tell of, got T = 0.")
-        run, z, flags = _prepared(cell, run, reverse)
-        return _solve(cell, self, run.weights, run.initial, run.carry, z, flags)[1]
+        return _solve(self, *_projected(run))[1]
 
 
-def _prepared(cell: Cell, run: Run, reverse: bool) -> tuple[Run, Projected, Inputs]:
-    """Returns a run in processing order, its projected inputs, and its masks and resets."""
-    run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-    return run, project_all(cell, run), run.inputs._replace(x=None, key=None)
+def _projected(run: Run) -> tuple[Run, Projected]:
+    """Returns a run in processing order, without its inputs, and these projected."""
+    forwards = run.forwards()
+    return forwards.without_inputs(), project_all(forwards)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _states(
-    cell: Cell, how: Newton, weights: Weights, initial: Carry, carry: Carry, z: Projected, flags: Inputs
-) -> Carry:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _states(newton: Newton, run: Run, z: Projected) -> Carry:
     """Returns s_1 to s_T."""
-    states, convergence = _solve(cell, how, weights, initial, carry, z, flags)
-    return jax.lax.cond(
-        convergence.converged,
-        lambda: states,
-        lambda: states_of_all(cell, weights, initial, carry, z, flags)[1],
-    )
+    states, convergence = _solve(newton, run, z)
+    return jax.lax.cond(convergence.converged, lambda: states, lambda: states_of_all(run, z)[1])
 
 
 @_states.defjvp
-def _states_jvp(cell: Cell, how: Newton, primals: tuple, tangents: tuple) -> tuple[Carry, Carry]:
-    weights, initial, carry, z, flags = primals
-    d_weights, d_initial, d_carry, d_z, _ = tangents
-    states = _states(cell, how, *primals)
-    system = _System.of(cell, how, weights)
-    before = _shifted(system.pack(carry), system.pack(states))
+def _states_jvp(newton: Newton, primals: tuple, tangents: tuple) -> tuple[Carry, Carry]:
+    (run, z), (d_run, d_z) = primals, tangents
+    states = _states(newton, run, z)
+    system = _System.of(newton, run)
+    before = _shifted(system.pack(run.carry), system.pack(states))
 
     def steps(weights, initial, z):
-        return system.steps(weights, initial, z, flags)(before)
+        return system.steps(run.replace(weights=weights, initial=initial), z)(before)
 
     # What every step adds to the tangent of the state by itself, all steps at once.
-    _, added = jax.jvp(steps, (weights, initial, z), (d_weights, d_initial, d_z))
+    _, added = jax.jvp(steps, (run.weights, run.initial, z), (d_run.weights, d_run.initial, d_z))
     if system.exact:
-        _, factors = system.linearized(system.steps(weights, initial, z, flags), before)
-        d_states = linear_recurrence(factors, added, system.pack(d_carry))
+        _, factors = system.linearized(system.steps(run, z), before)
+        d_states = linear_recurrence(factors, added, system.pack(d_run.carry))
     else:
 
         def push(d_carry, step):
-            before, z, flags, added = step
-            one = system.step(weights, initial, z, flags)
+            before, z, inputs, added = step
+            one = system.step(run, z, inputs)
             d_carry = jax.jvp(one, (before,), (d_carry,))[1] + added
             return d_carry, d_carry
 
-        _, d_states = over_steps(push, system.pack(d_carry), (before, z, flags, added))
+        _, d_states = over_steps(push, system.pack(d_run.carry), (before, z, run.inputs, added))
     return states, system.unpack(d_states)
 
 
-def _solve(cell, how, weights, initial, carry, z, flags) -> tuple[Carry, Convergence]:
+def _solve(newton: Newton, run: Run, z: Projected) -> tuple[Carry, Convergence]:
     """Returns s_1 to s_T, after one more step from the last iterate, and how far that one was from a solution."""
-    system = _System.of(cell, how, weights)
-    steps = system.steps(weights, initial, z, flags)
-    start = system.pack(carry)
+    system = _System.of(newton, run)
+    steps = system.steps(run, z)
+    start = system.pack(run.carry)
     length = jax.tree.leaves(z)[0].shape[0]
-    tolerance = 64 * float(jnp.finfo(start.dtype).eps) if how.tolerance is None else how.tolerance
+    tolerance = 64 * float(jnp.finfo(start.dtype).eps) if newton.tolerance is None else newton.tolerance
 
     def evaluated(iterations, states):
         before = _shifted(start, states)
@@ -170,13 +162,13 @@ def _solve(cell, how, weights, initial, carry, z, flags) -> tuple[Carry, Converg
         return _Iterate(iterations, before, after, factors, residual)
 
     def improved(last: _Iterate) -> _Iterate:
-        factors = last.factors * jnp.asarray(1 - how.damping, start.dtype)
+        factors = last.factors * jnp.asarray(1 - newton.damping, start.dtype)
         states = linear_recurrence(factors, last.after - _applied(factors, last.before), start)
         # What overflowed starts anew: the states before it are right after this many iterations at the latest.
         return evaluated(last.iterations + 1, jnp.where(jnp.isfinite(states), states, 0))
 
     last = jax.lax.while_loop(
-        lambda last: ~(last.residual <= tolerance) & (last.iterations < how.max_iterations),
+        lambda last: ~(last.residual <= tolerance) & (last.iterations < newton.max_iterations),
         improved,
         evaluated(jnp.zeros((), jnp.int32), jnp.broadcast_to(start, (length, *start.shape))),
     )
@@ -217,11 +209,11 @@ class _System(NamedTuple):
     """Shapes of the carry without batch axes."""
 
     @classmethod
-    def of(cls, cell: Cell, how: Newton, weights: Weights) -> "_System":
-        jacobian = how.jacobian
+    def of(cls, newton: Newton, run: Run) -> "_System":
+        jacobian = newton.jacobian
         if jacobian == "auto":
-            jacobian = "diagonal" if is_diagonal(cell) else "full"
-        return cls(cell, jacobian, jax.eval_shape(cell.initial_carry, weights))
+            jacobian = "diagonal" if is_diagonal(run.cell) else "full"
+        return cls(run.cell, jacobian, jax.eval_shape(run.cell.initial_carry, run.weights))
 
     @property
     def exact(self) -> bool:
@@ -240,17 +232,17 @@ class _System(NamedTuple):
         parts = jnp.split(vectors, list(ends)[:-1], axis=-1)
         return treedef.unflatten([part.reshape(*part.shape[:-1], *a.shape) for part, a in zip(parts, own, strict=True)])
 
-    def step(self, weights: Weights, initial: Carry, z: Projected, flags: Inputs) -> Callable[[jax.Array], jax.Array]:
+    def step(self, run: Run, z: Projected, inputs: Inputs) -> Callable[[jax.Array], jax.Array]:
         """Returns one step."""
-        return lambda vector: self.pack(transition(self.cell, weights, initial, self.unpack(vector), z, flags))
+        return lambda vector: self.pack(transition(run, self.unpack(vector), z, inputs))
 
-    def steps(self, weights: Weights, initial: Carry, z: Projected, flags: Inputs) -> Callable[[jax.Array], jax.Array]:
+    def steps(self, run: Run, z: Projected) -> Callable[[jax.Array], jax.Array]:
         """Returns the function from s_0 to s_{T-1} to the steps from each."""
 
-        def one(z, flags, vector):
-            return self.step(weights, initial, z, flags)(vector)
+        def one(z, inputs, vector):
+            return self.step(run, z, inputs)(vector)
 
-        return lambda vectors: jax.vmap(one)(z, flags, vectors)
+        return lambda vectors: jax.vmap(one)(z, run.inputs, vectors)
 
     def linearized(self, steps: Callable[[jax.Array], jax.Array], before: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns the steps from `before`, `[T, *B, n]`, and A_1 to A_T, as vectors or as matrices `[T, *B, n, n]`."""

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from recurrax.cell import Carry, Cell, Projected, Weights
-from recurrax.engine.run import Run, project_all
-from recurrax.engine.product_pieces import Piece, pieces
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax.cell import Carry, Projected
+from recurrax.engine.product_pieces import Piece, pieces
+from recurrax.engine.run import Run, project_all
 
 
 class Product(NamedTuple):
@@ -21,15 +21,20 @@ class Product(NamedTuple):
     op: Any
 
 
-def products_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[Product]:
-    """Returns the products that a step does through `dot`."""
+def products_of(run: Run, z: Projected) -> list[Product]:
+    """Returns the products that a step of the run does through `dot`, for a state and an input of zeros."""
+    return products_of_step(run, *_zeros(run, z))
+
+
+def products_of_step(run: Run, carry: Carry, z: Projected) -> list[Product]:
+    """Returns the products that the step from `carry` does through `dot`."""
     found: list[Product] = []
 
     def record(operand, weight, op=jnp.dot):
         found.append(Product(operand, weight, op))
         return op(operand, weight)
 
-    cell.step(weights, carry, z, record)
+    run.cell.step(run.weights, carry, z, record)
     return found
 
 
@@ -45,46 +50,44 @@ def given_products(step: Callable[[Any], Any], products: list[jax.Array]) -> tup
     return step(given), operands
 
 
-def _step_shapes(cell: Cell, run: Run) -> tuple[Weights, Carry, Projected]:
-    """Returns what a step is given, as shapes and dtypes."""
-
-    def arguments(run):
-        return run.weights, *first_step(run.carry, project_all(cell, run))
-
-    return jax.eval_shape(arguments, run)
+def _step_shapes(run: Run) -> tuple[Run, Carry, Projected]:
+    """Returns the run, and what its steps are given, as shapes and dtypes."""
+    return jax.eval_shape(lambda run: (run, *_zeros(run, project_all(run))), run)
 
 
-def first_step(carry: Carry, z: Projected) -> tuple[Carry, Projected]:
+def _zeros(run: Run, z: Projected) -> tuple[Carry, Projected]:
     """Returns zeros in the place of a step's carry and projected input."""
-    return jax.tree.map(jnp.zeros_like, carry), jax.tree.map(lambda a: jnp.zeros(a.shape[1:], a.dtype), z)
+    return jax.tree.map(jnp.zeros_like, run.carry), jax.tree.map(lambda a: jnp.zeros(a.shape[1:], a.dtype), z)
 
 
-def pieces_of(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[list[Piece]]:
+def pieces_of(run: Run, z: Projected) -> list[list[Piece]]:
     """Returns the pieces of the products of a step, each with what it is added to."""
-    carry, z = first_step(carry, z)
+    carry, z = _zeros(run, z)
     with_floats = float_merger(z)
 
     def step(floats, products):
-        new, operands = given_products(lambda dot: cell.step(weights, carry, with_floats(floats), dot), products)
+        new, operands = given_products(
+            lambda dot: run.cell.step(run.weights, carry, with_floats(floats), dot), products
+        )
         return float_leaves(new), operands  # what is multiplied is used
 
-    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of(cell, weights, carry, z)])
+    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of_step(run, carry, z)])
     return pieces(step, float_leaves(z), products)
 
 
-def refusal(cell: Cell, run: Run) -> str | None:
+def refusal(run: Run) -> str | None:
     """Says why weight gradients of the run cannot be deferred; None where they can."""
-    weights, carry, z = _step_shapes(cell, run)
+    shapes = _step_shapes(run)
     closures: list[bool] = []
 
-    def factors(*state):
-        products = products_of(cell, *state)
+    def factors(*step):
+        products = products_of_step(*step)
         closures[:] = [_holds_tracers(p.op, p.operand, p.weight) for p in products]
         return [(-p.operand, -p.weight) for p in products]
 
     try:
         # Values of an inner trace that is over by then show as constants, or are found out by JAX.
-        nested = _has_tracers(jax.make_jaxpr(factors)(weights, carry, z))
+        nested = _has_tracers(jax.make_jaxpr(factors)(*shapes))
     except jax.errors.UnexpectedTracerError:
         nested = True
     if nested:
@@ -92,25 +95,25 @@ def refusal(cell: Cell, run: Run) -> str | None:
     if any(closures):
         return "step gives dot an op that uses the carry, the input or weights besides its two arguments"
 
-    def weights_for_two(weights, carry, z):
+    def weights_for_two(run, carry, z):
         twice = jax.tree.map(lambda a: jnp.stack([a, a]), (carry, z))
-        return jax.vmap(lambda state: [p.weight for p in products_of(cell, weights, *state)], out_axes=None)(twice)
+        return jax.vmap(lambda state: [p.weight for p in products_of_step(run, *state)], out_axes=None)(twice)
 
     try:
-        jax.eval_shape(weights_for_two, weights, carry, z)
+        jax.eval_shape(weights_for_two, *shapes)
     except ValueError:  # what is returned unmapped would have to be mapped
         return "step gives dot a weight that depends on the carry or the input"
     return None
 
 
-def forward_mode_refusal(cell: Cell, run: Run) -> str | None:
+def forward_mode_refusal(run: Run) -> str | None:
     """Says why tangents cannot be sent through a step; None where they can."""
 
-    def tangent(weights, carry, z):
-        return jax.jvp(lambda carry: cell.step(weights, carry, z), (carry,), (carry,))
+    def tangent(run, carry, z):
+        return jax.jvp(lambda carry: run.cell.step(run.weights, carry, z), (carry,), (carry,))
 
     # JAX writes down what only a transposition could evaluate, and complains when it compiles.
-    if " custom_lin[" in str(jax.make_jaxpr(tangent)(*_step_shapes(cell, run))):
+    if " custom_lin[" in str(jax.make_jaxpr(tangent)(*_step_shapes(run))):
         return "its step has a derivative for reverse mode only (jax.custom_vjp), and this executor needs forward mode"
     return None
 
@@ -137,15 +140,15 @@ class StepSize(NamedTuple):
     """Numbers in the weights."""
 
 
-def step_size(cell: Cell, run: Run) -> StepSize:
+def step_size(run: Run) -> StepSize:
     """Returns the size of a step."""
-    weights, carry, z = _step_shapes(cell, run)
+    shapes = _step_shapes(run)
     counts: list[int] = []
-    jax.eval_shape(lambda *state: counts.append(len(products_of(cell, *state))), weights, carry, z)
-    projection = jax.make_jaxpr(lambda run: project_all(cell, run))(run)
+    jax.eval_shape(lambda *step: counts.append(len(products_of_step(*step))), *shapes)
+    projection = jax.make_jaxpr(project_all)(run)
     return StepSize(
         products=counts[0],
         projects=bool(projection.eqns),
-        projected=sum(a.size for a in jax.tree.leaves(z)),
+        projected=sum(a.size for a in jax.tree.leaves(shapes[2])),
         weights=sum(a.size for a in float_leaves(run.weights)),
     )

@@ -1,17 +1,16 @@
 """The plain truth: `jax.lax.scan` over the step, differentiable in every way, the reference of all other executors."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from recurrax.cell import Carry, Cell
+from recurrax._util.float_leaves import widened
+from recurrax.cell import Carry
 from recurrax.engine.executor import Executor
 from recurrax.engine.run import Inputs, Run, one_step, over_steps
-from recurrax._util.float_leaves import widened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,17 +20,17 @@ class Scan(Executor):
     A sequence in several calls, each with the carry of the one before, has the bits of one call.
     """
 
-    def __call__(self, cell, run, *, reverse=False):
-        if run.inputs.length == 1:
-            return _single_step(cell, run)
-        return _scan(cell, run, reverse)
+    def __call__(self, run):
+        if run.length == 1:
+            return _single_step(run)
+        return _scan(run)
 
 
-def _scan(cell: Cell, run: Run, reverse: bool) -> tuple[Carry, Any]:
-    return over_steps(_stepper(cell, run), run.carry, run.inputs, reverse=reverse)
+def _scan(run: Run) -> tuple[Carry, Any]:
+    return over_steps(_stepper(run), run.carry, run.inputs, reverse=run.reverse)
 
 
-def _stepper(cell: Cell, run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
+def _stepper(run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:
     """Returns one step of the loop.
 
     A scan sums up the gradient of what all steps share, the weights and what resets restore, in its own dtype: so they
@@ -41,20 +40,20 @@ def _stepper(cell: Cell, run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any
 
     def step(carry, inputs):
         weights, initial = narrow(wide)
-        return one_step(cell, run._replace(weights=weights, initial=initial), carry, inputs)
+        return one_step(run.replace(weights=weights, initial=initial), carry, inputs)
 
     return step
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _single_step(cell: Cell, run: Run) -> tuple[Carry, Any]:
+@jax.custom_jvp
+def _single_step(run: Run) -> tuple[Carry, Any]:
     """Executes a run of one step by the loop that a run of two has, ended early.
 
     XLA dissolves a loop of one step, fuses what is left with other things, and so rounds otherwise.
     """
     inputs = jax.tree.map(lambda a: jnp.concatenate([a, a]), run.inputs)
-    shapes = jax.eval_shape(lambda: _scan(cell, run._replace(inputs=inputs), False))[1]
-    step = _stepper(cell, run)
+    shapes = jax.eval_shape(lambda: _scan(run.replace(inputs=inputs)))[1]
+    step = _stepper(run)
 
     def body(state):
         t, carry, ys = state
@@ -69,5 +68,5 @@ def _single_step(cell: Cell, run: Run) -> tuple[Carry, Any]:
 
 
 @_single_step.defjvp
-def _single_step_jvp(cell, primals, tangents):
-    return jax.jvp(lambda run: _scan(cell, run, False), primals, tangents)
+def _single_step_jvp(primals, tangents):
+    return jax.jvp(_scan, primals, tangents)

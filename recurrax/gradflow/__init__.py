@@ -11,6 +11,7 @@ from recurrax.gradflow.jacobian_products import JacobianProducts, jacobian_produ
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 from recurrax.gradflow.path_norms import PathNorms, path_norms
 from recurrax.gradflow.timescale import Timescale, fit_timescale
+from recurrax.gradflow.trajectory import Trajectory, trajectory
 from recurrax.gradflow.truncation import Truncation, truncation
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "JacobianProducts",
     "PathNorms",
     "Timescale",
+    "Trajectory",
     "Truncation",
     "critical_gain",
     "fit_timescale",
@@ -29,5 +31,6 @@ __all__ = [
     "lyapunov_spectrum",
     "path_norms",
     "theory",
+    "trajectory",
     "truncation",
 ]

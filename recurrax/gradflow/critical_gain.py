@@ -10,6 +10,7 @@ import numpy as np
 from recurrax._util import checks
 from recurrax.cell import Cell, Params
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
+from recurrax.gradflow.trajectory import trajectory
 
 _POINTS, _ROUNDS = 12, 4
 
@@ -64,7 +65,8 @@ def _exponents(cell: Cell, weight: str, params: Params, xs: Any, gains: jax.Arra
         def scaled(path, leaf):
             return leaf * gain.astype(leaf.dtype) if _name(path) == weight else leaf
 
-        return lyapunov_spectrum(cell, jax.tree_util.tree_map_with_path(scaled, params), xs, k=1).mean()
+        path = trajectory(cell, jax.tree_util.tree_map_with_path(scaled, params), xs)
+        return lyapunov_spectrum(path, k=1).mean()
 
     return jax.lax.map(exponent, gains)
 

@@ -1,17 +1,14 @@
 """How a small difference in an early state arrives at the last one."""
 
-import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from recurrax.cell import Carry, Cell, Params, check_measurable
-from recurrax.engine.run import check_kinds
 from recurrax._util.float_leaves import float_leaves
 from recurrax.gradflow._numerics.state_vectors import jacobian_transposed, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import batch_ndim, states_before, trajectory
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable
 
 
 class JacobianProducts(NamedTuple):
@@ -22,17 +19,7 @@ class JacobianProducts(NamedTuple):
     """All N, largest first; N counts every real number of the state."""
 
 
-def jacobian_products(
-    cell: Cell,
-    params: Params,
-    xs: Any,
-    carry: Carry | None = None,
-    *,
-    mask: Bool[Array, "T *B"] | None = None,
-    resets: Bool[Array, "T *B"] | None = None,
-    reverse: bool = False,
-    key: jax.Array | None = None,
-) -> JacobianProducts:
+def jacobian_products(path: Trajectory) -> JacobianProducts:
     """Measures ds_T/ds_t = J_T J_{T-1} ... J_{t+1} with J_t = ds_t/ds_{t-1}, for every t.
 
     The product is kept as Q D U, with Q orthogonal, U upper triangular with ones on its diagonal, and the logarithms of
@@ -40,14 +27,7 @@ def jacobian_products(
     multiplied matrix do not beyond a ratio of 1e7 (float32).
 
     Args:
-      cell: the cell.
-      params: its parameters.
-      xs: inputs `[T, *B, D]`.
-      carry: s_0; default the cell's own.
-      mask: as in `recurrax.unroll`.
-      resets: as in `recurrax.unroll`; the product over a reset is zero.
-      reverse: as in `recurrax.unroll`; t counts steps in processing order.
-      key: as in `recurrax.unroll`.
+      path: the run, as `trajectory` makes it. The product over a reset is zero.
 
     Returns:
       Log Frobenius norms `[T+1, *B]` and log singular values `[T+1, *B, N]` (nats) of the joint state, -inf for a
@@ -55,18 +35,16 @@ def jacobian_products(
       rounding: some 37 nats per step below the others, 16 in float32. At distance k from the end: index T - k.
 
     Raises:
-      TypeError, ValueError: as `recurrax.unroll`.
+      TypeError, ValueError: `path` is no trajectory, or its cell clips gradients.
     """
-    check_measurable(cell)
-    check_kinds(params, xs, carry, mask, resets, reverse, key)
-    return _products(cell, reverse, params, xs, carry, mask, resets, key)
+    check_differentiable(path)
+    return _products(path)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _products(cell, reverse, params, xs, carry, mask, resets, key) -> JacobianProducts:
-    path = trajectory(cell, params, xs, carry, mask, resets, reverse, key)
-    run, ndim = path.run, batch_ndim(cell, path)
-    vector = state_vector(float_leaves(run.carry), ndim)
+@jax.jit
+def _products(path: Trajectory) -> JacobianProducts:
+    run = path.run
+    vector = state_vector(float_leaves(run.carry), run.batch_ndim)
     size, batch_shape, dtype = vector.shape[-1], vector.shape[:-1], vector.dtype
     identity = jnp.broadcast_to(jnp.eye(size, dtype=dtype), (*batch_shape, size, size))
     start = (
@@ -75,13 +53,12 @@ def _products(cell, reverse, params, xs, carry, mask, resets, key) -> JacobianPr
     )
 
     def back(state, step):
-        (q, product), (carry, z, inputs) = state, step
-        q, r = positive_qr(jacobian_transposed(cell, run, carry, z, inputs, ndim)(q))
+        q, product = state
+        q, r = positive_qr(jacobian_transposed(run, *step)(q))
         product = times(r, product)
         return (q, product), (log_frobenius(product), log_singular_values(product))
 
-    states = states_before(path)
-    _, earlier = jax.lax.scan(back, start, (states, path.z, run.inputs), reverse=True)
+    _, earlier = jax.lax.scan(back, start, (path.before, path.z, run.inputs), reverse=True)
     last = (log_frobenius(start[1]), log_singular_values(start[1]))
     return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))
 

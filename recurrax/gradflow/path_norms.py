@@ -1,19 +1,17 @@
 """The gradient split by the path that it takes through the fields of the state."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from recurrax.cell import Carry, Cell, Params, check_measurable
-from recurrax.engine.run import check_kinds
-from recurrax._util.float_leaves import by_field, float_leaves
-from recurrax.gradflow.gradient_norms import check_loss, forward, loss_gradient, state_cotangents
+from recurrax._util.float_leaves import by_field
+from recurrax.cell import Carry
 from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled
-from recurrax.gradflow.trajectory import Trajectory, in_processing_order, states_before, step_function
+from recurrax.gradflow.gradient_norms import loss_gradient, state_cotangents
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, pullbacks
 
 
 class PathNorms(NamedTuple):
@@ -30,18 +28,7 @@ class PathNorms(NamedTuple):
     """Of the part that changed field at least once."""
 
 
-def path_norms(
-    cell: Cell,
-    params: Params,
-    xs: Any,
-    loss: Callable[[Any, Carry], jax.Array],
-    carry: Carry | None = None,
-    *,
-    mask: Bool[Array, "T *B"] | None = None,
-    resets: Bool[Array, "T *B"] | None = None,
-    reverse: bool = False,
-    key: jax.Array | None = None,
-) -> PathNorms:
+def path_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> PathNorms:
     """Splits the gradient of a loss with respect to every state by the path that it took back to it.
 
     With e_t what the loss sends into s_t directly and P_a the projection on field a of the carry:
@@ -54,30 +41,32 @@ def path_norms(
     and only from there on does a path stay or change. What then stays in c is the constant error carousel, the product
     of the forget gates; what stays in h goes through the recurrent weights at every step.
 
-    Args and errors are those of `gradient_norms`.
+    Args:
+      path: the run, as `trajectory` makes it.
+      loss: as in `gradient_norms`.
 
     Returns:
       Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
+
+    Raises:
+      TypeError, ValueError: as `gradient_norms`.
     """
-    check_measurable(cell)
-    check_loss(loss)
-    check_kinds(params, xs, carry, mask, resets, reverse, key)
-    path, ys = forward(cell, reverse, params, xs, carry, mask, resets, key)
-    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
-    return _split(cell, reverse, path, dys, dlast)
+    check_differentiable(path)
+    return _split(path, *loss_gradient(path, loss))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _split(cell, reverse, path: Trajectory, dys, dlast) -> PathNorms:
-    last, direct = state_cotangents(cell, path, in_processing_order(dys, reverse), dlast)
+@jax.jit
+def _split(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> PathNorms:
+    last, direct = state_cotangents(path, dys, dlast)
     fields = range(len(last.arrays))
+    steps, pullback_of = pullbacks(path)
 
     def back(parts, step):
-        (carry, z, inputs), received = step
-        _, pullback = jax.vjp(step_function(cell, path.run, carry, z, inputs), float_leaves(carry))
+        step, received = step
+        pullback = pullback_of(step)
 
         def pulled(part: Scaled) -> Scaled:
-            return scaled(pullback(part.arrays)[0], part.exponent)
+            return scaled(pullback(part.arrays), part.exponent)
 
         total, stayed, rest, sent = parts
         total, rest, entering = add(pulled(total), received), pulled(rest), pulled(sent)
@@ -89,8 +78,7 @@ def _split(cell, reverse, path: Trajectory, dys, dlast) -> PathNorms:
 
     nothing = _only(last, [])
     start = (last, [nothing for _ in fields], nothing, last)
-    earlier = states_before(path)
-    _, norms = jax.lax.scan(back, start, ((earlier, path.z, path.run.inputs), direct), reverse=True)
+    _, norms = jax.lax.scan(back, start, (steps, direct), reverse=True)
     total, stayed, rest = jax.tree.map(lambda early, end: jnp.concatenate([early, end[None]]), norms, _norms(*start))
     return PathNorms(total, by_field(path.run.carry, stayed), rest)
 

@@ -1,40 +1,69 @@
-"""The path that a run takes through state space, which every measurement linearises.
+"""The path that a run takes through state space, of which every measurement is a function.
 
 Time is counted in processing order: s_0 is the initial carry and s_t the state after t steps, also when a run goes
 backwards over its input (`reverse`). Integer leaves of a carry have no derivative and are left out everywhere.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Int
 
-from recurrax.cell import Carry, Cell, Params, Projected
-from recurrax.engine.linearized import Pushforward, linearized
-from recurrax.engine.products import first_step, products_of, refusal
-from recurrax.engine.run import (
-    Inputs,
-    Run,
-    emit_all,
-    in_processing_order,
-    project_all,
-    make_run,
-    states_of_all,
-    transition,
-)
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
+from recurrax.engine.linearized import Pushforward, linearized_steps
+from recurrax.engine.make_run import check_kinds, make_run
+from recurrax.engine.products import products_of, refusal
+from recurrax.engine.run import Inputs, Run, emit_all, in_processing_order, project_all, states_of_all, transition
 
 
-class Trajectory(NamedTuple):
-    """A run with all its states, time first and in processing order."""
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["run", "z", "states", "ys"], meta_fields=["reverse"])
+@dataclasses.dataclass(frozen=True)
+class Trajectory:
+    """A run with all its states: a pytree that passes through `jit`, `vmap` and `grad` whole.
+
+    Attributes:
+      run: the run, its inputs in processing order.
+      z: the projected inputs of the T steps.
+      states: s_0 to s_T, a carry with a time axis in front, `[T+1, *B, ...]`.
+      ys: the outputs `[T, *B, ...]` in the order of the inputs, as `recurrax.unroll` returns them.
+      reverse: whether the run began at the last of its inputs.
+    """
 
     run: Run
     z: Projected
-    """Projected inputs of the T steps."""
     states: Carry
-    """s_0 to s_T."""
+    ys: Any
+    reverse: bool
+
+    @property
+    def cell(self) -> Cell:
+        """The cell."""
+        return self.run.cell
+
+    @property
+    def final(self) -> Carry:
+        """s_T."""
+        return jax.tree.map(lambda s: s[-1], self.states)
+
+    @property
+    def before(self) -> Carry:
+        """s_0 to s_{T-1}, which the steps leave."""
+        return jax.tree.map(lambda s: s[:-1] if len(s) > 1 else _none_of(s), self.states)
+
+    @property
+    def after(self) -> Carry:
+        """s_1 to s_T, which the steps reach."""
+        return jax.tree.map(lambda s: s[1:] if len(s) > 1 else _none_of(s), self.states)
+
+    def ordered(self, tree: Any) -> Any:
+        """Turns a tree of the T steps from the order of the inputs to processing order, or back."""
+        return in_processing_order(tree, self.reverse)
 
 
 def trajectory(
@@ -42,128 +71,125 @@ def trajectory(
     params: Params,
     xs: Any,
     carry: Carry | None = None,
-    mask: jax.Array | None = None,
-    resets: jax.Array | None = None,
+    *,
+    mask: Bool[Array, "T *B"] | None = None,
+    resets: Bool[Array, "T *B"] | None = None,
     reverse: bool = False,
     key: jax.Array | None = None,
+    first_step: int | Int[Array, ""] = 0,
 ) -> Trajectory:
-    """Runs the cell and keeps every state; arguments as `recurrax.unroll`."""
-    run = make_run(cell, params, xs, carry, mask, resets, key)
-    if reverse:
-        run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-    z = project_all(cell, run)
-    _, states = states_of_all(cell, run.weights, run.initial, run.carry, z, run.inputs)
-    return Trajectory(run, z, _from_the_start(run.carry, states))
+    """Runs a cell and keeps every state, for any number of measurements.
 
-
-def _from_the_start(carry: Carry, states: Carry) -> Carry:
-    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), carry, states)
-
-
-class Linearized(NamedTuple):
-    """A run whose steps are kept as linear maps."""
-
-    path: Trajectory
-    factors: list[jax.Array]
-    """The weights of the products of a step."""
-    pushforwards: Pushforward | None
-    """One for every step; None for a cell whose steps have to be linearised again, one by one."""
-
-
-def linearized_trajectory(
-    cell: Cell,
-    params: Params,
-    xs: Any,
-    carry: Carry | None = None,
-    mask: jax.Array | None = None,
-    resets: jax.Array | None = None,
-    reverse: bool = False,
-    key: jax.Array | None = None,
-) -> Linearized:
-    """Runs the cell and keeps every state and every step's linear map; arguments as `recurrax.unroll`."""
-    run = make_run(cell, params, xs, carry, mask, resets, key)
-    if refusal(cell, run) is not None:
-        return Linearized(trajectory(cell, params, xs, carry, mask, resets, reverse, key), [], None)
-    run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-    z = project_all(cell, run)
-    factors = [p.weight for p in products_of(cell, run.weights, *first_step(run.carry, z))]
-    _, states, _, pushforwards = linearized(
-        cell, False, factors, [[] for _ in factors], run.weights, run.initial, run.carry, z, run.inputs
-    )
-    return Linearized(Trajectory(run, z, _from_the_start(run.carry, states)), factors, pushforwards)
-
-
-def step_pullback(
-    cell: Cell, run: Linearized, pushforward: Pushforward | None, carry: Carry, z: Projected, inputs: Inputs
-) -> Callable[[list[jax.Array]], list[jax.Array]]:
-    """Returns the function from dL/ds_t to dL/ds_{t-1}, of float leaves, of the step that leaves `carry`."""
-    weights, initial = run.path.run.weights, run.path.run.initial
-    if pushforward is None:
-        _, pullback = jax.vjp(step_function(cell, run.path.run, carry, z, inputs), float_leaves(carry))
-        return lambda cotangents: pullback(cotangents)[0]
-    arguments = [float_leaves(part) for part in (weights, initial, carry, z)]
-    transposed = jax.linear_transpose(pushforward.push(weights, initial, run.factors, z), *arguments, [])
-    return lambda cotangents: transposed(cotangents)[2]
-
-
-def batch_ndim(cell: Cell, path: Trajectory) -> int:
-    """Returns the number of batch axes of the run."""
-    return jax.tree.leaves(path.run.inputs.x)[0].ndim - 1 - cell.input_ndim
-
-
-def states_before(path: Trajectory) -> Carry:
-    """Returns s_0 to s_{T-1}, which the steps leave."""
-    return jax.tree.map(lambda s: s[:-1] if len(s) > 1 else _none_of(s), path.states)
-
-
-def states_after(path: Trajectory) -> Carry:
-    """Returns s_1 to s_T, which the steps reach."""
-    return jax.tree.map(lambda s: s[1:] if len(s) > 1 else _none_of(s), path.states)
-
-
-def _none_of(s: jax.Array) -> jax.Array:
-    """An empty array of no origin: XLA's CPU compiler aborts on an empty slice of the states of an empty run."""
-    return jnp.zeros((0, *s.shape[1:]), s.dtype)
-
-
-def outputs(cell: Cell, path: Trajectory) -> Any:
-    """Returns y_1 to y_T in processing order."""
-    return emit_all(cell, path.run.weights, states_after(path), path.z, path.run.inputs)
-
-
-def output_pullback(cell: Cell, path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
-    """Returns, for s_1 to s_T, the gradient that reaches each through its own output.
+    >>> cell = LSTM(hidden_size=8)
+    >>> path = gradflow.trajectory(cell, cell.init(jax.random.key(0), input_size=3), jnp.ones((20, 4, 3)))
+    >>> path.states.c.shape, path.ys.shape
+    ((21, 4, 8), (20, 4, 8))
 
     Args:
       cell: the cell.
-      path: its run.
-      cotangents: dL/dy for the float leaves of the outputs, time first.
+      params: its parameters.
+      xs: inputs `[T, *B, D]`.
+      carry: s_0; default the cell's own.
+      mask: as in `recurrax.unroll`.
+      resets: as in `recurrax.unroll`.
+      reverse: as in `recurrax.unroll`; t counts steps in processing order.
+      key: as in `recurrax.unroll`.
+      first_step: as in `recurrax.unroll`.
+
+    Raises:
+      TypeError, ValueError: as `recurrax.unroll`.
+    """
+    given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
+    check_kinds(cell, params, xs, carry, reverse=reverse, **given)
+    return _trajectory(cell, reverse, params, xs, carry, given)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _trajectory(cell, reverse, params, xs, carry, given) -> Trajectory:
+    run = make_run(cell, params, xs, carry, reverse=reverse, **given).forwards()
+    z = project_all(run)
+    _, after = states_of_all(run, z)
+    states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, after)
+    return Trajectory(run, z, states, in_processing_order(emit_all(run, after, z), reverse), reverse)
+
+
+def check_trajectory(path: Any) -> None:
+    """Raises a TypeError unless `path` is a `Trajectory`."""
+    if not isinstance(path, Trajectory):
+        raise TypeError(
+            f"path must be a Trajectory, as gradflow.trajectory(cell, params, xs) makes one, got {type(path).__name__}."
+        )
+
+
+def check_differentiable(path: Any) -> None:
+    """Raises unless gradients along `path` can be measured at any scale.
+
+    Raises:
+      TypeError: it is no `Trajectory`.
+      ValueError: its cell clips gradients.
+    """
+    check_trajectory(path)
+    check_measurable(path.cell)
+
+
+def pullbacks(path: Trajectory) -> tuple[Any, Callable[..., Callable[[list[jax.Array]], list[jax.Array]]]]:
+    """Returns the steps of a path, ready to send gradients back through them.
+
+    Returns:
+      What a scan over the steps is given, time first, and the function from one step of it to the map from dL/ds_t to
+      dL/ds_{t-1}, of float leaves. All steps are linearised at once, where the cell allows it.
+    """
+    run = path.run
+    if refusal(run) is not None:
+
+        def of_step(step):
+            carry, z, inputs = step
+            _, pullback = jax.vjp(step_function(run, carry, z, inputs), float_leaves(carry))
+            return lambda cotangents: pullback(cotangents)[0]
+
+        return (path.before, path.z, run.inputs), of_step
+
+    factors = [p.weight for p in products_of(run, path.z)]
+
+    def of_linear_step(step):
+        pushforward, carry, z = step
+        push = pushforward.push(run.weights, run.initial, factors, z)
+        arguments = [float_leaves(part) for part in (run.weights, run.initial, carry, z)]
+        transposed = jax.linear_transpose(push, *arguments, [])
+        return lambda cotangents: transposed(cotangents)[2]
+
+    pushforwards: Pushforward = linearized_steps(run, path.z, path.before, factors)
+    return (pushforwards, path.before, path.z), of_linear_step
+
+
+def output_pullback(path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
+    """Returns, for s_1 to s_T, the gradient that reaches each through its own output.
+
+    Args:
+      path: the trajectory.
+      cotangents: dL/dy for the float leaves of the outputs, in processing order.
 
     Returns:
       For every float leaf of the carry an array `[T, *B, ...]`.
     """
-    states = states_after(path)
-    merge = float_merger(states)
-
-    def of_floats(floats):
-        return float_leaves(emit_all(cell, path.run.weights, merge(floats), path.z, path.run.inputs))
-
-    _, pullback = jax.vjp(of_floats, float_leaves(states))
+    merge = float_merger(path.after)
+    _, pullback = jax.vjp(
+        lambda floats: float_leaves(emit_all(path.run, merge(floats), path.z)), float_leaves(path.after)
+    )
     return pullback(cotangents)[0]
 
 
-def step_function(
-    cell: Cell, run: Run, carry: Carry, z: Projected, inputs: Inputs
-) -> Callable[[list[jax.Array]], list[jax.Array]]:
+def step_function(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Callable[[list[jax.Array]], list[jax.Array]]:
     """Returns one step as a function of the float leaves of s_{t-1}, to be linearised; it gives those of s_t."""
     merge = float_merger(carry)
-
-    def step(floats: list[jax.Array]) -> list[jax.Array]:
-        return float_leaves(transition(cell, run.weights, run.initial, merge(floats), z, inputs))
-
-    return step
+    return lambda floats: float_leaves(transition(run, merge(floats), z, inputs))
 
 
 def wide_dtype(arrays: list[jax.Array]) -> np.dtype:
     """Returns the real dtype to measure arrays in: the widest of theirs, at least float32."""
     return np.result_type(np.float32, *(jnp.finfo(a.dtype).dtype for a in arrays))
+
+
+def _none_of(s: jax.Array) -> jax.Array:
+    """An empty array of no origin: XLA's CPU compiler aborts on an empty slice of the states of an empty run."""
+    return jnp.zeros((0, *s.shape[1:]), s.dtype)

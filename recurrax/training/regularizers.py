@@ -1,6 +1,5 @@
 """Terms to add to a loss, for gradients that neither vanish nor explode."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,27 +8,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from recurrax._util import checks
-from recurrax.cell import Carry, Cell, Params
-from recurrax.engine.products import first_step, products_of
-from recurrax.engine.run import in_processing_order, make_run, transition
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax.cell import Carry
+from recurrax.engine.products import products_of
+from recurrax.engine.run import transition
 from recurrax.gradflow.gradient_norms import at_every_state, loss_gradient
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
-from recurrax.gradflow.trajectory import linearized_trajectory, outputs, states_before
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable
 
 
 def pascanu_omega(
-    cell: Cell,
-    params: Params,
-    xs: Any,
-    loss: Callable[[Any, Carry], jax.Array],
-    carry: Carry | None = None,
-    *,
-    mask: Bool[Array, "T *B"] | None = None,
-    resets: Bool[Array, "T *B"] | None = None,
-    reverse: bool = False,
-    key: jax.Array | None = None,
-    squared: bool = False,
+    path: Trajectory, loss: Callable[[Any, Carry], jax.Array], *, squared: bool = False
 ) -> Float[Array, ""]:
     """Penalises steps that change the norm of the gradient that goes back through them.
 
@@ -38,35 +27,26 @@ def pascanu_omega(
     (Pascanu, Mikolov & Bengio 2013, equation 9, for the whole state.) As there, its gradient takes states and delta_t
     for constants, and what a step's nonlinearities make of the state: it is that of the weights in the products of the
     step, those that go through `dot`; of all weights in a cell that has no such product. Where delta_t is zero the step
-    is not counted.
+    is not counted; nor is one that does not exist, or that follows a reset.
 
     Args:
-      cell: the cell.
-      params: its parameters.
-      xs: inputs `[T, *B, D]`.
+      path: the run, as `recurrax.gradflow.trajectory` makes it; Omega is differentiable in its weights.
       loss: `(ys, final carry) -> scalar`, as in `recurrax.gradflow.gradient_norms`; summed over the batch.
-      carry: s_0; default the cell's own.
-      mask: as in `recurrax.unroll`; steps that do not exist are not counted.
-      resets: as in `recurrax.unroll`; steps that follow one are not counted.
-      reverse: as in `recurrax.unroll`.
-      key: as in `recurrax.unroll`.
       squared: take the ratio of squared norms, as the authors' code does.
 
     Returns:
       Omega, at least 0; 0 where no step is counted.
+
+    Raises:
+      TypeError, ValueError: as `recurrax.gradflow.gradient_norms`.
     """
-    frozen = jax.lax.stop_gradient((params, carry))
-    path_of = functools.partial(linearized_trajectory, mask=mask, resets=resets, reverse=reverse, key=key)
-    linear = path_of(cell, frozen[0], xs, frozen[1])
-    path = linear.path
-    ys = in_processing_order(outputs(cell, path), reverse)
-    dys, dlast = loss_gradient(loss, ys, jax.tree.map(lambda s: s[-1], path.states))
-    deltas = at_every_state(lambda s: s.arrays, cell, linear, in_processing_order(dys, reverse), dlast)
+    check_differentiable(path)
+    fixed = jax.lax.stop_gradient(path)
+    deltas = at_every_state(lambda s: s.arrays, fixed, *loss_gradient(fixed, loss))
     deltas = jax.lax.stop_gradient([delta[1:] for delta in deltas])
 
-    live = make_run(cell, params, xs, carry, mask, resets, key).weights
-    weights = [p.weight for p in products_of(cell, live, *first_step(path.run.carry, path.z))]
-    others = path.run.weights if weights else live
+    weights = [p.weight for p in products_of(path.run, fixed.z)]
+    run = fixed.run if weights else fixed.run.replace(weights=path.run.weights)
 
     def ratio(delta, before, z, inputs):
         """Returns the (squared) ratio, and whether it counts."""
@@ -74,15 +54,15 @@ def pascanu_omega(
 
         def dot(operand, weight, op=jnp.dot):
             # The value of the frozen product; the weight is live in the derivative by the operand alone.
-            fixed = jax.lax.stop_gradient(operand)
-            return op(fixed, jax.lax.stop_gradient(weight)) + op(operand - fixed, next(rest))
+            held = jax.lax.stop_gradient(operand)
+            return op(held, jax.lax.stop_gradient(weight)) + op(operand - held, next(rest))
 
         def step(floats):
-            return float_leaves(transition(cell, others, path.run.initial, merge(floats), z, inputs, dot))
+            return float_leaves(transition(run, merge(floats), z, inputs, dot))
 
         _, pullback = jax.vjp(step, float_leaves(before))
         (back,) = pullback(delta)
-        ndim = jnp.ndim(jax.tree.leaves(inputs.x)[0]) - cell.input_ndim
+        ndim = run.batch_ndim
         after, ahead = _squares(back, ndim), _squares(delta, ndim)
         counts = ahead > 0
         for flag, when in ((inputs.mask, True), (inputs.reset, False)):
@@ -92,7 +72,7 @@ def pascanu_omega(
             share = jnp.sqrt(jnp.where(share > 0, share, 1)) * (share > 0).astype(share.dtype)
         return jnp.where(counts, (share - 1) ** 2, 0), counts
 
-    terms, counts = jax.vmap(ratio)(deltas, states_before(path), path.z, path.run.inputs)
+    terms, counts = jax.vmap(ratio)(deltas, fixed.before, fixed.z, fixed.run.inputs)
     return jnp.sum(terms) / jnp.maximum(jnp.sum(counts.astype(terms.dtype)), 1)
 
 
@@ -114,9 +94,7 @@ def norm_stabilizer(ys: Float[Array, "T *B H"], mask: Bool[Array, "T *B"] | None
     return jnp.sum(changes * pairs) / jnp.maximum(jnp.sum(pairs), 1)
 
 
-def lyapunov_penalty(
-    cell: Cell, params: Params, xs: Any, *, k: int, target: float = 0.0, key: jax.Array | None = None
-) -> Float[Array, ""]:
+def lyapunov_penalty(path: Trajectory, *, k: int, target: float = 0.0) -> Float[Array, ""]:
     """Draws the leading Lyapunov exponents to a target: gradient flossing (Engelken 2023).
 
         mean over examples and i = 1..k of (lambda_i - target)^2
@@ -125,15 +103,15 @@ def lyapunov_penalty(
     some steps before training and between, not for all.
 
     Args:
-      cell: the cell.
-      params: its parameters.
-      xs: inputs `[T, *B, D]` that drive it.
+      path: the run, as `recurrax.gradflow.trajectory` makes it.
       k: how many exponents.
       target: nats per step.
-      key: as in `recurrax.unroll`.
+
+    Raises:
+      TypeError, ValueError: as `recurrax.gradflow.lyapunov_spectrum`.
     """
     checks.finite("target", target)
-    return jnp.mean((lyapunov_spectrum(cell, params, xs, k=k, key=key) - target) ** 2)
+    return jnp.mean((lyapunov_spectrum(path, k=k) - target) ** 2)
 
 
 def orthogonality_penalty(weight: Float[Array, "H M"], *, gates: int = 1) -> Float[Array, ""]:

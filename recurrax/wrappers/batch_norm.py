@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from recurrax._util import checks
-from recurrax.cell import dot
 from recurrax._util.float_leaves import at_least_float32
+from recurrax.cell import dot
 from recurrax.wrappers.wrapper import Wrapper, batch_shape_of
 
 

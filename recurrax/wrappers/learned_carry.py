@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax.cell import dot
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax.cell import dot
 from recurrax.wrappers.wrapper import Wrapper
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from recurrax._util import checks
-from recurrax.cell import dot
 from recurrax._util.float_leaves import is_float
+from recurrax.cell import dot
 from recurrax.wrappers.wrapper import Wrapper
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrax.cell import dot
 from recurrax._util.float_leaves import is_float
+from recurrax.cell import dot
 from recurrax.wrappers.wrapper import Wrapper, batch_shape_of, check_rate, two_keys
 
 

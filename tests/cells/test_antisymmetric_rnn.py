@@ -52,7 +52,7 @@ def test_the_gradient_hardly_fades_at_initialisation():
     cell = AntisymmetricRNN(hidden_size=16)
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (200, 3))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
     assert np.abs(norms.joint - norms.joint[-1]).max() < 0.5
 
 

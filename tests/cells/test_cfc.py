@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from recurrax import unroll
-from recurrax.cells.cfc import CfC
 from recurrax.cells._base.timed import Timed
+from recurrax.cells.cfc import CfC
 from tests.oracles import ACTIVATIONS, sigmoid
 
 VARIANTS = [

@@ -52,7 +52,7 @@ def test_the_gradient_passes_a_resting_module_unchanged(x64):
     cell = ClockworkRNN(hidden_size=2, periods=(1, 8))
     params = cell.init(jax.random.key(0), 3)
     norms = gradflow.gradient_norms(
-        cell, params, jax.random.normal(jax.random.key(1), (8, 3)), lambda ys, carry: carry.h[1]
+        gradflow.trajectory(cell, params, jax.random.normal(jax.random.key(1), (8, 3))), lambda ys, carry: carry.h[1]
     )
     np.testing.assert_allclose(norms.fields.h[1:], 0, atol=1e-12)  # logs of one
 

@@ -7,8 +7,8 @@ import pytest
 import scipy.signal
 
 from recurrax import LSTM, unroll
-from recurrax.cells.conv_lstm import ConvLSTM
 from recurrax.cells._base.convolution import convolve
+from recurrax.cells.conv_lstm import ConvLSTM
 from recurrax.cells.lstm import LSTMParams
 from tests.cells.cases import INPUT_SIZE
 from tests.oracles import sigmoid

@@ -14,8 +14,8 @@ import pytest
 
 import recurrax
 from recurrax import catalogue, unroll
-from recurrax.cell import is_diagonal
 from recurrax._util.float_leaves import float_leaves
+from recurrax.cell import is_diagonal
 from tests.cells import cases
 from tests.cells.cases import (
     INPUT_SIZE,

@@ -33,7 +33,7 @@ def test_the_matrix_is_orthogonal_and_the_gradient_keeps_its_norm(x64, skew_init
     np.testing.assert_allclose(w_h @ w_h.T, np.eye(7), atol=1e-13)
     np.testing.assert_allclose(jnp.linalg.det(w_h), 1, rtol=1e-12)
     xs = jax.random.normal(jax.random.key(2), (200, 3))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
     np.testing.assert_allclose(norms.joint, np.log(np.sqrt(7)), atol=1e-11)
 
 

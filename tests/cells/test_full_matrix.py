@@ -65,7 +65,7 @@ def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
     def loss(ys, carry):
         return jnp.sum(jnp.sin(ys)) + sum(jnp.sum(jnp.cos(leaf.real)) for leaf in float_leaves(carry))
 
-    got = gradflow.gradient_norms(case.cell, params, xs, loss, carry, mask=mask, resets=resets)
+    got = gradflow.gradient_norms(gradflow.trajectory(case.cell, params, xs, carry, mask=mask, resets=resets), loss)
     expected, _ = references.probe_log_norms(case.cell, params, xs, loss, carry, mask=mask, resets=resets)
     np.testing.assert_allclose(got.joint, expected, rtol=0, atol=1e-10)
 
@@ -73,7 +73,7 @@ def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
 @every_case
 def test_lyapunov_exponents_are_rates_largest_first(x64, case):
     params, xs, _ = draw(case, 30)
-    spectrum = gradflow.lyapunov_spectrum(case.cell, params, xs)
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(case.cell, params, xs))
     assert not jnp.isnan(spectrum).any() and (spectrum[1:] <= spectrum[:-1] + 1e-9).all()
 
 

@@ -30,7 +30,9 @@ def test_the_default_is_the_papers_relu_with_recurrent_weights_between_zero_and_
 def test_the_gradient_over_distance_k_is_u_to_the_k(x64):
     cell = IndRNN(hidden_size=1, recurrent_init=Constant(1.1), input_init=Zeros(), bias_init=Constant(0.5))
     params = cell.init(jax.random.key(0), 1)
-    norms = gradflow.gradient_norms(cell, params, jnp.zeros((500, 1)), lambda ys, carry: carry.h[0])
+    norms = gradflow.gradient_norms(
+        gradflow.trajectory(cell, params, jnp.zeros((500, 1))), lambda ys, carry: carry.h[0]
+    )
     np.testing.assert_allclose(norms.joint[::-1], np.log(1.1) * np.arange(501), rtol=1e-12, atol=1e-12)
 
 

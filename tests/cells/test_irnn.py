@@ -20,7 +20,9 @@ def test_a_positive_state_and_its_gradient_stay_as_they_are_without_input():
     start = cell.initial_carry(params)._replace(h=jnp.array([1.0, 2.0, 3.0, 4.0]))
     carry, _ = unroll(cell, params, jnp.zeros((300, 3)), start)
     np.testing.assert_array_equal(carry.h, start.h)
-    norms = gradflow.gradient_norms(cell, params, jnp.zeros((300, 3)), lambda ys, carry: ys[-1, 0], start)
+    norms = gradflow.gradient_norms(
+        gradflow.trajectory(cell, params, jnp.zeros((300, 3)), start), lambda ys, carry: ys[-1, 0]
+    )
     np.testing.assert_array_equal(norms.joint, np.zeros(301))
 
 

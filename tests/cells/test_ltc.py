@@ -5,8 +5,8 @@ import pytest
 import scipy.integrate
 
 from recurrax import unroll
-from recurrax.cells.ltc import LTC
 from recurrax.cells._base.timed import Timed
+from recurrax.cells.ltc import LTC
 from tests.oracles import sigmoid
 
 VARIANTS = [LTC(hidden_size=3), LTC(hidden_size=4, unfolds=2)]

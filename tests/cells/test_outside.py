@@ -52,6 +52,6 @@ def test_it_is_wrapped_stacked_named_and_measured(x64):
     params = stack.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (20, 2, 3))
     _, ys = unroll(stack, params, xs)
-    norms = gradflow.gradient_norms(stack, params, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(stack, params, xs), lambda ys, carry: ys[-1].sum())
     assert ys.shape == (20, 2, 3) and jnp.isfinite(norms.joint).all()
-    assert np.all(gradflow.lyapunov_spectrum(cell, params[0], xs[:, 0]) < 1)
+    assert np.all(gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params[0], xs[:, 0])) < 1)

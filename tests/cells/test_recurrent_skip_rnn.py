@@ -32,7 +32,7 @@ def test_the_gradient_takes_the_shortcut(x64):
     params = cell.init(jax.random.key(0), 1)
     params = params._replace(w_h=jnp.zeros((2, 2)), w_skip=0.5 * jnp.eye(2))
     xs = jnp.ones((40, 1))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1, 0])
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1, 0])
     np.testing.assert_allclose(norms.joint[::-1], -np.ceil(np.arange(41) / 4) * np.log(2), atol=1e-12)
 
 

@@ -23,7 +23,7 @@ def test_the_volume_in_phase_space_is_kept(x64):
     cell = UnICORNN(hidden_size=5, time_step=0.4)
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (300, 3))
-    spectrum = gradflow.lyapunov_spectrum(cell, params, xs)
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs))
     assert abs(spectrum.sum()) < 1e-10
     carry = jax.tree.map(lambda a: a + 0.3, cell.initial_carry(params))
     z = cell.project(params, xs[0])

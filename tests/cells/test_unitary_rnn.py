@@ -34,7 +34,7 @@ def test_the_matrix_is_unitary_and_the_gradient_keeps_its_norm_without_a_bias(x6
     w_h = cell.prepare(params).w_h
     np.testing.assert_allclose(w_h @ w_h.conj().T, np.eye(8), atol=1e-13)
     xs = jax.random.normal(jax.random.key(1), (100, 3))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
     np.testing.assert_allclose(norms.joint[1:], np.log(4), atol=1e-11)  # sqrt(2 H) = 4
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Associative, unroll
+from recurrax import GRU, LSTM, RNN, Associative, Checkpointed, unroll
 from recurrax.cell import dot
 from tests.engine.comparison import CELLS, FEATURES, IDS, RUNS, assert_close, problem
 
@@ -24,7 +24,7 @@ def test_checkpoints_change_nothing(x64, executor, kind, every):
         gradient = jax.grad(functools.partial(loss, **how), argnums=(0, 1, 2))
         return jax.jit(lambda: (loss(*point, **how), *jax.jvp(gradient, point, direction)))()
 
-    assert_close(derivatives(executor=executor, checkpoint_every=every), derivatives(executor="scan"), every)
+    assert_close(derivatives(executor=Checkpointed(executor, every)), derivatives(executor="scan"), every)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -33,7 +33,8 @@ def test_checkpoints_save_memory(executor):
     params = cell.init(jax.random.key(0), 8)
 
     def memory(every):
-        gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=executor, checkpoint_every=every)[1] ** 2))
+        how = executor if every is None else Checkpointed(executor, every)
+        gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=how)[1] ** 2))
         return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
 
     assert memory("sqrt") < memory(None) / 4
@@ -99,7 +100,7 @@ def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
 def test_truncation_and_checkpoints_go_together(x64):
     loss, point, _ = problem(GRU(4), {})
     expected = jax.grad(functools.partial(loss, truncate_every=5), argnums=(0, 1, 2))(*point)
-    got = jax.grad(functools.partial(loss, truncate_every=5, checkpoint_every=2), argnums=(0, 1, 2))(*point)
+    got = jax.grad(functools.partial(loss, truncate_every=5, executor=Checkpointed(every=2)), argnums=(0, 1, 2))(*point)
     assert_close(got, expected, "both")
 
 
@@ -138,7 +139,7 @@ def test_windows_keep_the_values_of_a_reversed_run(x64, window):
     [
         {"executor": "scan"},
         {"executor": "fused"},
-        {"checkpoint_every": 2},
+        {"executor": Checkpointed(every=2)},
         {"truncate_every": 2},
         {"truncate_every": (1, 2)},
         {"executor": Associative(chunk=2)},
@@ -186,9 +187,6 @@ def test_a_stream_has_the_bits_of_one_pass(cell):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"checkpoint_every": 0}, ValueError, "checkpoint_every"),
-        ({"checkpoint_every": "cbrt"}, ValueError, "'sqrt' or None, got 'cbrt'"),
-        ({"checkpoint_every": 2.5}, TypeError, "checkpoint_every"),
         ({"truncate_every": -1}, ValueError, "truncate_every"),
         ({"truncate_every": (4, 2)}, ValueError, "k2 >= k1"),
         ({"truncate_every": (4, 2, 3)}, ValueError, "pair"),
@@ -199,3 +197,18 @@ def test_wrong_arguments_are_named(arguments, error, message):
     cell = RNN(3)
     with pytest.raises(error, match=message):
         unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((3, 2)), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"every": 0}, ValueError, "^every must be at least 1, got 0"),
+        ({"every": "cbrt"}, ValueError, "^every must be a number of steps or 'sqrt', got 'cbrt'"),
+        ({"every": 2.5}, TypeError, "^every must be an integer"),
+        ({"executor": "fusd"}, ValueError, "^executor must be one of .*got 'fusd'"),
+        ({"executor": Checkpointed()}, ValueError, "^executor must not be Checkpointed itself"),
+    ],
+)
+def test_wrong_settings_of_checkpoints_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Checkpointed(**arguments)

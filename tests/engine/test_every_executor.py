@@ -18,7 +18,7 @@ from recurrax.engine.choice import EXECUTORS
 from recurrax.engine.fused import Fused
 from recurrax.engine.kernel.executor import Kernel
 from recurrax.engine.kernel.reference import Plain
-from recurrax.engine.run import make_run
+from recurrax.engine.make_run import make_run
 from tests.cells.cases import CASES, FIRST, draw, label
 from tests.engine.comparison import BATCH, FEATURES, RUNS, STEPS, assert_close, problem
 
@@ -35,7 +35,7 @@ SETTINGS = [b for b in EXECUTORS.values() if b.name not in ("scan", "kernel")] +
 def refusal(case, executor):
     """Says why the executor does not run the cell; None where it does."""
     params, xs, carry = draw(case, 2, (2,))
-    return executor.refusal(case.cell, make_run(case.cell, params, xs, carry, None, None, None))
+    return executor.refusal(make_run(case.cell, params, xs, carry))
 
 
 PAIRS = [

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, explain, from_step, unroll
+from recurrax import GRU, LSTM, RNN, Checkpointed, explain, from_step, unroll
 from recurrax.cell import dot
 from tests.engine.comparison import assert_close, problem
 
@@ -87,7 +87,9 @@ def test_gradients_in_bfloat16_are_summed_up_in_float32():
         return jnp.sum(unroll(cell, params, xs, executor=executor)[1].astype(jnp.float32))
 
     assert float(jax.grad(value)(params, "fused").b[0]) == 1024
-    chunked = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, checkpoint_every=4)[1].astype(jnp.float32)))(params)
+    chunked = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, executor=Checkpointed(every=4))[1].astype(jnp.float32)))(
+        params
+    )
     assert float(chunked.b[0]) == 1024
 
 

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM
-from recurrax.engine.run import Inputs, emit, project, make_run, restored, select, transition
+from recurrax.engine.make_run import make_run
+from recurrax.engine.run import Inputs, emit, project, restored, select, transition
 
 CELL = LSTM(hidden_size=3)
 PARAMS = CELL.init(jax.random.key(0), 2)
+
+
+RUN = make_run(CELL, PARAMS, jnp.ones((3, 2, 2)))
+
+
+def run_from(value):
+    """Returns a run whose resets restore a state of this value."""
+    return RUN.replace(initial=state(value))
 
 
 def state(value, batch=(2,)):
@@ -26,15 +35,15 @@ def test_select_works_over_leading_axes_and_keeps_nan_out():
 
 
 def test_a_step_starts_from_the_initial_carry_where_a_reset_is_due_and_there_only():
-    start = restored(state(5.0), state(1.0), one_step(reset=jnp.array([True, False])))
+    start = restored(run_from(5.0), state(1.0), one_step(reset=jnp.array([True, False])))
     np.testing.assert_array_equal(start.c[:, 0], [5, 1])
-    assert restored(state(5.0), state(1.0), one_step()).c[0, 0] == 1
+    assert restored(run_from(5.0), state(1.0), one_step()).c[0, 0] == 1
 
 
 def test_the_carry_that_came_is_held_under_the_mask_and_not_the_one_restored():
     inputs = one_step(mask=jnp.array([False, True]), reset=jnp.array([True, True]))
-    z = project(CELL, PARAMS, inputs)
-    new = transition(CELL, PARAMS, state(5.0), state(1.0), z, inputs)
+    z = project(RUN, inputs)
+    new = transition(run_from(5.0), state(1.0), z, inputs)
     np.testing.assert_array_equal(new.c[0], state(1.0).c[0])
     stepped = CELL.step(PARAMS, state(5.0), z)
     np.testing.assert_allclose(new.c[1], stepped.c[1], rtol=1e-6)
@@ -42,7 +51,7 @@ def test_the_carry_that_came_is_held_under_the_mask_and_not_the_one_restored():
 
 def test_the_output_is_zero_under_the_mask():
     inputs = one_step(mask=jnp.array([False, True]))
-    y = emit(CELL, PARAMS, state(jnp.nan), project(CELL, PARAMS, inputs), inputs)
+    y = emit(RUN, state(jnp.nan), project(RUN, inputs), inputs)
     assert not y[0].any() and jnp.isnan(y[1]).all()
 
 
@@ -57,14 +66,14 @@ def test_the_output_is_zero_under_the_mask():
 def test_under_the_mask_stands_the_first_input_that_exists(mask, expected):
     mask = jnp.array(mask, bool)
     xs = jnp.where(mask[..., None], jnp.arange(1.0, 7).reshape(3, 2, 1), jnp.nan) * jnp.ones(2)
-    run = make_run(CELL, PARAMS, xs, None, mask, None, None)
+    run = make_run(CELL, PARAMS, xs, mask=mask)
     np.testing.assert_array_equal(run.inputs.x, np.repeat(np.array(expected)[..., None], 2, -1))
 
 
 def test_a_run_has_no_reset_under_the_mask_and_a_key_for_every_step():
     mask = jnp.array([[True, False], [False, True], [True, True]])
     xs, key = jnp.full((3, 2, 2), 7.0), jax.random.key(3)
-    run = make_run(CELL, PARAMS, xs, None, mask, jnp.ones((3, 2), bool), key)
+    run = make_run(CELL, PARAMS, xs, mask=mask, resets=jnp.ones((3, 2), bool), key=key)
     np.testing.assert_array_equal(run.inputs.reset, mask)
     for t in range(3):
         assert run.inputs.key[t] == jax.random.fold_in(key, t)
@@ -73,6 +82,38 @@ def test_a_run_has_no_reset_under_the_mask_and_a_key_for_every_step():
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_run_of_hardly_any_step_is_checked_like_any_other(standard_promotion, length):
     xs = jnp.ones((length, 2, 2))
-    assert make_run(CELL, PARAMS, xs, None, None, None, jax.random.key(0)).inputs.key.shape == (length,)
+    assert make_run(CELL, PARAMS, xs, key=jax.random.key(0)).inputs.key.shape == (length,)
     with pytest.raises(TypeError, match=r"carry\.h is float16"):
-        make_run(CELL, PARAMS, xs, jax.tree.map(lambda a: a.astype(jnp.float16), state(0.0)), None, None, None)
+        make_run(CELL, PARAMS, xs, jax.tree.map(lambda a: a.astype(jnp.float16), state(0.0)))
+
+
+def test_a_run_passes_through_jit_and_equal_cells_share_a_program():
+    traced = []
+
+    @jax.jit
+    def total(run):
+        traced.append(run)
+        return run.inputs.x.sum()
+
+    for cell in (CELL, LSTM(hidden_size=3)):
+        assert total(make_run(cell, PARAMS, jnp.ones((3, 2, 2)))) == 12
+    assert len(traced) == 1 and traced[0].cell == CELL
+    total(make_run(LSTM(hidden_size=3, forget_bias=2.0), PARAMS, jnp.ones((3, 2, 2))))
+    total(make_run(CELL, PARAMS, jnp.ones((3, 2, 2)), reverse=True))
+    assert len(traced) == 3
+
+
+def test_a_run_begins_at_any_step():
+    key, xs = jax.random.key(3), jnp.ones((5, 2, 2))
+    whole = make_run(CELL, PARAMS, xs, key=key).inputs.key
+    for first_step in (2, jnp.array(2)):
+        rest = make_run(CELL, PARAMS, xs[2:], key=key, first_step=first_step).inputs.key
+        np.testing.assert_array_equal(jax.random.key_data(rest), jax.random.key_data(whole[2:]))
+
+
+def test_a_run_in_processing_order_has_its_inputs_turned():
+    xs = jnp.arange(6.0).reshape(3, 1, 2)
+    run = make_run(CELL, PARAMS, xs, reverse=True)
+    forwards = run.forwards()
+    np.testing.assert_array_equal(forwards.inputs.x, xs[::-1])
+    assert not forwards.reverse and forwards.forwards().inputs.x[0, 0, 0] == 4

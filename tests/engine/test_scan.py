@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, RNN, unroll
-from recurrax.engine.run import Inputs, emit, project, make_run, transition
+from recurrax.engine.make_run import make_run
+from recurrax.engine.run import Inputs, emit, project, transition
 from recurrax.engine.scan import Scan
 from recurrax.initializers import Zeros
 
@@ -15,23 +16,23 @@ def test_scan_is_the_loop_over_project_transition_and_emit(x64, reverse):
     params = cell.init(jax.random.key(0), 2)
     xs = jax.random.normal(jax.random.key(1), (5, 2, 2))
     mask, resets = np.arange(10).reshape(5, 2) % 3 > 0, np.arange(10).reshape(5, 2) % 4 == 1
-    run = make_run(cell, params, xs, None, jnp.asarray(mask), jnp.asarray(resets), None)
+    run = make_run(cell, params, xs, mask=jnp.asarray(mask), resets=jnp.asarray(resets))
     carry, ys = run.carry, [None] * 5
     for t in reversed(range(5)) if reverse else range(5):
         inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
-        z = project(cell, run.weights, inputs)
-        carry = transition(cell, run.weights, run.initial, carry, z, inputs)
-        ys[t] = emit(cell, run.weights, carry, z, inputs)
-    final, outputs = Scan()(cell, run, reverse=reverse)
+        z = project(run, inputs)
+        carry = transition(run, carry, z, inputs)
+        ys[t] = emit(run, carry, z, inputs)
+    final, outputs = Scan()(run.replace(reverse=reverse))
     np.testing.assert_allclose(outputs, jnp.stack(ys), rtol=1e-12, atol=1e-15)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15), final, carry)
 
 
 def test_scan_takes_inputs_that_are_a_pytree_with_nothing_beside_them():
     cell = LSTM(hidden_size=3)
-    run = make_run(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), None, None, None, None)
+    run = make_run(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)))
     assert run.inputs == Inputs(run.inputs.x, None, None, None)
-    assert Scan()(cell, run)[1].shape == (4, 3)
+    assert Scan()(run)[1].shape == (4, 3)
 
 
 def test_gradients_in_half_precision_are_summed_up_in_float32():

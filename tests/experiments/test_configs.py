@@ -7,13 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.train import study as train
-from experiments.gradient_flow import study as gradient_flow
 from experiments.common import cli
 from experiments.common.config import from_config
-from experiments.remedies.config import Comparison
+from experiments.gradient_flow import study as gradient_flow
 from experiments.gradient_flow.config import GradientFlow
+from experiments.remedies.config import Comparison
 from experiments.reproduce import batch_norm_gain, curse_of_memory
+from experiments.train import study as train
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer
 

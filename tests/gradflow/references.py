@@ -8,8 +8,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from recurrax import GRU, LSTM, RNN
-from recurrax.engine.run import emit, project, make_run, transition
 from recurrax._util.float_leaves import by_field, float_leaves, float_merger
+from recurrax.engine.make_run import make_run
+from recurrax.engine.run import emit, project, transition
 
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
 IDS = ("rnn", "lstm", "gru-before", "gru-after")
@@ -41,8 +42,8 @@ def loss(ys, carry):
 
 def probe_log_norms(cell, params, xs, loss, carry=None, mask=None, resets=None, reverse=False):
     """Adds a zero to every state and differentiates with respect to it: the definition of the total derivative."""
-    run = make_run(cell, params, xs, carry, mask, resets, None)
-    length = run.inputs.length
+    run = make_run(cell, params, xs, carry, mask=mask, resets=resets)
+    length = run.length
     order = range(length - 1, -1, -1) if reverse else range(length)
 
     def added(carry, probes, n):
@@ -53,37 +54,32 @@ def probe_log_norms(cell, params, xs, loss, carry=None, mask=None, resets=None, 
         ys = [None] * length
         for n, t in enumerate(order):
             inputs = jax.tree.map(lambda a, t=t: a[t], run.inputs)
-            z = project(cell, run.weights, inputs)
-            new = transition(cell, run.weights, run.initial, carry, z, inputs)
+            z = project(run, inputs)
+            new = transition(run, carry, z, inputs)
             carry = added(new, probes, n + 1)
-            ys[t] = emit(cell, run.weights, carry, z, inputs)
+            ys[t] = emit(run, carry, z, inputs)
         return loss(jnp.stack(ys), carry)
 
     zeros = [jnp.zeros((length + 1, *a.shape), a.dtype) for a in float_leaves(run.carry)]
     gradient = jax.jit(jax.grad(with_probes))(zeros)
-    batch = xs_batch(cell, run)
+    batch = run.batch_ndim
     squares = [jnp.sum(jnp.abs(g.reshape(*g.shape[: 1 + batch], -1)) ** 2, axis=-1) for g in gradient]
     fields = by_field(run.carry, [0.5 * jnp.log(q) for q in squares])
     return 0.5 * jnp.log(sum(squares)), fields
-
-
-def xs_batch(cell, run):
-    """Returns the number of batch axes."""
-    return jax.tree.leaves(run.inputs.x)[0].ndim - 1 - cell.input_ndim
 
 
 def explicit_jacobians(cell, params, xs, example, mask=None, resets=None, reverse=False):
     """Returns the matrices ds_t/ds_{t-1} of one batch element, t = 1 to T in processing order."""
     one = slice(example, example + 1)
     mask, resets = (None if a is None else a[:, one] for a in (mask, resets))
-    run = make_run(cell, params, xs[:, one], None, mask, resets, None)
+    run = make_run(cell, params, xs[:, one], mask=mask, resets=resets)
     inputs = jax.tree.map(lambda a: jnp.flip(a, 0), run.inputs) if reverse else run.inputs
     carry, matrices = run.carry, []
     for t in range(xs.shape[0]):
         step_inputs = jax.tree.map(lambda a, t=t: a[t], inputs)
-        z = project(cell, run.weights, step_inputs)
+        z = project(run, step_inputs)
         vector, unravel = ravel_pytree(carry)
-        step = functools.partial(transition, cell, run.weights, run.initial, z=z, inputs=step_inputs)
+        step = functools.partial(transition, run, z=z, inputs=step_inputs)
         matrices.append(np.asarray(jax.jacobian(lambda v, u=unravel, s=step: ravel_pytree(s(carry=u(v)))[0])(vector)))
         carry = step(carry=carry)
     return matrices

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN
-from recurrax.gradflow import critical_gain, lyapunov_spectrum, theory
+from recurrax.gradflow import critical_gain, lyapunov_spectrum, theory, trajectory
 from recurrax.initializers import Gaussian
 from recurrax.wrappers.residual import Residual
 
@@ -22,9 +22,9 @@ def test_a_wide_tanh_network_is_critical_where_mean_field_theory_says():
 def test_of_a_gated_cell_the_leading_exponent_is_zero_there(cell):
     params, xs = cell.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (200, 3))
     gain = critical_gain(cell, params, xs)
-    there = lyapunov_spectrum(cell, params._replace(w_h=gain * params.w_h), xs, k=1)
+    there = lyapunov_spectrum(trajectory(cell, params._replace(w_h=gain * params.w_h), xs), k=1)
     np.testing.assert_allclose(there, 0, atol=3e-3)
-    assert lyapunov_spectrum(cell, params._replace(w_h=0.7 * gain * params.w_h), xs, k=1)[0] < -0.01
+    assert lyapunov_spectrum(trajectory(cell, params._replace(w_h=0.7 * gain * params.w_h), xs), k=1)[0] < -0.01
 
 
 def test_the_weight_is_found_in_a_wrapped_cell():

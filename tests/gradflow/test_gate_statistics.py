@@ -11,7 +11,7 @@ from tests.gradflow.references import FEATURES, sequences
 def test_activations_satisfy_the_equations_of_an_lstm(x64):
     cell, xs = LSTM(5), sequences()
     params = cell.init(jax.random.key(0), FEATURES)
-    gates = gradflow.gate_activations(cell, params, xs)
+    gates = gradflow.gate_activations(gradflow.trajectory(cell, params, xs))
     h = c = np.zeros((xs.shape[1], 5))
     for t in range(len(xs)):
         pre = np.split(np.asarray(xs[t] @ params.w_x + h @ params.w_h + params.b), 4, axis=-1)
@@ -25,8 +25,8 @@ def test_means_and_saturation_count_only_steps_that_exist():
     cell, xs = LSTM(5, forget_bias=2.0), 3 * sequences()
     params = cell.init(jax.random.key(0), FEATURES)
     mask = jax.random.bernoulli(jax.random.key(3), 0.6, xs.shape[:2])
-    statistics = gradflow.gate_statistics(cell, params, xs, mask=mask)
-    gates = gradflow.gate_activations(cell, params, xs, mask=mask)
+    statistics = gradflow.gate_statistics(gradflow.trajectory(cell, params, xs, mask=mask))
+    gates = gradflow.gate_activations(gradflow.trajectory(cell, params, xs, mask=mask))
     counted = np.asarray(gates.f)[np.asarray(mask)]
     np.testing.assert_allclose(statistics.mean.f, counted.mean(0), rtol=1e-5)
     np.testing.assert_allclose(statistics.high.f, (counted > 0.9).mean(0), rtol=1e-5)
@@ -38,31 +38,39 @@ def test_means_and_saturation_count_only_steps_that_exist():
 @pytest.mark.parametrize("make", [LSTM, GRU])
 def test_memory_time_at_rest_is_that_of_the_forget_bias(make):
     cell = make(5, forget_bias=3.0)
-    statistics = gradflow.gate_statistics(cell, cell.init(jax.random.key(0), FEATURES), jnp.zeros((7, 2, FEATURES)))
+    statistics = gradflow.gate_statistics(
+        gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), jnp.zeros((7, 2, FEATURES)))
+    )
     np.testing.assert_allclose(statistics.memory_time, 1 + np.exp(3.0), rtol=1e-5)
 
 
 def test_memory_times_of_chrono_lie_in_its_range():
     cell = LSTM(64, forget_bias=Chrono(t_max=100, t_min=10))
-    statistics = gradflow.gate_statistics(cell, cell.init(jax.random.key(0), FEATURES), jnp.zeros((1, FEATURES)))
+    statistics = gradflow.gate_statistics(
+        gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), jnp.zeros((1, FEATURES)))
+    )
     assert (statistics.memory_time > 10.9).all() and (statistics.memory_time < 101.1).all()
 
 
 def test_a_reset_is_seen_by_the_gates():
     cell, xs = LSTM(5), sequences(batch=())
     params = cell.init(jax.random.key(0), FEATURES)
-    gates = gradflow.gate_activations(cell, params, xs, resets=jnp.arange(len(xs)) == 6)
-    np.testing.assert_allclose(gates.i[6:], gradflow.gate_activations(cell, params, xs[6:]).i, atol=1e-6)
+    gates = gradflow.gate_activations(gradflow.trajectory(cell, params, xs, resets=jnp.arange(len(xs)) == 6))
+    np.testing.assert_allclose(
+        gates.i[6:], gradflow.gate_activations(gradflow.trajectory(cell, params, xs[6:])).i, atol=1e-6
+    )
 
 
 def test_reversal_keeps_the_order_of_the_inputs():
     cell, xs = GRU(5), sequences()
     params = cell.init(jax.random.key(0), FEATURES)
-    backwards = gradflow.gate_activations(cell, params, xs, reverse=True)
-    np.testing.assert_allclose(backwards.z[::-1], gradflow.gate_activations(cell, params, xs[::-1]).z, atol=1e-6)
+    backwards = gradflow.gate_activations(gradflow.trajectory(cell, params, xs, reverse=True))
+    np.testing.assert_allclose(
+        backwards.z[::-1], gradflow.gate_activations(gradflow.trajectory(cell, params, xs[::-1])).z, atol=1e-6
+    )
 
 
 def test_a_cell_without_gates_is_refused():
     cell = RNN(4)
     with pytest.raises(TypeError, match="has no gates"):
-        gradflow.gate_statistics(cell, cell.init(jax.random.key(0), FEATURES), sequences())
+        gradflow.gate_statistics(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences()))

@@ -13,7 +13,7 @@ from tests.gradflow.test_lyapunov import GivenMatrix
 @pytest.mark.parametrize("kind", ["plain", "all"])
 def test_singular_values_are_those_of_the_multiplied_matrices(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
-    products = gradflow.jacobian_products(cell, params, xs, **arguments)
+    products = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs, **arguments))
     for example in range(xs.shape[1]):
         matrices = explicit_jacobians(cell, params, xs, example, **arguments)
         product = np.eye(len(matrices[0]))
@@ -34,7 +34,7 @@ def test_all_singular_values_are_right_where_they_span_more_than_floats_can_hold
     """Diagonal factors: the logs are known exactly, and lie 3000 nats apart."""
     rates = np.array([0.9, -1.3, 0.1, -5.1])
     matrices = jnp.broadcast_to(jnp.diag(jnp.exp(rates)), (500, 4, 4))
-    got = gradflow.jacobian_products(GivenMatrix(4), (), matrices).log_singular_values[0]
+    got = gradflow.jacobian_products(gradflow.trajectory(GivenMatrix(4), (), matrices)).log_singular_values[0]
     np.testing.assert_allclose(got, 500 * np.sort(rates)[::-1], rtol=1e-9)
 
 
@@ -42,7 +42,11 @@ def test_float32_keeps_small_singular_values_of_a_random_product():
     """Each prefix determinant is a sum of logs that float64 knows; float32 must find the same smallest value."""
     rng = np.random.default_rng(0)
     matrices = (rng.standard_normal((40, 8, 8)) / np.sqrt(8)).astype(np.float32)
-    got = np.asarray(gradflow.jacobian_products(GivenMatrix(8), (), jnp.asarray(matrices)).log_singular_values[0])
+    got = np.asarray(
+        gradflow.jacobian_products(gradflow.trajectory(GivenMatrix(8), (), jnp.asarray(matrices))).log_singular_values[
+            0
+        ]
+    )
     logdet = sum(np.linalg.slogdet(m.astype(np.float64))[1] for m in matrices)
     assert got[0] - got[-1] > 50
     np.testing.assert_allclose(got.sum(), logdet, atol=5e-3)
@@ -50,21 +54,27 @@ def test_float32_keeps_small_singular_values_of_a_random_product():
 
 def test_an_orthogonal_linear_network_keeps_every_singular_value_at_one():
     cell = RNN(6, activation="identity", recurrent_init=OrthogonalPerGate())
-    products = gradflow.jacobian_products(cell, cell.init(jax.random.key(0), FEATURES), sequences(steps=1000))
+    products = gradflow.jacobian_products(
+        gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences(steps=1000))
+    )
     np.testing.assert_allclose(products.log_singular_values, 0.0, atol=2e-3)
 
 
 def test_a_gradient_is_never_larger_than_the_leading_singular_value_allows(x64):
     cell, xs = LSTM(5), sequences()
     params = cell.init(jax.random.key(0), FEATURES)
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: carry.c.sum() + carry.h.sum()).joint
-    bound = gradflow.jacobian_products(cell, params, xs).log_singular_values[..., 0] + norms[-1]
+    norms = gradflow.gradient_norms(
+        gradflow.trajectory(cell, params, xs), lambda ys, carry: carry.c.sum() + carry.h.sum()
+    ).joint
+    bound = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs)).log_singular_values[..., 0] + norms[-1]
     assert (norms <= bound + 1e-12).all()
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3), (4, 0)])
 def test_empty_and_single_sizes(shape):
     cell = LSTM(1)
-    products = gradflow.jacobian_products(cell, cell.init(jax.random.key(0), FEATURES), jnp.ones((*shape, FEATURES)))
+    products = gradflow.jacobian_products(
+        gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), jnp.ones((*shape, FEATURES)))
+    )
     assert products.log_singular_values.shape == (shape[0] + 1, shape[1], 2)
     assert products.log_frobenius.shape == (shape[0] + 1, shape[1])

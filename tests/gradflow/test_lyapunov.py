@@ -59,7 +59,7 @@ class Rotation(Cell):
 def test_exponents_are_those_of_qr_on_explicit_jacobians(x64):
     cell, xs = LSTM(5), sequences(steps=60)
     params = cell.init(jax.random.key(0), FEATURES)
-    got = gradflow.lyapunov_spectrum(cell, params, xs)
+    got = gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs))
     for example in range(xs.shape[1]):
         q, _ = np.linalg.qr(np.asarray(jax.random.normal(jax.random.key(0), (10, 10))))
         growth = np.zeros(10)
@@ -71,38 +71,44 @@ def test_exponents_are_those_of_qr_on_explicit_jacobians(x64):
 
 def test_the_sum_of_the_spectrum_is_the_mean_log_determinant(x64):
     matrices = jax.random.normal(jax.random.key(0), (200, 6, 6))
-    spectrum = gradflow.lyapunov_spectrum(GivenMatrix(6), (), matrices)
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(GivenMatrix(6), (), matrices))
     np.testing.assert_allclose(spectrum.sum(), np.linalg.slogdet(matrices)[1].mean(), atol=1e-10)
 
 
 def test_a_complex_state_counts_as_pairs_of_reals(x64):
-    spectrum = gradflow.lyapunov_spectrum(Rotation(0.8), (), jnp.ones((50, 1)))
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(Rotation(0.8), (), jnp.ones((50, 1))))
     np.testing.assert_allclose(spectrum, [np.log(0.8)] * 2, atol=1e-12)
 
 
 def test_the_leading_exponents_are_the_head_of_the_full_spectrum():
     matrices = jax.random.normal(jax.random.key(0), (5000, 6, 6))
-    full = gradflow.lyapunov_spectrum(GivenMatrix(6), (), matrices)
-    np.testing.assert_allclose(gradflow.lyapunov_spectrum(GivenMatrix(6), (), matrices, k=2), full[:2], atol=0.01)
+    full = gradflow.lyapunov_spectrum(gradflow.trajectory(GivenMatrix(6), (), matrices))
+    np.testing.assert_allclose(
+        gradflow.lyapunov_spectrum(gradflow.trajectory(GivenMatrix(6), (), matrices), k=2), full[:2], atol=0.01
+    )
 
 
 def test_steps_that_do_not_exist_are_not_counted(x64):
     cell, xs = RNN(4), sequences(steps=30, batch=())
     params = cell.init(jax.random.key(0), FEATURES)
     mask = jnp.arange(30) % 3 != 0
-    masked = gradflow.lyapunov_spectrum(cell, params, xs, mask=mask)
-    np.testing.assert_allclose(masked, gradflow.lyapunov_spectrum(cell, params, xs[mask]), atol=1e-12)
+    masked = gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs, mask=mask))
+    np.testing.assert_allclose(
+        masked, gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, xs[mask])), atol=1e-12
+    )
 
 
 def test_a_reset_forgets_every_difference():
     cell, xs = RNN(4), sequences(steps=9, batch=())
-    spectrum = gradflow.lyapunov_spectrum(cell, cell.init(jax.random.key(0), FEATURES), xs, resets=jnp.arange(9) == 4)
+    spectrum = gradflow.lyapunov_spectrum(
+        gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), xs, resets=jnp.arange(9) == 4)
+    )
     assert np.isneginf(spectrum).all()
 
 
 def test_warm_up_leaves_the_first_steps_out():
     matrices = jnp.concatenate([jnp.full((5, 1, 1), 3.0), jnp.full((5, 1, 1), 0.5)])
-    spectrum = gradflow.lyapunov_spectrum(GivenMatrix(1), (), matrices, warm_up=5)
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(GivenMatrix(1), (), matrices), warm_up=5)
     np.testing.assert_allclose(spectrum, np.log(0.5), rtol=1e-6)
 
 
@@ -110,7 +116,7 @@ def test_warm_up_leaves_the_first_steps_out():
 def test_half_precision_runs_through_the_qr_in_float32(dtype):
     cell = RNN(4, activation="identity", recurrent_init=OrthogonalPerGate(gain=0.5))
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), FEATURES))
-    spectrum = gradflow.lyapunov_spectrum(cell, params, jnp.zeros((40, FEATURES), dtype))
+    spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(cell, params, jnp.zeros((40, FEATURES), dtype)))
     assert spectrum.dtype == jnp.float32
     np.testing.assert_allclose(spectrum, np.log(0.5), atol=0.02)
 
@@ -125,5 +131,6 @@ def test_half_precision_runs_through_the_qr_in_float32(dtype):
 )
 def test_bad_arguments_are_named(arguments, message):
     cell = RNN(4)
+    path = gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences())
     with pytest.raises(ValueError, match=message):
-        gradflow.lyapunov_spectrum(cell, cell.init(jax.random.key(0), FEATURES), sequences(), **arguments)
+        gradflow.lyapunov_spectrum(path, **arguments)

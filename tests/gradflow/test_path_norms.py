@@ -11,14 +11,14 @@ from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, 
 @pytest.mark.parametrize("kind", ["plain", "all"])
 def test_the_total_is_what_gradient_norms_measures(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
-    paths = gradflow.path_norms(cell, params, xs, loss, **arguments)
-    norms = gradflow.gradient_norms(cell, params, xs, loss, **arguments)
+    paths = gradflow.path_norms(gradflow.trajectory(cell, params, xs, **arguments), loss)
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs, **arguments), loss)
     np.testing.assert_allclose(paths.total, norms.joint, atol=1e-12)
 
 
 def test_a_state_of_one_field_has_no_other_path():
     cell = CELLS[0]
-    paths = gradflow.path_norms(cell, cell.init(jax.random.key(0), FEATURES), sequences(), loss)
+    paths = gradflow.path_norms(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences()), loss)
     assert np.isneginf(paths.rest).all()
     np.testing.assert_allclose(paths.fields.h, paths.total, atol=1e-5)
 
@@ -28,7 +28,7 @@ def test_parts_are_those_of_explicit_block_products(x64, kind):
     """The loss enters through h_T; each part is a product of blocks of explicit Jacobians."""
     cell, xs, arguments = LSTM(5), sequences(), runs()[kind]
     params = cell.init(jax.random.key(0), FEATURES)
-    paths = gradflow.path_norms(cell, params, xs, lambda ys, carry: carry.h.sum(), **arguments)
+    paths = gradflow.path_norms(gradflow.trajectory(cell, params, xs, **arguments), lambda ys, carry: carry.h.sum())
     h, c = slice(0, 5), slice(5, 10)
     for example in range(xs.shape[1]):
         sent = np.concatenate([np.ones(5), np.zeros(5)])
@@ -52,8 +52,8 @@ def test_parts_are_those_of_explicit_block_products(x64, kind):
 def test_what_stays_in_c_is_the_product_of_the_forget_gates(x64):
     cell, xs = LSTM(5, forget_bias=2.0), sequences(batch=())
     params = cell.init(jax.random.key(0), FEATURES)
-    paths = gradflow.path_norms(cell, params, xs, lambda ys, carry: carry.c.sum())
-    f = gradflow.gate_activations(cell, params, xs).f
+    paths = gradflow.path_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: carry.c.sum())
+    f = gradflow.gate_activations(gradflow.trajectory(cell, params, xs)).f
     # dc_t/dc_{t-1} with h held: from the last step's derivative of c alone, the product of f.
     product = jnp.cumprod(f[::-1], axis=0)
     np.testing.assert_allclose(paths.fields.c[:-1][::-1], jnp.log(jnp.linalg.norm(product, axis=-1)), atol=1e-12)
@@ -63,5 +63,7 @@ def test_what_stays_in_c_is_the_product_of_the_forget_gates(x64):
 def test_empty_and_single_sizes(shape):
     cell = LSTM(1)
     params = cell.init(jax.random.key(0), FEATURES)
-    paths = gradflow.path_norms(cell, params, jnp.ones((*shape, FEATURES)), lambda ys, carry: carry.c.sum())
+    paths = gradflow.path_norms(
+        gradflow.trajectory(cell, params, jnp.ones((*shape, FEATURES))), lambda ys, carry: carry.c.sum()
+    )
     assert paths.total.shape == paths.rest.shape == paths.fields.c.shape == (shape[0] + 1, shape[1])

@@ -1,5 +1,3 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +6,7 @@ import pytest
 from recurrax import GRU, LSTM, RNN, gradflow, unroll
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
+from recurrax.gradflow import trajectory
 from recurrax.training.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
 
 
@@ -43,7 +42,7 @@ def test_omega_of_a_tanh_network_is_the_published_formula(x64, squared, loss):
         return jnp.mean(((back if squared else jnp.sqrt(back)) - 1) ** 2)
 
     def omega(params):
-        return pascanu_omega(cell, params, xs, loss, squared=squared)
+        return pascanu_omega(trajectory(cell, params, xs), loss, squared=squared)
 
     np.testing.assert_allclose(omega(params), formula(params.w_h), rtol=1e-12)
     gradient = jax.jit(jax.grad(omega))(params)
@@ -58,8 +57,8 @@ def test_omega_of_a_tanh_network_is_the_published_formula(x64, squared, loss):
 )
 def test_omega_is_zero_for_no_cell_by_accident_and_has_a_gradient(x64, cell):
     params, xs = problem(cell)
-    value, gradient = jax.value_and_grad(lambda p: pascanu_omega(cell, p, xs, every))(params)
-    norms = gradflow.gradient_norms(cell, params, xs, every).joint
+    value, gradient = jax.value_and_grad(lambda p: pascanu_omega(trajectory(cell, p, xs), every))(params)
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), every).joint
     assert value > 0 and norms.shape == (8, 3)
     leaves = jax.tree.leaves(gradient)
     assert all(jnp.isfinite(leaf).all() for leaf in leaves) and any(leaf.any() for leaf in leaves)
@@ -68,20 +67,23 @@ def test_omega_is_zero_for_no_cell_by_accident_and_has_a_gradient(x64, cell):
 def test_an_orthogonal_linear_network_has_no_omega(x64):
     cell = RNN(5, activation="identity")
     params, xs = problem(cell)
-    assert pascanu_omega(cell, params, xs, last) < 1e-25
+    assert pascanu_omega(trajectory(cell, params, xs), last) < 1e-25
 
 
 def test_steps_that_do_not_exist_or_follow_a_reset_are_not_counted(x64):
     cell = GRU(3)
     params, xs = problem(cell)
-    short = pascanu_omega(cell, params, xs[:4], every)
-    padded = pascanu_omega(cell, params, xs, every, mask=jnp.arange(7)[:, None] < jnp.full(3, 4))
+    short = pascanu_omega(trajectory(cell, params, xs[:4]), every)
+    padded = pascanu_omega(trajectory(cell, params, xs, mask=jnp.arange(7)[:, None] < jnp.full(3, 4)), every)
     np.testing.assert_allclose(padded, short, rtol=1e-12)
     resets = jnp.zeros((7, 3), bool).at[4].set(True)
-    first, second = pascanu_omega(cell, params, xs[:4], every), pascanu_omega(cell, params, xs[4:], every)
+    first, second = (
+        pascanu_omega(trajectory(cell, params, xs[:4]), every),
+        pascanu_omega(trajectory(cell, params, xs[4:]), every),
+    )
     # Of three steps after the reset, the first is not counted.
-    joined = pascanu_omega(cell, params, xs, every, resets=resets)
-    start = pascanu_omega(cell, params, xs[4:], every, resets=jnp.zeros((3, 3), bool).at[0].set(True))
+    joined = pascanu_omega(trajectory(cell, params, xs, resets=resets), every)
+    start = pascanu_omega(trajectory(cell, params, xs[4:], resets=jnp.zeros((3, 3), bool).at[0].set(True)), every)
     np.testing.assert_allclose(joined, (4 * first + 2 * start) / 6, rtol=1e-12)
     assert second != start
 
@@ -91,7 +93,7 @@ def test_omega_does_not_underflow_where_the_gradient_does():
     cell = RNN(4, activation="identity")
     params, xs = problem(cell, length=400)
     params = params._replace(w_h=0.5 * params.w_h)
-    np.testing.assert_allclose(pascanu_omega(cell, params, xs, last), 0.25, rtol=1e-4)
+    np.testing.assert_allclose(pascanu_omega(trajectory(cell, params, xs), last), 0.25, rtol=1e-4)
 
 
 def test_the_norm_stabilizer_is_the_published_formula(x64):
@@ -108,14 +110,14 @@ def test_the_norm_stabilizer_is_the_published_formula(x64):
 def test_flossing_has_the_gradient_of_finite_differences_and_brings_exponents_to_the_target(x64):
     cell = RNN(3)
     params, xs = problem(cell, length=30)
-    penalty = functools.partial(lyapunov_penalty, cell, xs=xs, k=2)
-    gradient = jax.grad(lambda p: penalty(p))(params)
+    penalty = lambda p: lyapunov_penalty(trajectory(cell, p, xs), k=2)
+    gradient = jax.grad(penalty)(params)
     direction = jax.tree.map(lambda a: jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape), params)
     move = lambda step: jax.tree.map(lambda a, d: a + step * d, params, direction)
     slope = sum(jnp.sum(a * b) for a, b in zip(gradient, direction, strict=True))
     np.testing.assert_allclose((penalty(move(1e-6)) - penalty(move(-1e-6))) / 2e-6, slope, rtol=1e-6)
 
-    descend = jax.jit(lambda p: jax.tree.map(lambda a, g: a - 0.5 * g, p, jax.grad(lambda q: penalty(q))(p)))
+    descend = jax.jit(lambda p: jax.tree.map(lambda a, g: a - 0.5 * g, p, jax.grad(penalty)(p)))
     before = penalty(params)
     for _ in range(40):
         params = descend(params)

@@ -47,8 +47,8 @@ def test_the_gradient_takes_the_shortcut():
     params = cell.init(jax.random.key(0), 2)
     params = params._replace(inner=params.inner._replace(w_h=jnp.zeros_like(params.inner.w_h)))
     xs = jax.random.normal(jax.random.key(1), (20, 2))
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
-    plain = gradflow.gradient_norms(cell.cell, params.inner, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
+    plain = gradflow.gradient_norms(gradflow.trajectory(cell.cell, params.inner, xs), lambda ys, carry: ys[-1].sum())
     assert norms.joint[1] > -10 and plain.joint[1] < -100
 
 

@@ -76,7 +76,9 @@ def test_executors_agree_in_training(run, executor):
     params, xs = run
 
     def gradient(executor):
-        return jax.grad(lambda p: jnp.sum(unroll(CELL, p, xs, key=jax.random.key(2), executor=executor)[1] ** 2))(params)
+        return jax.grad(lambda p: jnp.sum(unroll(CELL, p, xs, key=jax.random.key(2), executor=executor)[1] ** 2))(
+            params
+        )
 
     for a, b in zip(*(jax.tree.leaves(gradient(name)) for name in (executor, "scan")), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)

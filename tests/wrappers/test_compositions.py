@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, unroll
+from recurrax._util.float_leaves import float_leaves
+from recurrax.cells._base.timed import Timed
 from recurrax.cells.cfc import CfC
 from recurrax.cells.clockwork_rnn import ClockworkRNN
 from recurrax.cells.conv_lstm import ConvLSTM
 from recurrax.cells.ltc import LTC
 from recurrax.cells.s5 import S5
-from recurrax.cells._base.timed import Timed
 from recurrax.cells.unitary_rnn import UnitaryRNN
-from recurrax._util.float_leaves import float_leaves
 from recurrax.wrappers.attention import Attention
 from recurrax.wrappers.dilated import Dilated
 from recurrax.wrappers.dropout import Dropout, VariationalDropout

@@ -36,8 +36,10 @@ def test_the_gradient_reaches_k_times_as_far(x64):
     near, far = GRU(4), Dilated(GRU(4), dilation=4)
     params = near.init(jax.random.key(0), 2)
     xs = jax.random.normal(jax.random.key(1), (10, 2))
-    short = gradflow.gradient_norms(near, params, xs, lambda ys, carry: ys[-1].sum()).joint
-    long = gradflow.gradient_norms(far, params, jnp.repeat(xs, 4, 0), lambda ys, carry: ys[-1].sum()).joint
+    short = gradflow.gradient_norms(gradflow.trajectory(near, params, xs), lambda ys, carry: ys[-1].sum()).joint
+    long = gradflow.gradient_norms(
+        gradflow.trajectory(far, params, jnp.repeat(xs, 4, 0)), lambda ys, carry: ys[-1].sum()
+    ).joint
     np.testing.assert_allclose(long[::4], short, atol=1e-9)
 
 

@@ -68,9 +68,9 @@ def test_the_gradient_between_steps_is_changed_and_values_are_not(x64, arguments
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-13), got, expected[0])
     if cell.clips_gradients:
         with pytest.raises(ValueError, match="cell must not clip gradients"):
-            gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
+            gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
         return
-    norms = gradflow.gradient_norms(cell, params, xs, lambda ys, carry: ys[-1].sum())
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
     sizes = [0.5 * np.log(sum(float((leaf**2).sum()) for leaf in g)) for g in expected]
     np.testing.assert_allclose(norms.joint, sizes, atol=1e-10)
 

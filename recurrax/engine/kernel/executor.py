@@ -7,21 +7,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.cell import Carry, Cell
+from recurrax._util.float_leaves import at_least_float32, float_leaves
+from recurrax.cell import Carry
 from recurrax.engine.executor import Executor
 from recurrax.engine.kernel.cut.blocks import block_weight
-from recurrax.engine.kernel.derivative import states
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, batch_shape, elementwise_step
+from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
 from recurrax.engine.kernel.cut.lanes import Lane
-from recurrax.engine.kernel.loops import Language, Problem
+from recurrax.engine.kernel.derivative import states
 from recurrax.engine.kernel.hopper.mosaic import Mosaic
 from recurrax.engine.kernel.hopper.planner import Sizes, padded_units
+from recurrax.engine.kernel.loops import Language, Problem
 from recurrax.engine.kernel.shards import Shards
-from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
-from recurrax.engine.products import products_of, refusal
+from recurrax.engine.products import products_of_step, refusal
 from recurrax.engine.run import Run, emit_all, in_processing_order, project_all
 from recurrax.engine.scan import Scan
-from recurrax._util.float_leaves import at_least_float32, float_leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,47 +41,47 @@ class Kernel(Executor):
 
     falls_back = True
 
-    def refusal(self, cell, run):
+    def refusal(self, run):
         unavailable = self.language.unavailable()
         if unavailable is not None:
             return unavailable
         dtypes = {a.dtype for a in (*jax.tree.leaves(run.carry), *float_leaves((run.weights, run.inputs.x)))}
         if len(dtypes) != 1:
             return f"parameters, inputs and carry have different dtypes ({', '.join(sorted(map(str, dtypes)))})"
-        if run.inputs.length == 0 or math.prod(batch_shape(cell, run)) == 0:
+        if run.length == 0 or math.prod(batch_shape(run)) == 0:
             return "there is nothing to run"
-        nested = refusal(cell, run)
+        nested = refusal(run)
         if nested is not None:
             return nested
         try:
-            step = elementwise_step(cell, run)
+            step = elementwise_step(run)
         except NotElementwiseError as error:
             return str(error)
         if step.counts.z == 0:
             return "its step takes nothing of the input"
-        return self.language.refusal(step, sizes_of(step, cell, run), _dtype(run))
+        return self.language.refusal(step, sizes_of(step, run), _dtype(run))
 
-    def __call__(self, cell, run, *, reverse=False):
+    def __call__(self, run):
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-            return Scan()(cell, run, reverse=reverse)
-        run = run._replace(inputs=in_processing_order(run.inputs, reverse))
-        step = elementwise_step(cell, run)
-        z = project_all(cell, run)
-        found = _states(self.language, cell, step, run, z)
+            return Scan()(run)
+        forwards = run.forwards()
+        step = elementwise_step(forwards)
+        z = project_all(forwards)
+        found = _states(self.language, step, forwards, z)
         final = jax.tree.map(lambda s: s[-1], found)
-        return final, in_processing_order(emit_all(cell, run.weights, found, z, run.inputs), reverse)
+        return final, in_processing_order(emit_all(forwards, found, z), run.reverse)
 
 
-def sizes_of(step: ElementwiseStep, cell: Cell, run: Run) -> Sizes:
+def sizes_of(step: ElementwiseStep, run: Run) -> Sizes:
     """Returns what a run asks of the chip."""
-    shards = _shards(step, cell, run)
-    return Sizes(run.inputs.length, shards.count, shards.units, _gates(step), _dtype(run).itemsize)
+    shards = _shards(step, run)
+    return Sizes(run.length, shards.count, shards.units, _gates(step), _dtype(run).itemsize)
 
 
-def _shards(step: ElementwiseStep, cell: Cell, run: Run) -> Shards:
+def _shards(step: ElementwiseStep, run: Run) -> Shards:
     units = step.units // step.heads
     padded = padded_units(units, _gates(step), _dtype(run).itemsize)
-    return Shards(math.prod(batch_shape(cell, run)), step.heads, units, padded)
+    return Shards(math.prod(batch_shape(run)), step.heads, units, padded)
 
 
 def _gates(step: ElementwiseStep) -> tuple[int, ...]:
@@ -92,9 +92,9 @@ def _dtype(run: Run) -> jnp.dtype:
     return jax.tree.leaves(run.carry)[0].dtype
 
 
-def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Run, z: Any) -> Carry:
+def _states(language: Language, step: ElementwiseStep, run: Run, z: Any) -> Carry:
     """Returns s_1 to s_T, a carry with a time axis."""
-    shards, dtype, batch = _shards(step, cell, run), _dtype(run), batch_shape(cell, run)
+    shards, dtype, batch = _shards(step, run), _dtype(run), batch_shape(run)
 
     def lanes(tree: Any, wanted: tuple[Lane, ...], lead: int) -> list[jax.Array]:
         """Returns lanes of the leaves, `[T, S, D, 8]` or `[S, D, 8]`."""
@@ -107,7 +107,7 @@ def _states(language: Language, cell: Cell, step: ElementwiseStep, run: Run, z: 
         z=tuple(lanes(z, step.z, 1) + lanes(flags, step.flags, 1)),
         constants=tuple(map(at_least_float32, constants + lanes(run.initial, step.initial, 0))),
         carry=tuple(map(at_least_float32, lanes(run.carry, step.carry, 0))),
-        weights=_weights(cell, step, shards, run, z),
+        weights=_weights(step, shards, run, z),
     )
     found = iter([shards.join(s).astype(dtype) for s in states(language, step, problem)])
     leaves, treedef = jax.tree.flatten(run.carry)
@@ -126,10 +126,10 @@ def _taken(leaf: jax.Array, positions: Any) -> jax.Array:
     return leaf[..., positions]
 
 
-def _weights(cell: Cell, step: ElementwiseStep, shards: Shards, run: Run, z: Any) -> tuple[jax.Array, ...]:
-    first = (0,) * len(batch_shape(cell, run))
+def _weights(step: ElementwiseStep, shards: Shards, run: Run, z: Any) -> tuple[jax.Array, ...]:
+    first = (0,) * len(batch_shape(run))
     carry, z = jax.tree.map(lambda a: a[first], run.carry), jax.tree.map(lambda a: a[(0, *first)], z)
-    products = products_of(cell, run.weights, carry, z)
+    products = products_of_step(run, carry, z)
 
     def of_stage(numbers):
         blocks = [block_weight(products[n], products[n].weight, step.units, step.heads) for n in numbers]

@@ -8,9 +8,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.engine.kernel.cut.elementwise_step import Lanes
 from recurrax.engine.run import over_steps
-from recurrax._util.float_leaves import at_least_float32
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from recurrax.cell import Carry, Cell, Projected
-from recurrax.engine.run import Inputs, Run
 from recurrax._util.float_leaves import float_leaves
+from recurrax.cell import Carry, Projected
+from recurrax.engine.run import Inputs, Run
 from recurrax.gradflow.trajectory import step_function, wide_dtype
 
 Columns = Float[Array, "*B N M"]
@@ -42,30 +42,27 @@ def from_state_vector(vector: Float[Array, "*B N"], like: list[jax.Array]) -> li
     return leaves
 
 
-def jacobian(
-    cell: Cell, run: Run, carry: Carry, z: Projected, inputs: Inputs, batch_ndim: int
-) -> Callable[[Columns], Columns]:
+def jacobian(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Callable[[Columns], Columns]:
     """Returns the map `columns -> (ds_t/ds_{t-1}) columns`, which never builds the matrix.
 
     All batch elements go through at once, since none influences another.
     """
-    _, push = jax.linearize(*_vector_step(cell, run, carry, z, inputs, batch_ndim))
+    _, push = jax.linearize(*_vector_step(run, carry, z, inputs))
     return jax.vmap(push, in_axes=-1, out_axes=-1)
 
 
-def jacobian_transposed(
-    cell: Cell, run: Run, carry: Carry, z: Projected, inputs: Inputs, batch_ndim: int
-) -> Callable[[Columns], Columns]:
+def jacobian_transposed(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Callable[[Columns], Columns]:
     """Returns the map `columns -> (ds_t/ds_{t-1})^T columns`."""
-    _, pull = jax.vjp(*_vector_step(cell, run, carry, z, inputs, batch_ndim))
+    _, pull = jax.vjp(*_vector_step(run, carry, z, inputs))
     return jax.vmap(lambda v: pull(v)[0], in_axes=-1, out_axes=-1)
 
 
-def _vector_step(cell, run, carry, z, inputs, batch_ndim):
+def _vector_step(run, carry, z, inputs):
     """Returns the step as a function of a state vector, and the vector where it is to be linearised."""
     floats = float_leaves(carry)
-    step = step_function(cell, run, carry, z, inputs)
-    return lambda v: state_vector(step(from_state_vector(v, floats)), batch_ndim), state_vector(floats, batch_ndim)
+    step = step_function(run, carry, z, inputs)
+    ndim = run.batch_ndim
+    return lambda v: state_vector(step(from_state_vector(v, floats)), ndim), state_vector(floats, ndim)
 
 
 def random_orthonormal(batch_shape: tuple[int, ...], rows: int, columns: int, dtype) -> Columns:

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Stack, explain, from_step, unroll
+from recurrax import GRU, LSTM, RNN, Checkpointed, Stack, explain, from_step, unroll
 from recurrax.cells.janet import JANET
 from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.executor import Kernel
 from recurrax.engine.kernel.reference import Plain
-from recurrax.engine.run import make_run
+from recurrax.engine.make_run import make_run
 from tests.engine.comparison import assert_close
 
 KERNEL = Kernel(Plain())
@@ -38,7 +38,7 @@ def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
     """What a kernel rounds, `Plain` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
     xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
-    assert KERNEL.refusal(cell, make_run(cell, params, xs, None, None, None, None)) is None
+    assert KERNEL.refusal(make_run(cell, params, xs)) is None
     exact = states_and_gradients(cell, *jax.tree.map(lambda a: a.astype(jnp.float64), (params, xs)), "scan")
     errors = {
         str(executor): [
@@ -67,14 +67,14 @@ def test_vmap_over_models_or_over_data(x64, cell, shared):
     assert_close(gradient(KERNEL), gradient("scan"), "vmap")
 
 
-@pytest.mark.parametrize("checkpoint_every", [None, 4])
-def test_checkpoints_and_stacks(x64, checkpoint_every):
+@pytest.mark.parametrize("around", [lambda executor: executor, lambda executor: Checkpointed(executor, 4)])
+def test_checkpoints_and_stacks(x64, around):
     cell = Stack((GRU(4), LSTM(4)))
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (10, 3, 3))
 
     def value(executor, params):
-        return jnp.sum(unroll(cell, params, xs, executor=executor, checkpoint_every=checkpoint_every)[1] ** 2)
+        return jnp.sum(unroll(cell, params, xs, executor=around(executor))[1] ** 2)
 
     got, expected = (jax.grad(functools.partial(value, b))(params) for b in (KERNEL, "scan"))
     assert_close(got, expected, "stack")
@@ -97,9 +97,9 @@ def test_never_an_error_where_another_executor_could_run():
 def test_dtypes_that_differ_are_refused():
     cell = LSTM(4)
     params = cell.init(jax.random.key(0), 3)
-    run = make_run(cell, params, jnp.ones((5, 2, 3)), None, None, None, None)
+    run = make_run(cell, params, jnp.ones((5, 2, 3)))
     run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
-    assert "different dtypes (float16, float32)" in KERNEL.refusal(cell, run)
+    assert "different dtypes (float16, float32)" in KERNEL.refusal(run)
 
 
 def test_a_step_that_takes_nothing_of_the_input_is_left_to_others():

@@ -13,11 +13,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from experiments.gradient_flow import study as gradient_flow
 from experiments.common import cli
 from experiments.common.config import from_config
-from experiments.gradient_flow import measure
-from experiments.gradient_flow import figures
+from experiments.gradient_flow import figures, measure
+from experiments.gradient_flow import study as gradient_flow
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.results import CellResults
 

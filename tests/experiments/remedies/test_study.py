@@ -9,12 +9,12 @@ import time
 import numpy as np
 import pytest
 
-from experiments.remedies import study as remedies
 from experiments.common import cli, slurm
 from experiments.common.config import from_config
 from experiments.common.rates import Median, Rate
 from experiments.common.stopping import Stopping
 from experiments.common.sweep import Job, sweep
+from experiments.remedies import study as remedies
 from experiments.remedies.config import Comparison, Trial
 from experiments.remedies.results import Outcome, findings, ranking
 

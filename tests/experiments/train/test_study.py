@@ -13,9 +13,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.train import study as train
 from experiments.common import cli
 from experiments.common.stopping import TERMINATED
+from experiments.train import study as train
 from experiments.training.config import Training
 
 SMALL = (

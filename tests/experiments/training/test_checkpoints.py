@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.training.checkpoints import Checkpoints
 from experiments.common.errors import ExperimentError
+from experiments.training.checkpoints import Checkpoints
 
 
 def state(value=1.0, dtype=jnp.float32):

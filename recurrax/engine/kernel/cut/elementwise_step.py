@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.cell import Cell, Weights
-from recurrax.engine.kernel.cut.blocks import block_count, output_order
-from recurrax.engine.kernel.cut.lanes import Follower, Instruction, Lane, needed
-from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
-from recurrax.engine.products import Product, given_products, products_of
-from recurrax.engine.run import Inputs, Run, project_all, transition
 from recurrax._util.float_leaves import at_least_float32, is_float
+from recurrax.cell import Weights
+from recurrax.engine.kernel.cut.blocks import block_count, output_order
+from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
+from recurrax.engine.kernel.cut.lanes import Follower, Instruction, Lane, needed
+from recurrax.engine.products import Product, given_products, products_of_step
+from recurrax.engine.run import Inputs, Run, project_all, transition
 
 Lanes = tuple[jax.Array, ...]
 """Arrays of any one shape, a number per unit, example and step each."""
@@ -160,7 +160,7 @@ class ElementwiseStep:
         return [registers[register] for register in wanted]
 
 
-def elementwise_step(cell: Cell, run: Run) -> ElementwiseStep:
+def elementwise_step(run: Run) -> ElementwiseStep:
     """Cuts the step of a run.
 
     Raises:
@@ -172,14 +172,14 @@ def elementwise_step(cell: Cell, run: Run) -> ElementwiseStep:
         raise NotElementwiseError("it computes with complex numbers")
     if not jax.tree.leaves(run.carry):
         raise NotElementwiseError("it has no carry")
-    shapes = _Shapes.of(cell, run)
+    shapes = _Shapes.of(run)
     sizes = {a.size for a in jax.tree.leaves(shapes.carry)}
     units = min(sizes)
     if units == 0 or any(size % units for size in sizes):
         raise NotElementwiseError(f"fields of its carry have different sizes, {sorted(sizes)}")
     try:
-        found = _found_products(cell, shapes)
-        closed = jax.make_jaxpr(functools.partial(_step, cell))(*shapes, [_result(p) for p in found])
+        found = _found_products(run, shapes)
+        closed = jax.make_jaxpr(functools.partial(_step, run))(*shapes, [_result(p) for p in found])
     except (TypeError, ValueError) as error:  # weights drawn per example, say
         first = str(error).partition("\n")[0]
         raise NotElementwiseError(f"its step does not run for a single example ({first})") from error
@@ -191,9 +191,9 @@ def elementwise_step(cell: Cell, run: Run) -> ElementwiseStep:
     return _cut(units, heads, shapes, closed, found)
 
 
-def batch_shape(cell: Cell, run: Run) -> tuple[int, ...]:
+def batch_shape(run: Run) -> tuple[int, ...]:
     """Returns the batch axes of a run whose carry has fields."""
-    one = jax.tree.leaves(jax.eval_shape(cell.initial_carry, run.weights))[0]
+    one = jax.tree.leaves(jax.eval_shape(run.cell.initial_carry, run.weights))[0]
     leaf = jax.tree.leaves(run.carry)[0]
     return leaf.shape[: leaf.ndim - one.ndim]
 
@@ -208,31 +208,31 @@ class _Shapes(NamedTuple):
     flags: Inputs
 
     @staticmethod
-    def of(cell: Cell, run: Run) -> "_Shapes":
+    def of(run: Run) -> "_Shapes":
         def wide(a):
             return jax.ShapeDtypeStruct(a.shape, jax.eval_shape(at_least_float32, a).dtype if is_float(a) else a.dtype)
 
-        batch_axes = len(batch_shape(cell, run))
+        batch_axes = len(batch_shape(run))
 
         def of_one(axes, tree):
             return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[axes:], wide(a).dtype), tree)
 
-        flags = run.inputs._replace(x=None, key=None)
+        flags = run.without_inputs().inputs
         return _Shapes(
             jax.tree.map(wide, run.weights),
             of_one(batch_axes, run.initial),
             of_one(batch_axes, run.carry),
-            of_one(1 + batch_axes, jax.eval_shape(lambda run: project_all(cell, run), run)),
+            of_one(1 + batch_axes, jax.eval_shape(project_all, run)),
             of_one(1 + batch_axes, flags),
         )
 
 
-def _found_products(cell: Cell, shapes: _Shapes) -> list[Product]:
+def _found_products(run: Run, shapes: _Shapes) -> list[Product]:
     """Returns the products of a step, operands and weights as shapes."""
     ops: list[Any] = []
 
     def record(weights, carry, z):
-        found = products_of(cell, weights, carry, z)
+        found = products_of_step(run.replace(weights=weights), carry, z)
         ops[:] = [p.op for p in found]
         return [(p.operand, p.weight) for p in found]
 
@@ -244,8 +244,8 @@ def _result(product: Product) -> Any:
     return jax.eval_shape(product.op, product.operand, product.weight)
 
 
-def _step(cell: Cell, weights, initial, carry, z, flags, products):
-    step = functools.partial(transition, cell, weights, initial, carry, z, flags)
+def _step(run: Run, weights, initial, carry, z, flags, products):
+    step = functools.partial(transition, run.replace(weights=weights, initial=initial), carry, z, flags)
     new, operands = given_products(step, products)
     return jax.tree.leaves(new), operands
 

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+from recurrax._util.float_leaves import at_least_float32, is_float
 from recurrax.cell import Weights
 from recurrax.engine.kernel.cut import jaxprs as tracing
 from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
-from recurrax._util.float_leaves import at_least_float32, is_float
 
 _MOVES = frozenset(
     (

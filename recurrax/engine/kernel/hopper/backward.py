@@ -4,14 +4,14 @@ import functools
 
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, Lanes
+from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.hopper.exchange import Shape
-from recurrax.engine.kernel.hopper.time_loop import over_time
-from recurrax.engine.kernel.loops import Problem
 from recurrax.engine.kernel.hopper.packing import paired_rows
 from recurrax.engine.kernel.hopper.planner import Plan
 from recurrax.engine.kernel.hopper.substitution import substituted
+from recurrax.engine.kernel.hopper.time_loop import over_time
+from recurrax.engine.kernel.loops import Problem
 
 
 def backward(

@@ -1,13 +1,13 @@
 """The kernel that runs a step from the first input to the last."""
 
-from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, Lanes
+from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.hopper.exchange import Shape
-from recurrax.engine.kernel.hopper.time_loop import over_time
-from recurrax.engine.kernel.loops import Problem
 from recurrax.engine.kernel.hopper.packing import paired_rows
 from recurrax.engine.kernel.hopper.planner import Plan
 from recurrax.engine.kernel.hopper.substitution import substituted
+from recurrax.engine.kernel.hopper.time_loop import over_time
+from recurrax.engine.kernel.loops import Problem
 
 
 def forward(step: ElementwiseStep, plan: Plan, problem: Problem) -> Lanes:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep
+from recurrax.engine.kernel.hopper.planner import SHARD, Sizes, padded_units, plan
 from recurrax.engine.kernel.loops import Problem
 from recurrax.engine.kernel.reference import Plain
-from recurrax.engine.kernel.hopper.planner import SHARD, Sizes, padded_units, plan
 
 FIRST_JAX = (0, 11, 2)
 """The oldest JAX whose Mosaic takes the kernels."""

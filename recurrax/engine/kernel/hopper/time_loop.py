@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
 
-from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.cut.elementwise_step import Lanes
+from recurrax.engine.kernel.hopper import pallas as hopper
 from recurrax.engine.kernel.hopper.exchange import Exchange, Shape, meet, meeting_point
 from recurrax.engine.kernel.hopper.planner import Plan
 

@@ -15,14 +15,14 @@ from recurrax.cells.projected_lstm import ProjectedLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.cut.elementwise_step import elementwise_step
 from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
-from recurrax.engine.run import make_run
+from recurrax.engine.make_run import make_run
 from recurrax.wrappers.recurrent_gradient import RecurrentGradient
 
 
 def cut(cell, **flags):
     params = cell.init(jax.random.key(0), 3)
-    run = make_run(cell, params, jnp.ones((4, 2, 3)), None, flags.get("mask"), flags.get("resets"), None)
-    return elementwise_step(cell, run)
+    run = make_run(cell, params, jnp.ones((4, 2, 3)), mask=flags.get("mask"), resets=flags.get("resets"))
+    return elementwise_step(run)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def step_of(change):
 def test_units_that_see_each_other_are_refused(change, reason):
     cell = step_of(change)
     with pytest.raises(NotElementwiseError, match=reason):
-        elementwise_step(cell, make_run(cell, None, jnp.ones((4, 2, 1)), None, None, None, None))
+        elementwise_step(make_run(cell, None, jnp.ones((4, 2, 1))))
 
 
 def test_a_step_with_an_array_of_its_own_keeps_it_in_the_order_of_the_units():
     scale = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
     cell = step_of(lambda h, x: h * scale + jax.nn.softplus(x))
-    step = elementwise_step(cell, make_run(cell, None, jnp.ones((4, 2, 1)), None, None, None, None))
+    step = elementwise_step(make_run(cell, None, jnp.ones((4, 2, 1))))
     (found,) = step.constants(None)
     np.testing.assert_array_equal(found, scale)
     h, x = jnp.arange(4.0), jnp.full(4, 0.5)

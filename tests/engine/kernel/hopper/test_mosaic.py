@@ -15,7 +15,7 @@ from recurrax.engine.kernel.cut.elementwise_step import elementwise_step
 from recurrax.engine.kernel.executor import sizes_of
 from recurrax.engine.kernel.hopper.mosaic import FIRST_JAX, Mosaic
 from recurrax.engine.kernel.hopper.planner import plan
-from recurrax.engine.run import make_run
+from recurrax.engine.make_run import make_run
 from tests.cells.cases import FIRST, draw, label
 
 needs_mosaic = pytest.mark.skipif(
@@ -28,9 +28,9 @@ def lowered(cell, width=64, batch=16, dtype="bfloat16", steps=16, flags=False):
     found = []
 
     def trace(params, xs, mask):
-        run = make_run(cell, params, xs, None, mask, mask, None)
-        step = elementwise_step(cell, run)
-        sizes = sizes_of(step, cell, run)
+        run = make_run(cell, params, xs, mask=mask, resets=mask)
+        step = elementwise_step(run)
+        sizes = sizes_of(step, run)
         assert Mosaic().refusal(step, sizes, jnp.dtype(dtype)) is None
         found.extend((plan(sizes), Mosaic().lower(step, sizes, dtype)))
 
@@ -87,11 +87,11 @@ def test_every_cell_that_can_be_cut(case):
     params, xs, carry = draw(case, 4, (8,), jnp.float32)
     if case.cell.layers:
         return
-    run = make_run(case.cell, params, xs, carry, None, None, None)
+    run = make_run(case.cell, params, xs, carry)
     from recurrax.engine.kernel.executor import Kernel
     from recurrax.engine.kernel.reference import Plain
 
-    if Kernel(Plain()).refusal(case.cell, run) is None:
+    if Kernel(Plain()).refusal(run) is None:
         step = elementwise_step(case.cell, run)
         sizes = sizes_of(step, case.cell, run)
         assert Mosaic().refusal(step, sizes, jnp.dtype("float32")) is None
@@ -100,9 +100,9 @@ def test_every_cell_that_can_be_cut(case):
 def test_what_is_not_there_is_said():
     assert Mosaic().unavailable()
     cell = LSTM(4)
-    run = make_run(cell, cell.init(jax.random.key(0), 3), jnp.ones((4, 2, 3)), None, None, None, None)
-    step = elementwise_step(cell, run)
-    sizes = sizes_of(step, cell, run)
+    run = make_run(cell, cell.init(jax.random.key(0), 3), jnp.ones((4, 2, 3)))
+    step = elementwise_step(run)
+    sizes = sizes_of(step, run)
     assert "not float64" in Mosaic().refusal(step, sizes, jnp.dtype("float64"))
     with jax.default_matmul_precision("highest"):
         assert "'highest'" in Mosaic().refusal(step, sizes, jnp.dtype("float32"))
