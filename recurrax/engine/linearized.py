@@ -106,7 +106,7 @@ def _linear_step(
     kept = jax.checkpoint(with_taps, policy=_worth_keeping, prevent_cse=False)
     taps = [
         jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
-        for p, of_product in zip(products_of_step(run, carry, z), parts, strict=True)
+        for p, of_product in zip(products_of_step(run.cell, run.weights, carry, z), parts, strict=True)
         for piece in of_product
         if piece.z is None
     ]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from recurrax._util.float_leaves import float_leaves, float_merger
-from recurrax.cell import Carry, Projected
+from recurrax.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.product_pieces import Piece, pieces
 from recurrax.engine.run import Run, project_all
 
@@ -23,10 +23,10 @@ class Product(NamedTuple):
 
 def products_of(run: Run, z: Projected) -> list[Product]:
     """Returns the products that a step of the run does through `dot`, for a state and an input of zeros."""
-    return products_of_step(run, *_zeros(run, z))
+    return products_of_step(run.cell, run.weights, *_zeros(run, z))
 
 
-def products_of_step(run: Run, carry: Carry, z: Projected) -> list[Product]:
+def products_of_step(cell: Cell, weights: Weights, carry: Carry, z: Projected) -> list[Product]:
     """Returns the products that the step from `carry` does through `dot`."""
     found: list[Product] = []
 
@@ -34,7 +34,7 @@ def products_of_step(run: Run, carry: Carry, z: Projected) -> list[Product]:
         found.append(Product(operand, weight, op))
         return op(operand, weight)
 
-    run.cell.step(run.weights, carry, z, record)
+    cell.step(weights, carry, z, record)
     return found
 
 
@@ -50,9 +50,9 @@ def given_products(step: Callable[[Any], Any], products: list[jax.Array]) -> tup
     return step(given), operands
 
 
-def _step_shapes(run: Run) -> tuple[Run, Carry, Projected]:
-    """Returns the run, and what its steps are given, as shapes and dtypes."""
-    return jax.eval_shape(lambda run: (run, *_zeros(run, project_all(run))), run)
+def _step_shapes(run: Run) -> tuple[Weights, Carry, Projected]:
+    """Returns what a step is given, as shapes and dtypes."""
+    return jax.eval_shape(lambda run: (run.weights, *_zeros(run, project_all(run))), run)
 
 
 def _zeros(run: Run, z: Projected) -> tuple[Carry, Projected]:
@@ -62,8 +62,8 @@ def _zeros(run: Run, z: Projected) -> tuple[Carry, Projected]:
 
 def pieces_of(run: Run, z: Projected) -> list[list[Piece]]:
     """Returns the pieces of the products of a step, each with what it is added to."""
-    carry, z = _zeros(run, z)
-    with_floats = float_merger(z)
+    carry, z_t = _zeros(run, z)
+    with_floats = float_merger(z_t)
 
     def step(floats, products):
         new, operands = given_products(
@@ -71,8 +71,8 @@ def pieces_of(run: Run, z: Projected) -> list[list[Piece]]:
         )
         return float_leaves(new), operands  # what is multiplied is used
 
-    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of_step(run, carry, z)])
-    return pieces(step, float_leaves(z), products)
+    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of(run, z)])
+    return pieces(step, float_leaves(z_t), products)
 
 
 def refusal(run: Run) -> str | None:
@@ -81,7 +81,7 @@ def refusal(run: Run) -> str | None:
     closures: list[bool] = []
 
     def factors(*step):
-        products = products_of_step(*step)
+        products = products_of_step(run.cell, *step)
         closures[:] = [_holds_tracers(p.op, p.operand, p.weight) for p in products]
         return [(-p.operand, -p.weight) for p in products]
 
@@ -95,9 +95,11 @@ def refusal(run: Run) -> str | None:
     if any(closures):
         return "step gives dot an op that uses the carry, the input or weights besides its two arguments"
 
-    def weights_for_two(run, carry, z):
+    def weights_for_two(weights, carry, z):
         twice = jax.tree.map(lambda a: jnp.stack([a, a]), (carry, z))
-        return jax.vmap(lambda state: [p.weight for p in products_of_step(run, *state)], out_axes=None)(twice)
+        return jax.vmap(lambda state: [p.weight for p in products_of_step(run.cell, weights, *state)], out_axes=None)(
+            twice
+        )
 
     try:
         jax.eval_shape(weights_for_two, *shapes)
@@ -109,8 +111,8 @@ def refusal(run: Run) -> str | None:
 def forward_mode_refusal(run: Run) -> str | None:
     """Says why tangents cannot be sent through a step; None where they can."""
 
-    def tangent(run, carry, z):
-        return jax.jvp(lambda carry: run.cell.step(run.weights, carry, z), (carry,), (carry,))
+    def tangent(weights, carry, z):
+        return jax.jvp(lambda carry: run.cell.step(weights, carry, z), (carry,), (carry,))
 
     # JAX writes down what only a transposition could evaluate, and complains when it compiles.
     if " custom_lin[" in str(jax.make_jaxpr(tangent)(*_step_shapes(run))):
@@ -144,7 +146,7 @@ def step_size(run: Run) -> StepSize:
     """Returns the size of a step."""
     shapes = _step_shapes(run)
     counts: list[int] = []
-    jax.eval_shape(lambda *step: counts.append(len(products_of_step(*step))), *shapes)
+    jax.eval_shape(lambda *step: counts.append(len(products_of_step(run.cell, *step))), *shapes)
     projection = jax.make_jaxpr(project_all)(run)
     return StepSize(
         products=counts[0],

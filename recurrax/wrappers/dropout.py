@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recurrax.cell import dot, features_of, with_features
-from recurrax.engine.products import products_of
+from recurrax.engine.products import products_of_step
 from recurrax.wrappers.wrapper import Wrapper, check_rate, two_keys
 
 
@@ -89,7 +89,8 @@ class VariationalDropout(Wrapper):
         def operands(weights):
             z = self.cell.project(weights, x)
             return [
-                p.operand for p in products_of(self.cell, weights, self.cell.initial_carry(weights, batch_shape), z)
+                p.operand
+                for p in products_of_step(self.cell, weights, self.cell.initial_carry(weights, batch_shape), z)
             ]
 
         shapes = jax.eval_shape(operands, weights)

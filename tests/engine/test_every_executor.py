@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Associative, Newton, unroll
+from recurrax import GRU, LSTM, RNN, Associative, Checkpointed, Newton, unroll
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
@@ -24,10 +24,11 @@ from tests.engine.comparison import BATCH, FEATURES, RUNS, STEPS, assert_close, 
 
 KERNEL = Kernel(Plain())
 """The kernel in the language that runs on every device."""
-SETTINGS = [b for b in EXECUTORS.values() if b.name not in ("scan", "kernel")] + [
+SETTINGS = [b for b in EXECUTORS.values() if b.name not in ("scan", "kernel", "checkpointed")] + [
     KERNEL,
     Associative(chunk=4),
     Newton(jacobian="diagonal", damping=0.2),
+    Checkpointed(every=4),
 ]
 """The executors as they are by default, and with settings that change what is computed."""
 
@@ -83,6 +84,7 @@ QUICK_CELLS = {
     Newton(): (LSTM, GRU, IndRNN),
     Newton(jacobian="diagonal", damping=0.2): (LSTM,),
     KERNEL: (RNN, LSTM, GRU, SLSTM, IndRNN),
+    Checkpointed(every=4): (GRU,),
 }
 """Cells on which `make test` tries each executor; `make test-all` tries all."""
 QUICK = [pair for pair in PAIRS if pair.values[0] in FIRST and type(pair.values[0].cell) in QUICK_CELLS[pair.values[1]]]

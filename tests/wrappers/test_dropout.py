@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +8,8 @@ import pytest
 from recurrax import GRU, LSTM, RNN, unroll
 from recurrax.wrappers.dropout import Dropout, VariationalDropout
 from recurrax.wrappers.stack import Stack
+from recurrax.wrappers.weight_drop import WeightDrop
+from recurrax.wrappers.zoneout import Zoneout
 from tests.wrappers import inner
 
 VARIANTS = [
@@ -77,6 +81,38 @@ def test_executors_drop_the_same_and_a_key_decides(cell):
 
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient("fused"), gradient("scan"))
     assert (gradient("fused").w_x != gradient("fused", key=3).w_x).any()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Dropout(LSTM(4)),
+        VariationalDropout(GRU(4)),
+        Zoneout(LSTM(4)),
+        WeightDrop(RNN(4), rate=0.5),
+        Stack((Dropout(LSTM(3)), Dropout(GRU(4)))),
+    ],
+    ids=str,
+)
+def test_a_sequence_in_two_calls_has_the_bits_of_one(cell):
+    params, key = cell.init(jax.random.key(0), 3), jax.random.key(2)
+    xs = jax.random.normal(jax.random.key(1), (9, 2, 3))
+    run = functools.partial(unroll, cell, params, key=key, executor="scan")
+    carry, ys = run(xs)
+    middle, early = run(xs[:4])
+    last, late = run(xs[4:], middle, first_step=4)
+    np.testing.assert_array_equal(np.concatenate([early, late]), ys)
+    jax.tree.map(np.testing.assert_array_equal, last, carry)
+    _, repeated = run(xs[4:], middle)
+    if not isinstance(cell, VariationalDropout | WeightDrop):  # whose noise is that of the whole sequence
+        assert (np.asarray(repeated) != ys[4:]).any()
+
+
+@pytest.mark.parametrize("first_step", [-1, 1.5, "2", True, jnp.ones(2, jnp.int32)])
+def test_a_step_number_that_is_none_is_named(first_step):
+    cell = RNN(3)
+    with pytest.raises((TypeError, ValueError), match="^first_step must be"):
+        unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), first_step=first_step)
 
 
 def test_layers_of_a_stack_drop_apart():

@@ -129,7 +129,7 @@ def _taken(leaf: jax.Array, positions: Any) -> jax.Array:
 def _weights(step: ElementwiseStep, shards: Shards, run: Run, z: Any) -> tuple[jax.Array, ...]:
     first = (0,) * len(batch_shape(run))
     carry, z = jax.tree.map(lambda a: a[first], run.carry), jax.tree.map(lambda a: a[(0, *first)], z)
-    products = products_of_step(run, carry, z)
+    products = products_of_step(run.cell, run.weights, carry, z)
 
     def of_stage(numbers):
         blocks = [block_weight(products[n], products[n].weight, step.units, step.heads) for n in numbers]

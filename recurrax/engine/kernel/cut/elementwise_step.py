@@ -232,7 +232,7 @@ def _found_products(run: Run, shapes: _Shapes) -> list[Product]:
     ops: list[Any] = []
 
     def record(weights, carry, z):
-        found = products_of_step(run.replace(weights=weights), carry, z)
+        found = products_of_step(run.cell, weights, carry, z)
         ops[:] = [p.op for p in found]
         return [(p.operand, p.weight) for p in found]
 
