@@ -11,7 +11,7 @@ from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Projected
 from recurrax.engine.product_pieces import Piece
 from recurrax.engine.products import products_of_step
-from recurrax.engine.run import Inputs, Run, over_steps, transition
+from recurrax.engine.run import Run, over_steps, transition
 
 _COSTLY = frozenset(
     (
@@ -52,7 +52,39 @@ def linearized(
 
     def step(carry, step_inputs):
         nonlocal layout
-        new, operands, pushforward = _linear_step(run, factors, parts, carry, *step_inputs)
+        z, inputs = step_inputs
+        arguments = (run.weights, run.initial, carry, z)
+        mergers = [float_merger(argument) for argument in arguments]
+
+        def with_taps(factors, taps, *floats):
+            w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
+            operands: list[jax.Array] = []
+            rest = iter(taps)
+
+            def multiply(operand, weight, op=jnp.dot):
+                del weight
+                k = len(operands)
+                operands.append(operand)
+                product = op(operand, factors[k])
+                for piece in parts[k]:
+                    if piece.z is None:
+                        product = _tapped(product, next(rest), piece.begin)
+                return product
+
+            new = transition(run.replace(weights=w, initial=i), c, zt, inputs, multiply)
+            return float_leaves(new), (new, operands)
+
+        kept = jax.checkpoint(with_taps, policy=_worth_keeping, prevent_cse=False)
+        taps = [
+            jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
+            for p, of_product in zip(products_of_step(run.cell, run.weights, carry, z), parts, strict=True)
+            for piece in of_product
+            if piece.z is None
+        ]
+        _, pushforward, (new, operands) = jax.linearize(
+            lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
+        )
+        pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)
         unique, layout = _without_repeats((new, operands, pushforward))
         return new, unique
 
@@ -60,60 +92,6 @@ def linearized(
     treedef, places = layout
     states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
     return final, states, operands, pushforwards
-
-
-def linearized_steps(run: Run, z: Projected, before: Carry, factors: list[jax.Array]) -> "Pushforward":
-    """Linearises the steps from states that are known, all at once; the products' weights are held fast.
-
-    Args:
-      run: the run.
-      z: its projected inputs.
-      before: s_0 to s_{T-1}.
-      factors: W_k.
-
-    Returns:
-      The `Pushforward`s `(weights, initial, carry, z, []) -> carry` of all steps.
-    """
-    parts: list[list[Piece]] = [[] for _ in factors]
-    return jax.vmap(lambda *step: _linear_step(run, factors, parts, *step)[2])(before, z, run.inputs)
-
-
-def _linear_step(
-    run: Run, factors: list[jax.Array], parts: list[list[Piece]], carry: Carry, z: Projected, inputs: Inputs
-) -> tuple[Carry, list[jax.Array], "Pushforward"]:
-    """Returns the state after a step, the operands of its products, and its linear map."""
-    arguments = (run.weights, run.initial, carry, z)
-    mergers = [float_merger(argument) for argument in arguments]
-
-    def with_taps(factors, taps, *floats):
-        w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
-        operands: list[jax.Array] = []
-        rest = iter(taps)
-
-        def multiply(operand, weight, op=jnp.dot):
-            del weight
-            k = len(operands)
-            operands.append(operand)
-            product = op(operand, factors[k])
-            for piece in parts[k]:
-                if piece.z is None:
-                    product = _tapped(product, next(rest), piece.begin)
-            return product
-
-        new = transition(run.replace(weights=w, initial=i), c, zt, inputs, multiply)
-        return float_leaves(new), (new, operands)
-
-    kept = jax.checkpoint(with_taps, policy=_worth_keeping, prevent_cse=False)
-    taps = [
-        jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
-        for p, of_product in zip(products_of_step(run.cell, run.weights, carry, z), parts, strict=True)
-        for piece in of_product
-        if piece.z is None
-    ]
-    _, pushforward, (new, operands) = jax.linearize(
-        lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
-    )
-    return new, operands, Pushforward.of(pushforward, run.weights, run.initial, factors, z)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

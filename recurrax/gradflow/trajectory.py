@@ -16,13 +16,15 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
-from recurrax.engine.linearized import Pushforward, linearized_steps
+from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.products import products_of, refusal
 from recurrax.engine.run import Inputs, Run, emit_all, in_processing_order, project_all, states_of_all, transition
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=["run", "z", "states", "ys"], meta_fields=["reverse"])
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["run", "z", "states", "ys", "pushforwards"], meta_fields=["reverse"]
+)
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
     """A run with all its states: a pytree that passes through `jit`, `vmap` and `grad` whole.
@@ -32,6 +34,7 @@ class Trajectory:
       z: the projected inputs of the T steps.
       states: s_0 to s_T, a carry with a time axis in front, `[T+1, *B, ...]`.
       ys: the outputs `[T, *B, ...]` in the order of the inputs, as `recurrax.unroll` returns them.
+      pushforwards: the linear map of every step; None for a cell whose steps have to be linearised again, one by one.
       reverse: whether the run began at the last of its inputs.
     """
 
@@ -39,6 +42,7 @@ class Trajectory:
     z: Projected
     states: Carry
     ys: Any
+    pushforwards: Pushforward | None
     reverse: bool
 
     @property
@@ -108,9 +112,14 @@ def trajectory(
 def _trajectory(cell, reverse, params, xs, carry, given) -> Trajectory:
     run = make_run(cell, params, xs, carry, reverse=reverse, **given).forwards()
     z = project_all(run)
-    _, after = states_of_all(run, z)
+    if refusal(run) is None:
+        factors = _factors(run, z)
+        _, after, _, pushforwards = linearized(run, z, factors, [[] for _ in factors])
+    else:
+        (_, after), pushforwards = states_of_all(run, z), None
     states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, after)
-    return Trajectory(run, z, states, in_processing_order(emit_all(run, after, z), reverse), reverse)
+    ys = in_processing_order(emit_all(run, after, z), reverse)
+    return Trajectory(run, z, states, ys, pushforwards, reverse)
 
 
 def check_trajectory(path: Any) -> None:
@@ -137,29 +146,32 @@ def pullbacks(path: Trajectory) -> tuple[Any, Callable[..., Callable[[list[jax.A
 
     Returns:
       What a scan over the steps is given, time first, and the function from one step of it to the map from dL/ds_t to
-      dL/ds_{t-1}, of float leaves. All steps are linearised at once, where the cell allows it.
+      dL/ds_{t-1}, of float leaves.
     """
     run = path.run
-    if refusal(run) is not None:
+    if path.pushforwards is None:
 
-        def of_step(step):
+        def linearized_again(step):
             carry, z, inputs = step
             _, pullback = jax.vjp(step_function(run, carry, z, inputs), float_leaves(carry))
             return lambda cotangents: pullback(cotangents)[0]
 
-        return (path.before, path.z, run.inputs), of_step
+        return (path.before, path.z, run.inputs), linearized_again
 
-    factors = [p.weight for p in products_of(run, path.z)]
+    factors = _factors(run, path.z)
 
-    def of_linear_step(step):
+    def transposed(step):
         pushforward, carry, z = step
-        push = pushforward.push(run.weights, run.initial, factors, z)
         arguments = [float_leaves(part) for part in (run.weights, run.initial, carry, z)]
-        transposed = jax.linear_transpose(push, *arguments, [])
-        return lambda cotangents: transposed(cotangents)[2]
+        transpose = jax.linear_transpose(pushforward.push(run.weights, run.initial, factors, z), *arguments, [])
+        return lambda cotangents: transpose(cotangents)[2]
 
-    pushforwards: Pushforward = linearized_steps(run, path.z, path.before, factors)
-    return (pushforwards, path.before, path.z), of_linear_step
+    return (path.pushforwards, path.before, path.z), transposed
+
+
+def _factors(run: Run, z: Projected) -> list[jax.Array]:
+    """Returns the weights of the products of a step."""
+    return [p.weight for p in products_of(run, z)]
 
 
 def output_pullback(path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
