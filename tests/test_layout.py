@@ -1,17 +1,17 @@
 """A machine keeps the house rules: who imports whom, what `import recurrax` brings in, what is documented."""
 
 import ast
+import functools
 import json
 import pathlib
 import subprocess
 import sys
 
-import pytest
-
 from recurrax import catalogue
 
 ROOT = pathlib.Path(__file__).parents[1]
-MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
+LIBRARY = sorted((ROOT / "recurrax").rglob("*.py"))
+STUDIES = sorted((ROOT / "experiments").rglob("*.py"))
 
 LEVELS = (
     ("_util",),
@@ -21,106 +21,169 @@ LEVELS = (
     ("cells", "engine"),
     ("unroll",),
     ("bidirectional",),
-    ("wrappers", "_layer"),
+    ("wrappers", "tasks", "_layer"),
     ("catalogue",),
-    ("gradflow", "tasks", "linen", "nnx", "interop"),
+    ("gradflow", "linen", "nnx", "interop"),
     ("training",),
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
-LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
+
+STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "reproduce", "train"), ("gallery",))
+"""The parts of `experiments`, likewise."""
+
+BETWEEN_STUDIES = {
+    "experiments/train/figures.py": {"experiments.gradient_flow.results"},
+}
+"""Who may import what of another study all the same."""
+
+SHARED = {"experiments": ("recurrax._util",)}
+"""Private packages of the library that others of this repository may use."""
+
+ACROSS = {
+    ("recurrax/wrappers/layer_norm.py", "recurrax.cells._base.normalization"),
+    ("experiments/gradient_flow/measure.py", "recurrax.gradflow._numerics.state_vectors"),
+}
+"""Who may import what is private to another package all the same."""
 
 FLAX_ADAPTERS = ("linen", "nnx", "interop")
 CELL_MODULES = {module for module in catalogue.modules() if module.startswith("recurrax.cells.")}
 CELL_NAMES = {cls.__name__ for module in CELL_MODULES for cls in catalogue.classes_in(module)}
 
 
+@functools.cache
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@functools.cache
 def imports(path):
-    """Yields every imported name in full, e.g. "recurrax.cell.Cell" and "jax"."""
+    """Returns every imported name in full, e.g. "recurrax.cell.Cell" and "jax"."""
+    names = []
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively: write the package's full name."
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            # A relative import shows as ".": no package of that name is allowed anywhere.
+            names += [f"{node.module if node.level == 0 else '.'}.{alias.name}" for alias in node.names]
+    return names
 
 
 def part_of(path):
-    """Returns the part of `recurrax` that a file belongs to: "cells" for recurrax/cells/lstm.py."""
-    return path.relative_to(ROOT / "recurrax").with_suffix("").parts[0]
+    """Returns the part of the library or the studies that a file belongs to: "cells" for recurrax/cells/lstm.py."""
+    return path.relative_to(ROOT).with_suffix("").parts[1]
 
 
 def label(path):
     return str(path.relative_to(ROOT))
 
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=label)
+def level_of(levels):
+    return {part: level for level, parts in enumerate(levels) for part in parts}
+
+
+def wrong_way(paths, top, levels):
+    """Yields who imports, within `top`, a part that does not lie below its own."""
+    level = level_of(levels)
+    for path in paths:
+        part = part_of(path)
+        if part == "__init__":
+            continue
+        if part not in level:
+            yield f"{label(path)}: place {part!r} in the levels"
+            continue
+        for name in imports(path):
+            if name.partition(".")[0] != top:
+                continue
+            imported = name.split(".")[1]
+            if imported not in level:
+                yield f"{label(path)} imports {name}: name the module that defines it"
+            elif imported != part and level[imported] >= level[part]:
+                allowed = BETWEEN_STUDIES.get(label(path), ())
+                if not any(name.startswith(f"{module}.") for module in allowed):
+                    yield f"{label(path)} must not import {name}"
 
 
 def test_there_is_something_to_look_at():
-    assert {"recurrax/cells/lstm.py", "recurrax/unroll.py"} <= {label(path) for path in MODULES}
+    assert {"recurrax/cells/lstm.py", "recurrax/unroll.py"} <= {label(path) for path in LIBRARY}
+    assert {"experiments/train/study.py", "experiments/common/cli.py"} <= {label(path) for path in STUDIES}
 
 
-@every_module
-def test_imports_point_one_way(path):
-    part = part_of(path)
-    if part == "__init__":
-        return
-    assert part in LEVEL, f"{label(path)}: place {part!r} in LEVELS."
-    for name in imports(path):
-        if name.partition(".")[0] != "recurrax":
-            continue
-        imported = name.split(".")[1]
-        assert imported in LEVEL, f"{label(path)} imports {name}: name the module that defines it."
-        assert imported == part or LEVEL[imported] < LEVEL[part], f"{label(path)} must not import {name}."
+def test_imports_within_the_library_point_one_way():
+    assert not list(wrong_way(LIBRARY, "recurrax", LEVELS))
 
 
-@every_module
-def test_the_library_imports_no_experiment_and_no_test(path):
-    assert not {"experiments", "configs", "benchmarks", "tests"} & {name.partition(".")[0] for name in imports(path)}
+def test_imports_between_studies_point_one_way():
+    assert not list(wrong_way(STUDIES, "experiments", STUDY_LEVELS))
 
 
-@every_module
-def test_the_library_reads_no_flags_and_needs_jax_alone(path):
-    allowed = {"jax", "jaxtyping", "numpy", "scipy", "recurrax", *sys.stdlib_module_names}
-    if part_of(path) in FLAX_ADAPTERS:
-        allowed.add("flax")
-    if part_of(path) == "tasks":
-        allowed.add("sklearn")  # whose digits need no download; imported when they are asked for
-    assert {name.partition(".")[0] for name in imports(path)} <= allowed
+def test_every_exception_between_studies_is_used():
+    for file, modules in BETWEEN_STUDIES.items():
+        names = imports(ROOT / file)
+        assert all(any(name.startswith(f"{module}.") for name in names) for module in modules), file
 
 
-@every_module
-def test_nothing_outside_its_own_file_knows_a_cell_by_name(path):
-    if part_of(path) in ("cells", "__init__", "interop"):  # weights have a meaning only by cell
-        return
-    for name in imports(path):
-        assert name not in CELL_MODULES and name.rpartition(".")[0] not in CELL_MODULES, (
-            f"{label(path)} imports {name}."
-        )
-        assert name.rpartition(".")[2] not in CELL_NAMES, f"{label(path)} imports {name}."
-    tree = tree_of(path)
-    own = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-    foreign = {name.lower() for name in CELL_NAMES - own}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert node.value.lower() not in foreign, (
-                f"{label(path)}:{node.lineno} speaks of {node.value!r}: ask the contract instead."
-            )
+def test_what_is_private_to_a_package_is_imported_there_alone():
+    """A part of a path that begins with an underscore belongs to the package around it: cells/_base/ to cells/."""
+
+    def foreign(path):
+        here = path.relative_to(ROOT).parts[:-1]
+        for name in imports(path):
+            parts = name.split(".")
+            private = [n for n, part in enumerate(parts[:-1]) if part.startswith("_")]
+            shared = any(name.startswith(f"{module}.") for module in SHARED.get(label(path).split("/")[0], ()))
+            if parts[0] in ("recurrax", "experiments") and private and not shared:
+                owner = tuple(parts[: private[0]])
+                if here[: len(owner)] != owner and (label(path), ".".join(parts[:-1])) not in ACROSS:
+                    yield f"{label(path)} imports {name}"
+
+    assert not [line for path in LIBRARY + STUDIES for line in foreign(path)]
 
 
-@every_module
-def test_every_public_name_is_documented(path):
-    tree = tree_of(path)
-    nodes = [tree] if path.stem == "__init__" or not path.stem.startswith("_") else []
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            nodes.append(node)
-    missing = [getattr(node, "name", "the module") for node in nodes if not ast.get_docstring(node)]
-    assert not missing, f"{label(path)}: no docstring for {', '.join(missing)}."
+def test_the_library_needs_jax_and_what_belongs_to_python():
+    """No experiment, no test, no flags; Flax in the adapters alone."""
+
+    def foreign(path):
+        allowed = {"jax", "jaxtyping", "numpy", "scipy", "recurrax", *sys.stdlib_module_names}
+        if part_of(path) in FLAX_ADAPTERS:
+            allowed.add("flax")
+        if part_of(path) == "tasks":
+            allowed.add("sklearn")  # whose digits need no download; imported when they are asked for
+        return {name.partition(".")[0] for name in imports(path)} - allowed
+
+    assert not {label(path): names for path in LIBRARY if (names := foreign(path))}
+
+
+def test_nothing_outside_its_own_file_knows_a_cell_by_name():
+    def known(path):
+        for name in imports(path):
+            module, _, last = name.rpartition(".")
+            if name in CELL_MODULES or module in CELL_MODULES or last in CELL_NAMES:
+                yield f"{label(path)} imports {name}"
+        tree = tree_of(path)
+        own = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+        foreign = {name.lower() for name in CELL_NAMES - own}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lower() in foreign:
+                yield f"{label(path)}:{node.lineno} speaks of {node.value!r}: ask the contract instead"
+
+    # In interop, weights have a meaning only by cell.
+    assert not [
+        line for path in LIBRARY if part_of(path) not in ("cells", "__init__", "interop") for line in known(path)
+    ]
+
+
+def test_every_public_name_is_documented():
+    def missing(path):
+        tree = tree_of(path)
+        nodes = [tree] if path.stem == "__init__" or not path.stem.startswith("_") else []
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(
+                "_"
+            ):
+                nodes.append(node)
+        return [getattr(node, "name", "the module") for node in nodes if not ast.get_docstring(node)]
+
+    assert not {label(path): names for path in LIBRARY if (names := missing(path))}
 
 
 def test_import_recurrax_brings_in_jax_only():
@@ -140,15 +203,3 @@ def test_every_exported_name_is_there_and_documented():
 
     for name in recurrax.__all__:
         assert getattr(recurrax, name).__doc__, name
-
-
-@pytest.mark.parametrize("package", [path for path in MODULES if path.stem == "__init__"], ids=label)
-def test_every_module_that_a_package_exports_from_has_a_twin_among_the_tests(package):
-    """The test of recurrax/gradflow/lyapunov.py is tests/gradflow/test_lyapunov.py."""
-    imported = set(imports(package))
-    for path in MODULES:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        if any(name == module or name.rpartition(".")[0] == module for name in imported):
-            relative = path.relative_to(ROOT / "recurrax")
-            twin = ROOT / "tests" / relative.with_name(f"test_{relative.name}")
-            assert twin.exists(), f"{label(path)} has no twin {label(twin)}."

@@ -97,7 +97,7 @@ def _parameters(text: str) -> dict[str, Any]:
 
 
 def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -> None:
-    from experiments.comparison import figures  # Matplotlib takes its time
+    from experiments.remedies import figures  # Matplotlib takes its time
 
     entries = ranking(outcomes)
     drawings = [figures.success(outcomes, config)]
