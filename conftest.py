@@ -1,7 +1,9 @@
 """What all tests and doctests share: JAX on the CPU, strict dtype promotion, the names that docstring examples use."""
 
+import gc
 import importlib.metadata
 import os
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if "JAX_DISABLE_MOST_OPTIMIZATIONS" in os.environ and importlib.metadata.version("jaxlib") in ("0.10.2", "0.11.0"):
@@ -19,8 +21,44 @@ import recurrax
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+COMPILED = tempfile.TemporaryDirectory(prefix="recurrax-tests-")
+"""Programs that this process compiled: tests meet the same ones again after `clear_caches` and in other functions."""
+jax.config.update("jax_compilation_cache_dir", COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
 hypothesis.settings.register_profile("recurrax", max_examples=25, derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("recurrax")
+
+
+def pytest_generate_tests(metafunc):
+    """Makes no items of slow parameters, thousands, where they would only be deselected; of a slow test one."""
+    function = metafunc.definition
+    if "not slow" not in metafunc.config.option.markexpr:
+        return
+
+    def quick(marker):
+        if marker.name != "parametrize" or len(marker.args) < 2 or isinstance(marker.kwargs.get("ids"), list | tuple):
+            return marker
+        names, values = marker.args[0], list(marker.args[1])
+        kept = [v for v in values if not any(mark.name == "slow" for mark in getattr(v, "marks", ()))] or values
+        if function.get_closest_marker("slow"):
+            kept = kept[:1]
+        return pytest.mark.parametrize(names, kept, *marker.args[2:], **marker.kwargs).mark
+
+    function.own_markers[:] = map(quick, function.own_markers)
+
+
+def pytest_collection_finish():
+    """Spares the garbage collector what stays until the end anyway: modules and thousands of items."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def pytest_unconfigure():
+    """Removes what was compiled."""
+    COMPILED.cleanup()
 
 
 @pytest.fixture(autouse=True)
