@@ -14,17 +14,18 @@ from tests.engine.comparison import CELLS, FEATURES, IDS, RUNS, assert_close, pr
 EXECUTORS = ("scan", "fused")
 
 
+@functools.cache
+def derivatives(kind, executor):
+    loss, point, direction = problem(LSTM(5), RUNS[kind])
+    gradient = jax.grad(functools.partial(loss, executor=executor), argnums=(0, 1, 2))
+    return jax.jit(lambda: (loss(*point, executor=executor), *jax.jvp(gradient, point, direction)))()
+
+
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("kind", ["plain", "all"])
 @pytest.mark.parametrize("every", [1, 4, 100, "sqrt"])
 def test_checkpoints_change_nothing(x64, executor, kind, every):
-    loss, point, direction = problem(LSTM(5), RUNS[kind])
-
-    def derivatives(**how):
-        gradient = jax.grad(functools.partial(loss, **how), argnums=(0, 1, 2))
-        return jax.jit(lambda: (loss(*point, **how), *jax.jvp(gradient, point, direction)))()
-
-    assert_close(derivatives(executor=Checkpointed(executor, every)), derivatives(executor="scan"), every)
+    assert_close(derivatives(kind, Checkpointed(executor, every)), derivatives(kind, "scan"), every)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -84,30 +85,39 @@ def test_truncation_is_what_its_definition_says(x64, cell, kind, window):
         how = {"executor": executor, "truncate_every": every if every == back else window}
         return unroll(cell, params, xs, start, reverse=reverse, **arguments, **how)
 
-    def value(run, *point):
-        carry, ys = run(*point)
-        weights = jnp.cos(jnp.arange(ys.size, dtype=xs.dtype)).reshape(ys.shape)
-        return jnp.sum(weights * jnp.sin(ys)) + jnp.sum(jnp.sin(carry.h))
+    def whole(*point):
+        return unroll(cell, *point, reverse=reverse, **arguments)
 
-    gradients = jax.jit(jax.grad(functools.partial(value, reference), argnums=(0, 1, 2)))(params, xs, start)
+    @functools.partial(jax.jit, static_argnums=0)
+    def values_and_gradients(run, *point):
+        def value(*point):
+            carry, ys = run(*point)
+            weights = jnp.cos(jnp.arange(ys.size, dtype=xs.dtype)).reshape(ys.shape)
+            return jnp.sum(weights * jnp.sin(ys)) + jnp.sum(jnp.sin(carry.h)), (carry, ys)
+
+        (_, values), gradients = jax.value_and_grad(value, argnums=(0, 1, 2), has_aux=True)(*point)
+        return values, gradients
+
+    values, _ = values_and_gradients(whole, params, xs, start)
+    _, gradients = values_and_gradients(reference, params, xs, start)
     for executor in EXECUTORS:
-        run = functools.partial(truncated, executor=executor)
-        assert_close(run(params, xs, start), unroll(cell, params, xs, start, reverse=reverse, **arguments), "values")
-        got = jax.jit(jax.grad(functools.partial(value, run), argnums=(0, 1, 2)))(params, xs, start)
-        assert_close(got, gradients, executor)
+        got = values_and_gradients(functools.partial(truncated, executor=executor), params, xs, start)
+        assert_close(got, (values, gradients), executor)
 
 
 def test_truncation_and_checkpoints_go_together(x64):
     loss, point, _ = problem(GRU(4), {})
-    expected = jax.grad(functools.partial(loss, truncate_every=5), argnums=(0, 1, 2))(*point)
-    got = jax.grad(functools.partial(loss, truncate_every=5, executor=Checkpointed(every=2)), argnums=(0, 1, 2))(*point)
-    assert_close(got, expected, "both")
+
+    def gradients(**how):
+        return jax.jit(jax.grad(functools.partial(loss, truncate_every=5, **how), argnums=(0, 1, 2)))(*point)
+
+    assert_close(gradients(executor=Checkpointed(every=2)), gradients(), "both")
 
 
 def test_no_gradient_passes_the_end_of_a_chunk():
     cell, xs = RNN(3), jnp.ones((9, 2, FEATURES))
     params = cell.init(jax.random.key(0), FEATURES)
-    gradient = jax.grad(lambda xs: jnp.sum(unroll(cell, params, xs, truncate_every=4)[1][-1]))(xs)
+    gradient = jax.jit(jax.grad(lambda xs: jnp.sum(unroll(cell, params, xs, truncate_every=4)[1][-1])))(xs)
     assert (gradient[:8] == 0).all() and (gradient[8] != 0).all()
 
 
@@ -117,7 +127,9 @@ def test_the_final_carry_has_the_gradient_of_the_last_chunk_where_all_are_full(x
     params = cell.init(jax.random.key(0), 2)
 
     def gradient(**how):
-        return jax.value_and_grad(lambda xs: jnp.sum(unroll(cell, params, xs, reverse=reverse, **how)[0].h))(xs)
+        return jax.jit(jax.value_and_grad(lambda xs: jnp.sum(unroll(cell, params, xs, reverse=reverse, **how)[0].h)))(
+            xs
+        )
 
     (expected, whole), (got, cut) = gradient(executor="scan"), gradient(truncate_every=3)
     last, others = (slice(3), slice(3, 6)) if reverse else (slice(3, 6), slice(3))
@@ -155,7 +167,7 @@ def test_gradients_in_bfloat16_of_what_all_steps_share_are_summed_up_in_float32(
     def total(params):
         return jnp.sum(unroll(cell, params, xs, resets=resets, **how)[1].astype(jnp.float32))
 
-    gradient = jax.grad(total)(params._replace(w_h=jnp.ones_like(params.w_h)))
+    gradient = jax.jit(jax.grad(total))(params._replace(w_h=jnp.ones_like(params.w_h)))
     np.testing.assert_array_equal(gradient.b, 1024)
     np.testing.assert_array_equal(gradient.w_h[0], 1024)
 

@@ -4,7 +4,9 @@ import jax.test_util
 import numpy as np
 import pytest
 
-from recurrax.engine.linear_recurrence import linear_recurrence
+from recurrax.engine import linear_recurrence as module
+
+linear_recurrence = jax.jit(module.linear_recurrence)
 
 
 def problem(length, *, full, dtype=float, batch=(2,), size=3):
@@ -57,7 +59,7 @@ def test_gradients_of_complex_factors_are_those_of_the_loop(x64, full):
 
     def gradients(run):
         arguments = problem(4, full=full, dtype=complex)
-        return jax.grad(lambda *arguments: jnp.sum(jnp.sin(run(*arguments)).real), (0, 1, 2))(*arguments)
+        return jax.jit(jax.grad(lambda *arguments: jnp.sum(jnp.sin(run(*arguments)).real), (0, 1, 2)))(*arguments)
 
     for got, expected in zip(gradients(linear_recurrence), gradients(loop), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
@@ -66,8 +68,8 @@ def test_gradients_of_complex_factors_are_those_of_the_loop(x64, full):
 def test_the_reverse_pass_keeps_factors_and_states_only():
     """A scan that JAX differentiates by itself keeps what every level of its tree computes."""
     a, b, start = problem(4096, full=False, batch=(), size=8)
-    gradient = jax.grad(lambda *arguments: jnp.sum(linear_recurrence(*arguments) ** 2), (0, 1, 2))
-    jaxpr = jax.make_jaxpr(lambda *arguments: jax.vjp(linear_recurrence, *arguments)[1])(a, b, start)
+    gradient = jax.jit(jax.grad(lambda *arguments: jnp.sum(linear_recurrence(*arguments) ** 2), (0, 1, 2)))
+    jaxpr = jax.make_jaxpr(lambda *arguments: jax.vjp(module.linear_recurrence, *arguments)[1])(a, b, start)
     kept = sum(v.aval.size for v in jaxpr.jaxpr.outvars if v.aval.size >= a.size // 2)
     assert kept <= 3 * a.size
     assert all(jnp.isfinite(g).all() for g in gradient(a, b, start))
