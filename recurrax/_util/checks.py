@@ -100,6 +100,13 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
       owner: what expects it, for the message, e.g. the cell's `repr`.
     """
     if jax.tree.structure(got) != jax.tree.structure(expected):
+        unnamed = _without_names(got, expected)
+        if unnamed is not None:
+            kind, fields = type(unnamed).__name__, ", ".join(f"{field}=..." for field in unnamed._fields)
+            raise TypeError(
+                f"{name} holds a plain tuple where {owner} expects {kind}. Its order is not guessed, since libraries "
+                f"differ in it (Flax keeps (c, h)): name the fields, {kind}({fields})."
+            )
         raise TypeError(
             f"{name} has another structure than {owner} expects: got {jax.tree.structure(got)}, "
             f"expected {jax.tree.structure(expected)}."
@@ -110,3 +117,13 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
             raise ValueError(
                 f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, {owner} expects {wanted.shape}."
             )
+
+
+def _without_names(got: Any, expected: Any) -> Any:
+    """Returns the first NamedTuple of `expected` in whose place `got` has a plain tuple or list; None without any."""
+    if not (isinstance(got, tuple | list) and isinstance(expected, tuple)):
+        return None
+    if hasattr(expected, "_fields") and not hasattr(got, "_fields"):
+        return expected
+    found = (_without_names(*pair) for pair in zip(got, expected, strict=False))
+    return next((node for node in found if node is not None), None)

@@ -104,10 +104,19 @@ def test_shapes_are_compared_leaf_by_leaf():
         checks.same_shapes("carry", Pair(np.ones((2, 3)), (np.ones(1), None)), expected, "LSTM(4)")
 
 
-@pytest.mark.parametrize("got", [None, (1, 2), Pair(np.ones(2), np.ones(2)), {"a": 1, "b": 2}])
+@pytest.mark.parametrize("got", [None, Pair(np.ones(2), np.ones(2)), {"a": 1, "b": 2}])
 def test_another_structure_is_named_with_both(got):
     with pytest.raises(TypeError, match=r"carry has another structure than LSTM\(4\) expects: got .*, expected .*Pair"):
         checks.same_shapes("carry", got, Pair(jnp.zeros(2), None), "LSTM(4)")
+
+
+@pytest.mark.parametrize("got", [(np.ones(2), None), [np.ones(2), None], (1, 2, 3)])
+def test_a_plain_tuple_is_not_taken_for_one_with_names(got):
+    expected = Pair(jnp.zeros(2), None)
+    message = r"carry holds a plain tuple where LSTM\(4\) expects Pair.*name the fields, Pair\(a=..., b=...\)"
+    for nest in (lambda pair: pair, lambda pair: (expected, pair)):
+        with pytest.raises(TypeError, match=message):
+            checks.same_shapes("carry", nest(got), nest(expected), "LSTM(4)")
 
 
 @pytest.mark.parametrize("value", [0, 3, np.int64(3)])
