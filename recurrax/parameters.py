@@ -33,15 +33,10 @@ def to_dict(params: Params) -> dict[str, Any]:
     Raises:
       TypeError: `params` is a bare array, which has no name.
     """
-    tree: dict[str, Any] = {}
-    for names, leaf in _by_name(params).items():
-        if not names:
-            raise TypeError(f"params must be a NamedTuple or a dict, whose arrays have names, got a bare {leaf!r}.")
-        node = tree
-        for name in names[:-1]:
-            node = node.setdefault(name, {})
-        node[names[-1]] = leaf
-    return tree
+    leaves = by_name(params)
+    if () in leaves:
+        raise TypeError(f"params must be a NamedTuple or a dict, whose arrays have names, got a bare {leaves[()]!r}.")
+    return nested(leaves)
 
 
 def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
@@ -57,13 +52,32 @@ def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
     Raises:
       ValueError: a name is missing, or the cell has no parameter of that name.
     """
-    wanted, got = _by_name(parameter_shapes(cell, input_size)), _by_name(tree)
+    wanted, got = by_name(parameter_shapes(cell, input_size)), by_name(tree)
     if wanted.keys() != got.keys():
         missing, unknown = _listed(wanted.keys() - got.keys()), _listed(got.keys() - wanted.keys())
         raise ValueError(
             f"tree must have the names {_listed(wanted.keys())} for {cell!r}; missing: {missing}, unknown: {unknown}."
         )
     return jax.tree.unflatten(jax.tree.structure(parameter_shapes(cell, input_size)), [got[names] for names in wanted])
+
+
+def by_name(tree: Any) -> dict[tuple[str, ...], Any]:
+    """Returns the leaves of a pytree by the names that lead to them, in the order of the tree."""
+    return {
+        tuple(jax.tree_util.keystr((key,), simple=True) for key in path): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def nested(leaves: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """Returns the nested dict of leaves that are given by the names that lead to them."""
+    tree: dict[str, Any] = {}
+    for names, leaf in leaves.items():
+        node = tree
+        for name in names[:-1]:
+            node = node.setdefault(name, {})
+        node[names[-1]] = leaf
+    return tree
 
 
 def parameter_shapes(cell: Cell, input_size: int) -> Params:
@@ -76,14 +90,6 @@ def _shapes(cell: Cell, input_size: int, default_float: jnp.dtype) -> Params:
     """Remembers the answer per default float: with x64 switched on or off, `init` draws in another dtype."""
     del default_float
     return jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size))
-
-
-def _by_name(tree: Any) -> dict[tuple[str, ...], Any]:
-    """Returns the leaves of a pytree by the names that lead to them, in the order of the tree."""
-    return {
-        tuple(jax.tree_util.keystr((key,), simple=True) for key in path): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-    }
 
 
 def _listed(names: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurrax.cell import Cell, Params
-from recurrax.cells.lstm import LSTM
+from recurrax.interop import _cells
 from recurrax.interop.torch import from_torch, to_torch
 
 
@@ -77,9 +77,9 @@ def from_cudnn(cell: Cell, weights: Any, input_size: int, *, bidirectional: bool
     return tuple(found) if bidirectional else found[0]
 
 
-def _layers(cell: Cell) -> tuple[LSTM, ...]:
-    layers = cell.layers or (cell,)
-    plain = [layer for layer in layers if type(layer) is LSTM]
+def _layers(cell: Cell) -> tuple[Any, ...]:
+    layers: tuple[Any, ...] = cell.layers or (cell,)
+    plain = [layer for layer in layers if _cells.is_a("lstm", layer)]
     if len(plain) < len(layers) or len({(layer.hidden_size, layer.use_bias) for layer in plain}) > 1:
         raise ValueError(f"cell must be an LSTM, or a Stack of LSTMs of one size, for cuDNN, got {cell!r}.")
     return tuple(plain)

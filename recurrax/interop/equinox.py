@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recurrax.cell import Cell, Params
-from recurrax.interop import layout
+from recurrax.interop import _arrays, _cells
 
 _LIBRARY = "Equinox"
 
@@ -26,11 +26,11 @@ def to_equinox(cell: Cell, params: Params) -> dict[str, np.ndarray]:
     Raises:
       ValueError: Equinox has no such cell.
     """
-    kind, p = _kind(cell), layout.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(params)
     w_x, w_h, b = p.w_x, p.w_h, p.b
     if kind == "gru":
-        w_x, w_h = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h))
-        b = None if b is None else layout.reordered(b, "rzn", "rzn", flip="z")
+        w_x, w_h = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h))
+        b = None if b is None else _arrays.reordered(b, "rzn", "rzn", flip="z")
     fields = {"weight_ih": np.ascontiguousarray(w_x.T), "weight_hh": np.ascontiguousarray(w_h.T)}
     if b is not None:
         fields |= {"bias": b} | ({"bias_n": p.b_hn} if kind == "gru" else {})
@@ -54,20 +54,20 @@ def from_equinox(cell: Cell, fields: Mapping[str, Any]) -> Params:
     """
     kind = _kind(cell)
     gates, h = {"lstm": 4, "gru": 3}[kind], cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
-    d = layout.shape_of("fields", fields, "weight_ih")[-1]
+    d = _arrays.shape_of("fields", fields, "weight_ih")[-1]
     shapes = {"weight_ih": (gates * h, d), "weight_hh": (gates * h, h)}
     if getattr(cell, "use_bias", True):
         shapes |= {"bias": (gates * h,)} | ({"bias_n": (h,)} if kind == "gru" else {})
-    w = layout.checked("fields", fields, shapes)
+    w = _arrays.checked("fields", fields, shapes)
     w_x, w_h = w["weight_ih"].T, w["weight_hh"].T
     b = w.get("bias", np.zeros(gates * h, w_x.dtype))
     if kind == "lstm":
-        return layout.lstm_params(cell, w_x, w_h, b, _LIBRARY)
-    w_x, w_h, b = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
-    return layout.gru_params(cell, w_x, w_h, b, w.get("bias_n", np.zeros(h, b.dtype)), _LIBRARY)
+        return _cells.lstm_params(cell, w_x, w_h, b, _LIBRARY)
+    w_x, w_h, b = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
+    return _cells.gru_params(cell, w_x, w_h, b, w.get("bias_n", np.zeros(h, b.dtype)), _LIBRARY)
 
 
 def _kind(cell: Cell) -> str:
-    kind = layout.kind_of(cell, _LIBRARY, ("lstm", "gru"))
-    layout.require_reset(cell, "after", _LIBRARY)
+    kind = _cells.kind_of(cell, _LIBRARY, ("lstm", "gru"))
+    _cells.require_reset(cell, "after", _LIBRARY)
     return kind

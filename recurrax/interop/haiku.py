@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurrax.cell import Cell, Params
-from recurrax.interop import layout
+from recurrax.interop import _arrays, _cells
 
 _LIBRARY = "Haiku"
 _MODULES = {"rnn": "vanilla_rnn", "lstm": "lstm", "gru": "gru"}
@@ -32,8 +32,8 @@ def to_haiku(cell: Cell, params: Params, *, module: str | None = None) -> dict[s
     Raises:
       ValueError: Haiku has no such cell.
     """
-    kind, p = _kind(cell), layout.to_numpy(params)
-    module, b = module or _MODULES[kind], layout.bias_or_zeros(p.b, p.w_x)
+    kind, p = _kind(cell), _cells.to_numpy(params)
+    module, b = module or _MODULES[kind], _cells.bias_or_zeros(p.b, p.w_x)
     if kind == "rnn":
         linear = {"w": p.w_x, "b": b}
         return {f"{module}/linear": linear, f"{module}/linear_1": {"w": p.w_h, "b": np.zeros_like(b)}}
@@ -41,9 +41,9 @@ def to_haiku(cell: Cell, params: Params, *, module: str | None = None) -> dict[s
         b = b.copy()
         b[cell.hidden_size : 2 * cell.hidden_size] -= 1  # pyright: ignore[reportAttributeAccessIssue]
         w = np.concatenate([p.w_x, p.w_h])
-        return {f"{module}/linear": {name: layout.reordered(a, "ifgo", "igfo") for name, a in (("w", w), ("b", b))}}
+        return {f"{module}/linear": {name: _arrays.reordered(a, "ifgo", "igfo") for name, a in (("w", w), ("b", b))}}
     arrays = {"w_i": p.w_x, "w_h": p.w_h, "b": b}
-    return {module: {name: layout.reordered(a, "rzn", "zrn") for name, a in arrays.items()}}
+    return {module: {name: _arrays.reordered(a, "rzn", "zrn") for name, a in arrays.items()}}
 
 
 def from_haiku(cell: Cell, tree: Mapping[str, Mapping[str, Any]], *, module: str | None = None) -> Params:
@@ -65,31 +65,31 @@ def from_haiku(cell: Cell, tree: Mapping[str, Mapping[str, Any]], *, module: str
     kind = _kind(cell)
     module = module or _MODULES[kind]
     h = cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
-    given = {name: a for name, a in layout.flat(tree).items() if name.startswith(f"{module}/")}
+    given = {name: a for name, a in _arrays.flat(tree).items() if name.startswith(f"{module}/")}
     if kind == "rnn":
-        d = layout.shape_of("tree", given, f"{module}/linear/w")[0]
+        d = _arrays.shape_of("tree", given, f"{module}/linear/w")[0]
         shapes = {"linear/w": (d, h), "linear/b": (h,), "linear_1/w": (h, h), "linear_1/b": (h,)}
     elif kind == "lstm":
-        rows = layout.shape_of("tree", given, f"{module}/linear/w")[0]
+        rows = _arrays.shape_of("tree", given, f"{module}/linear/w")[0]
         shapes = {"linear/w": (rows, 4 * h), "linear/b": (4 * h,)}
     else:
-        d = layout.shape_of("tree", given, f"{module}/w_i")[0]
+        d = _arrays.shape_of("tree", given, f"{module}/w_i")[0]
         shapes = {"w_i": (d, 3 * h), "w_h": (h, 3 * h), "b": (3 * h,)}
-    found = layout.checked("tree", given, {f"{module}/{name}": shape for name, shape in shapes.items()})
+    found = _arrays.checked("tree", given, {f"{module}/{name}": shape for name, shape in shapes.items()})
     w = {name.removeprefix(f"{module}/"): a for name, a in found.items()}
     if kind == "rnn":
         b = w["linear/b"] + w["linear_1/b"]
-        return layout.rnn_params(cell, w["linear/w"], w["linear_1/w"], b, _LIBRARY)
+        return _cells.rnn_params(cell, w["linear/w"], w["linear_1/w"], b, _LIBRARY)
     if kind == "lstm":
-        weight, b = (layout.reordered(w[f"linear/{name}"], "igfo", "ifgo") for name in "wb")
+        weight, b = (_arrays.reordered(w[f"linear/{name}"], "igfo", "ifgo") for name in "wb")
         b[h : 2 * h] += 1
-        return layout.lstm_params(cell, weight[:-h], weight[-h:], b, _LIBRARY)
-    w_x, w_h, b = (layout.reordered(w[name], "zrn", "rzn") for name in ("w_i", "w_h", "b"))
-    return layout.gru_params(cell, w_x, w_h, b, None, _LIBRARY)
+        return _cells.lstm_params(cell, weight[:-h], weight[-h:], b, _LIBRARY)
+    w_x, w_h, b = (_arrays.reordered(w[name], "zrn", "rzn") for name in ("w_i", "w_h", "b"))
+    return _cells.gru_params(cell, w_x, w_h, b, None, _LIBRARY)
 
 
 def _kind(cell: Cell) -> str:
-    kind = layout.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
-    layout.require_reset(cell, "before", _LIBRARY)
-    layout.require_activation(cell, ("relu",), _LIBRARY)
+    kind = _cells.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
+    _cells.require_reset(cell, "before", _LIBRARY)
+    _cells.require_activation(cell, ("relu",), _LIBRARY)
     return kind

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from recurrax.cell import Cell, Params
-from recurrax.interop import layout
+from recurrax.cells.mgu import MGU
+from recurrax.interop import _arrays, _cells, _flax
 
 _LIBRARY = "Flax linen"
 
@@ -31,8 +32,8 @@ def to_linen(cell: Cell, params: Params) -> dict[str, Any]:
     Raises:
       ValueError: Flax has no such cell.
     """
-    kind, p = _kind(cell), layout.to_numpy(params)
-    b = layout.bias_or_zeros(p.b, p.w_x)
+    kind, p = _kind(cell), _cells.to_numpy(params)
+    b = _cells.bias_or_zeros(p.b, p.w_x)
     if kind == "rnn":
         arrays = {"i/kernel": p.w_x, "i/bias": b, "h/kernel": p.w_h}
     elif kind == "lstm":
@@ -40,15 +41,15 @@ def to_linen(cell: Cell, params: Params) -> dict[str, Any]:
         arrays |= {f"h{gate}/kernel": w for gate, w in _by_gate(p.w_h, "ifgo")}
         arrays |= {f"h{gate}/bias": w for gate, w in _by_gate(b, "ifgo")}
     else:
-        w_x, w_h, b = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (p.w_x, p.w_h, b))
+        w_x, w_h, b = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (p.w_x, p.w_h, b))
         arrays = {f"i{gate}/kernel": w for gate, w in _by_gate(w_x, "rzn")}
         arrays |= {f"i{gate}/bias": w for gate, w in _by_gate(b, "rzn")}
         arrays |= {f"h{gate}/kernel": w for gate, w in _by_gate(w_h, "rzn")}
-        arrays |= {"hn/bias": layout.bias_or_zeros(p.b_hn, p.w_h[:, : len(p.w_h)])}
-    return layout.nested({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        arrays |= {"hn/bias": _cells.bias_or_zeros(p.b_hn, p.w_h[:, : len(p.w_h)])}
+    return _arrays.nested({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
-def from_linen(cell: Cell, tree: Mapping[str, Any]) -> Params:
+def from_linen(cell: Cell, source: Any, *, prefix: str = "") -> Params:
     """Returns the parameters of a cell from those of Flax's.
 
     >>> cell = LSTM(hidden_size=8)
@@ -58,30 +59,28 @@ def from_linen(cell: Cell, tree: Mapping[str, Any]) -> Params:
 
     Args:
       cell: as in `to_linen`, of the sizes of Flax's.
-      tree: the nested dict of Flax's cell.
+      source: variables or parameters, of Flax's cell, of a `flax.linen.RNN` around it, or of a module that has one of
+        them; or such a module with its variables, `module.bind(variables)`.
+      prefix: name of the cell, or of the `flax.linen.RNN`, within a larger module: "encoder/OptimizedLSTMCell_0".
+
+    Returns:
+      As `from_torch`.
 
     Raises:
+      TypeError: the source is neither variables nor a module that has some.
       ValueError: Flax has no such cell; an array is missing, unknown or has a wrong shape.
     """
-    kind, given = _kind(cell), layout.flat(tree)
-    h = cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
-    gates = {"rnn": ("",), "lstm": tuple("ifgo"), "gru": tuple("rzn")}[kind]
-    d = layout.shape_of("tree", given, f"i{gates[0]}/kernel")[0]
-    shapes = {f"i{gate}/kernel": (d, h) for gate in gates} | {f"h{gate}/kernel": (h, h) for gate in gates}
-    shapes |= {f"{'h' if kind == 'lstm' else 'i'}{gate}/bias": (h,) for gate in gates}
-    shapes |= {"hn/bias": (h,)} if kind == "gru" else {}
-    w = layout.checked("tree", given, shapes)
+    kind, given = _kind(cell), _arrays.beneath("source", _arrays_of(source), prefix, "/")
+    return _flax.from_gates(cell, kind, _flax.cell_within(given), _LIBRARY)
 
-    def joined(name: str) -> np.ndarray:
-        return np.concatenate([w[name.format(gate)] for gate in gates], axis=-1)
 
-    w_x, w_h = joined("i{}/kernel"), joined("h{}/kernel")
-    if kind == "rnn":
-        return layout.rnn_params(cell, w_x, w_h, w["i/bias"], _LIBRARY)
-    if kind == "lstm":
-        return layout.lstm_params(cell, w_x, w_h, joined("h{}/bias"), _LIBRARY)
-    w_x, w_h, b = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, joined("i{}/bias")))
-    return layout.gru_params(cell, w_x, w_h, b, w["hn/bias"], _LIBRARY)
+def _arrays_of(source: Any) -> dict[str, Any]:
+    """Returns parameters by names such as "hi/kernel", from variables, from parameters, or from a bound module."""
+    if not isinstance(source, Mapping):
+        if getattr(source, "scope", None) is None:
+            raise TypeError(f"source must be variables, or a module with them: module.bind(variables); got {source!r}.")
+        source = source.variables
+    return _arrays.flat(source.get("params", source))
 
 
 def _by_gate(weight: np.ndarray, gates: str) -> list[tuple[str, np.ndarray]]:
@@ -89,11 +88,11 @@ def _by_gate(weight: np.ndarray, gates: str) -> list[tuple[str, np.ndarray]]:
 
 
 def _kind(cell: Cell) -> str:
-    if type(cell).__name__ == "MGU":
+    if isinstance(cell, MGU):
         raise ValueError(
             f"cell must not be {cell!r}: Flax's MGUCell multiplies by f after the product with the state, the paper's "
             "cell before it, which is another function, and no weights turn one form into the other."
         )
-    kind = layout.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
-    layout.require_reset(cell, "after", _LIBRARY)
+    kind = _cells.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
+    _cells.require_reset(cell, "after", _LIBRARY)
     return kind

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from recurrax.cell import Cell, Params
-from recurrax.interop import layout
-from recurrax.interop.linen import from_linen, to_linen
+from recurrax.interop import _arrays, _cells, _flax
+from recurrax.interop.linen import to_linen
 
 _LIBRARY = "Flax nnx"
 
@@ -33,12 +33,12 @@ def to_nnx(cell: Cell, params: Params, *, optimized: bool = False) -> dict[str, 
     Raises:
       ValueError: nnx has no such cell; b_hn of a GRU is not 0.
     """
-    kind, p = _kind(cell), layout.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(params)
     if kind == "lstm" and not optimized:
         return {"if_" if name == "if" else name: leaf for name, leaf in to_linen(cell, params).items()}
-    b = layout.bias_or_zeros(p.b, p.w_x)
+    b = _cells.bias_or_zeros(p.b, p.w_x)
     if kind == "lstm":
-        return layout.nested({"dense_i/kernel": p.w_x, "dense_h/kernel": p.w_h, "dense_h/bias": b})
+        return _arrays.nested({"dense_i/kernel": p.w_x, "dense_h/kernel": p.w_h, "dense_h/bias": b})
     w_x, w_h = p.w_x, p.w_h
     if kind == "gru":
         if p.b_hn is not None and np.any(p.b_hn):
@@ -46,11 +46,11 @@ def to_nnx(cell: Cell, params: Params, *, optimized: bool = False) -> dict[str, 
                 "params must have b_hn = 0 for Flax nnx, whose GRUCell has no bias inside the reset; with another b_hn "
                 "no weights give the same function. Export to Flax linen, whose cell has it."
             )
-        w_x, w_h, b = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
-    return layout.nested({"dense_i/kernel": w_x, "dense_i/bias": b, "dense_h/kernel": w_h})
+        w_x, w_h, b = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
+    return _arrays.nested({"dense_i/kernel": w_x, "dense_i/bias": b, "dense_h/kernel": w_h})
 
 
-def from_nnx(cell: Cell, tree: Mapping[str, Any]) -> Params:
+def from_nnx(cell: Cell, source: Any, *, prefix: str = "") -> Params:
     """Returns the parameters of a cell from those of nnx's, of an LSTM from either of its two cells.
 
     >>> cell = GRU(hidden_size=8, reset="after")
@@ -60,29 +60,44 @@ def from_nnx(cell: Cell, tree: Mapping[str, Any]) -> Params:
 
     Args:
       cell: as in `to_nnx`, of the sizes of nnx's.
-      tree: `nnx.to_pure_dict(nnx.state(cell, nnx.Param))`.
+      source: nnx's cell, a `flax.nnx.RNN` around it, or a module that has one of them; or its `nnx.state` of
+        `nnx.Param`, which may be a pure dict.
+      prefix: name of the cell, or of the `flax.nnx.RNN`, within a larger module: "encoder/rnn".
+
+    Returns:
+      As `from_torch`.
 
     Raises:
       ValueError: nnx has no such cell; an array is missing, unknown or has a wrong shape.
     """
     kind = _kind(cell)
-    if kind == "lstm" and "dense_i" not in tree:
-        return from_linen(cell, {"if" if name == "if_" else name: leaf for name, leaf in tree.items()})
+    given = _flax.cell_within(_arrays.beneath("source", _arrays.flat(_state_of(source)), prefix, "/"))
+    if kind == "lstm" and "ii/kernel" in given:
+        return _flax.from_gates(cell, kind, {name.replace("if_/", "if/"): a for name, a in given.items()}, _LIBRARY)
     h = cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
-    gates, given = {"rnn": 1, "lstm": 4, "gru": 3}[kind], layout.flat(tree)
-    d, side = layout.shape_of("tree", given, "dense_i/kernel")[0], "h" if kind == "lstm" else "i"
+    gates = {"rnn": 1, "lstm": 4, "gru": 3}[kind]
+    d, side = _arrays.shape_of("source", given, "dense_i/kernel")[0], "h" if kind == "lstm" else "i"
     shapes = {"dense_i/kernel": (d, gates * h), "dense_h/kernel": (h, gates * h), f"dense_{side}/bias": (gates * h,)}
-    w = layout.checked("tree", given, shapes)
+    w = _arrays.checked("source", given, shapes)
     w_x, w_h, b = w["dense_i/kernel"], w["dense_h/kernel"], w[f"dense_{side}/bias"]
     if kind == "rnn":
-        return layout.rnn_params(cell, w_x, w_h, b, _LIBRARY)
+        return _cells.rnn_params(cell, w_x, w_h, b, _LIBRARY)
     if kind == "lstm":
-        return layout.lstm_params(cell, w_x, w_h, b, _LIBRARY)
-    w_x, w_h, b = (layout.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
-    return layout.gru_params(cell, w_x, w_h, b, np.zeros(h, b.dtype), _LIBRARY)
+        return _cells.lstm_params(cell, w_x, w_h, b, _LIBRARY)
+    w_x, w_h, b = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h, b))
+    return _cells.gru_params(cell, w_x, w_h, b, np.zeros(h, b.dtype), _LIBRARY)
+
+
+def _state_of(source: Any) -> Mapping[str, Any]:
+    """Returns parameters by name, nested, from a module or its state."""
+    if isinstance(source, Mapping):
+        return source
+    from flax import nnx  # only here, where there is a module of it
+
+    return nnx.state(source, nnx.Param)
 
 
 def _kind(cell: Cell) -> str:
-    kind = layout.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
-    layout.require_reset(cell, "after", _LIBRARY)
+    kind = _cells.kind_of(cell, _LIBRARY, ("rnn", "lstm", "gru"))
+    _cells.require_reset(cell, "after", _LIBRARY)
     return kind
