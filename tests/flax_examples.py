@@ -59,7 +59,7 @@ class Linen:
 
     @staticmethod
     def layer(cell, params, inputs, *, fields=None, noise=None, **arguments):
-        layer = recurrax.linen.RNN(cell, **(fields or {}))
+        layer = recurrax.linen.RNN(cell, **({"deterministic": noise is None} | (fields or {})))
         rngs = None if noise is None else {"dropout": noise}
         return layer.apply({"params": to_dict(params)}, inputs, rngs=rngs, **arguments)
 
@@ -73,6 +73,12 @@ class Linen:
         rnns = [flax.linen.RNN(recurrax.linen.RNNCell(cell)) for _ in range(2)]
         variables = {"params": {"forward_rnn": {"cell": to_dict(forward)}, "backward_rnn": {"cell": to_dict(backward)}}}
         return flax.linen.Bidirectional(*rnns).apply(variables, inputs)
+
+    @staticmethod
+    def bidirectional(cell, params, inputs, *, fields=None, noise=None, **arguments):
+        layer = recurrax.linen.Bidirectional(cell, **({"deterministic": noise is None} | (fields or {})))
+        rngs = None if noise is None else {"dropout": noise}
+        return layer.apply(layer.variables_of(params), inputs, rngs=rngs, **arguments)
 
     @staticmethod
     def step(cell, params, carry, inputs, **fields):
@@ -91,7 +97,9 @@ class Nnx:
 
     @classmethod
     def layer(cls, cell, params, inputs, *, fields=None, noise=None, **arguments):
-        layer = cls._holding(recurrax.nnx.RNN, cell, params, inputs, **(fields or {}))
+        layer = cls._holding(
+            recurrax.nnx.RNN, cell, params, inputs, **({"deterministic": noise is None} | (fields or {}))
+        )
         return layer(inputs, rngs=None if noise is None else nnx.Rngs(dropout=noise), **arguments)
 
     @classmethod
@@ -102,6 +110,13 @@ class Nnx:
     def both_ways(cls, cell, forward, backward, inputs):
         rnns = [nnx.RNN(cls._holding(recurrax.nnx.RNNCell, cell, params, inputs)) for params in (forward, backward)]
         return nnx.Bidirectional(*rnns)(inputs)
+
+    @staticmethod
+    def bidirectional(cell, params, inputs, *, fields=None, noise=None, **arguments):
+        fields = {"deterministic": noise is None} | (fields or {})
+        layer = recurrax.nnx.Bidirectional(cell, jax.tree.leaves(inputs)[0].shape[-1], rngs=nnx.Rngs(0), **fields)
+        layer.set_params(params)
+        return layer(inputs, rngs=noise, **arguments)
 
     @classmethod
     def step(cls, cell, params, carry, inputs, **fields):

@@ -1,13 +1,9 @@
-import flax.linen
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
-import recurrax.linen
-import recurrax.nnx
-from recurrax import GRU, LSTM, bidirectional, length_mask, unroll
+from recurrax import GRU, LSTM, RNN, bidirectional, length_mask, unroll
 from recurrax.bidirectional import of_backward_direction
 from recurrax.wrappers.zoneout import Zoneout
 
@@ -79,6 +75,19 @@ def test_outputs_are_joined_as_asked(merge, join):
     jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, atol=1e-6), got, join(f, b))
 
 
+def test_truncation_cuts_both_directions():
+    cells = RNN(4), RNN(3)
+    params = drawn(cells)
+
+    @jax.jit
+    @jax.grad
+    def gradient(xs):
+        ys = bidirectional(cells, params, xs, truncate_every=3)[1]
+        return ys[-1, :, :4].sum() + ys[0, :, 4:].sum()
+
+    np.testing.assert_array_equal(gradient(jnp.asarray(XS)).any((1, 2)), [True] * 3 + [False] * 3 + [True] * 3)
+
+
 def test_directions_have_randomness_of_their_own():
     cells = Zoneout(GRU(8), rate=0.5), Zoneout(GRU(8), rate=0.5)
     params = (drawn(cells)[0],) * 2
@@ -87,31 +96,6 @@ def test_directions_have_randomness_of_their_own():
     assert (f != b[::-1]).any()
     still_f, still_b = bidirectional(cells, params, xs, merge="pair")[1]
     np.testing.assert_allclose(still_f, still_b[::-1], atol=1e-6)
-
-
-@pytest.mark.parametrize("merge", ["concat", "pair"])
-def test_the_flax_layers_do_the_same(merge):
-    params = drawn()
-    lengths = jnp.array([9, 4, 0])
-    resets = jnp.zeros((9, 3), bool).at[3].set(True)
-    carries, ys = bidirectional(CELLS, params, XS, mask=length_mask(lengths, 9), resets=resets, merge=merge)
-    expected = carries, jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), ys)
-    given = {"seq_lengths": lengths, "resets": resets.T, "return_carry": True}
-    inputs = XS.swapaxes(0, 1)
-    layer = recurrax.linen.Bidirectional(CELLS[0], CELLS[1], merge=merge)
-    tree = {name: p._asdict() for name, p in zip(("forward", "backward"), params, strict=True)}
-    tree["backward"].pop("b_hn")
-    assert jax.tree.structure(layer.init(jax.random.key(0), inputs)["params"]) == jax.tree.structure(tree)
-    close(layer.apply({"params": tree}, inputs, **given), expected)
-    module = recurrax.nnx.Bidirectional(CELLS[0], 2, backward_cell=CELLS[1], merge=merge, rngs=nnx.Rngs(0))
-    nnx.update(module, nnx.State(jax.tree.map(nnx.Param, tree)))
-    close(module(inputs, **given), expected)
-    assert isinstance(layer, flax.linen.Module)
-
-
-def close(got, expected):
-    assert jax.tree.structure(got) == jax.tree.structure(expected)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, expected)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import recurrax.linen
 import recurrax.nnx
 from recurrax import GRU, LSTM, RNN, unroll
 from recurrax.parameters import from_dict, to_dict
-from tests.flax_examples import CELLS, LearnedStart, Noisy, echo_task, parameters, sequences
+from tests.flax_examples import LearnedStart, echo_task, parameters, sequences
 
 INPUTS = sequences(2, 5, 3)
 
@@ -90,24 +90,23 @@ def test_the_initial_carry_follows_the_parameters_that_are_there():
     np.testing.assert_allclose(outputs, jnp.moveaxis(ys, 0, 1), rtol=1e-5)
 
 
-def test_an_unbound_cell_gives_a_carry_of_the_right_shape_and_dtype():
-    carry = recurrax.linen.RNNCell(LSTM(4), dtype=jnp.bfloat16).initialize_carry(jax.random.key(0), (2, 5, 3))
-    chex.assert_tree_shape_prefix(carry, (2, 5, 4))
-    assert not carry.c.any() and carry.c.dtype == jnp.bfloat16
+def test_the_layer_gives_the_carry_of_its_parameters_or_of_newly_drawn_ones():
+    layer, key = recurrax.linen.RNN(LearnedStart(4)), jax.random.key(0)
+    params = parameters(LearnedStart(4))
+    bound = layer.bind({"params": to_dict(params)})
+    np.testing.assert_array_equal(bound.initialize_carry(key, (2, 3)).h, np.stack([params.start] * 2))
+    assert layer.initialize_carry(key, (2, 6, 3)).h.shape == (2, 6, 4)
+
+
+def test_a_table_of_a_layer_that_returns_a_carry():
+    table = recurrax.linen.RNN(LSTM(4)).tabulate(jax.random.key(0), INPUTS, return_carry=True)
+    assert "w_h" in table and "[2,5,4]" in table
 
 
 def test_a_wrong_number_of_features_is_refused():
     layer = recurrax.linen.RNN(RNN(4))
     with pytest.raises(flax.errors.ScopeParamShapeError, match="w_x"):
         layer.apply(layer.init(jax.random.key(0), INPUTS), INPUTS[..., :2])
-
-
-def test_noise_reaches_the_steps_of_flax_rnn_if_its_stream_is_split():
-    rnn = flax.linen.RNN(recurrax.linen.RNNCell(Noisy(4)), split_rngs={"params": False, "dropout": True})
-    variables = {"params": {"cell": jax.tree.map(jnp.zeros_like, to_dict(parameters(RNN(4))))}}
-    quiet, loud = (rnn.apply(variables, INPUTS, rngs=rngs) for rngs in (None, {"dropout": jax.random.key(0)}))
-    assert not quiet.any()
-    assert len(np.unique(loud)) == loud.size
 
 
 def test_layers_over_seeds_by_flax_vmap():
@@ -120,8 +119,8 @@ def test_layers_over_seeds_by_flax_vmap():
     np.testing.assert_allclose(outputs[1], recurrax.linen.RNN(RNN(4)).apply(one, INPUTS), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=["RNN", "LSTM", "GRU-before", "GRU-after"])
-def test_parameters_move_to_nnx_and_plain_jax(cell):
+def test_parameters_move_to_nnx_and_plain_jax():
+    cell = GRU(4, reset="after")
     layer = recurrax.linen.RNN(cell)
     variables = layer.init(jax.random.key(0), INPUTS)
     expected = layer.apply(variables, INPUTS)

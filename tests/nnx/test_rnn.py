@@ -13,7 +13,7 @@ import recurrax.linen
 import recurrax.nnx
 from recurrax import GRU, LSTM, RNN, from_step, unroll
 from recurrax.parameters import from_dict, to_dict
-from tests.flax_examples import CELLS, LearnedStart, Noisy, echo_task, parameters, sequences
+from tests.flax_examples import LearnedStart, echo_task, parameters, sequences
 
 INPUTS = sequences(2, 5, 3)
 
@@ -116,10 +116,20 @@ def test_the_initial_carry_follows_the_parameters():
     np.testing.assert_allclose(rnn(INPUTS), jnp.moveaxis(ys, 0, 1), rtol=1e-5)
 
 
-def test_the_initial_carry_needs_no_rngs():
-    carry = recurrax.nnx.RNNCell(LSTM(4), 3, dtype=jnp.bfloat16, rngs=nnx.Rngs(0)).initialize_carry((2, 5, 3))
-    chex.assert_tree_shape_prefix(carry, (2, 5, 4))
-    assert not carry.c.any() and carry.c.dtype == jnp.bfloat16
+def test_parameters_may_be_given_within_a_compiled_function():
+    layer, params = layer_of(LSTM(4)), parameters(LSTM(4))
+    nnx.jit(lambda layer, params: layer.set_params(params))(layer, params)
+    chex.assert_trees_all_equal(tree_of(layer), to_dict(params))
+
+
+def test_the_layer_gives_the_carry_of_its_parameters():
+    layer = layer_of(LearnedStart(4))
+    np.testing.assert_array_equal(layer.initialize_carry((2, 3)).h, np.stack([layer.start[...]] * 2))
+
+
+def test_a_table_of_a_layer_that_returns_a_carry():
+    table = nnx.tabulate(layer_of(LSTM(4)), INPUTS, return_carry=True)
+    assert "w_h" in table and "[2,5,4]" in table
 
 
 def test_a_wrong_number_of_features_is_named():
@@ -140,15 +150,6 @@ def test_a_parameter_that_would_hide_an_attribute_of_the_layer_is_refused():
         layer_of(cell)
 
 
-def test_a_step_takes_its_noise_from_the_rngs_of_the_call():
-    cell = recurrax.nnx.RNNCell(Noisy(4), 3, rngs=nnx.Rngs(0))
-    carry, rngs = cell.initialize_carry((2, 3)), nnx.Rngs(dropout=0)
-    (_, quiet), (_, again) = (cell(carry, INPUTS[:, 0]) for _ in range(2))
-    (_, loud), (_, louder) = (cell(carry, INPUTS[:, 0], rngs=rngs) for _ in range(2))
-    np.testing.assert_array_equal(quiet, again)
-    assert not np.allclose(quiet, loud, atol=0.1) and not np.allclose(loud, louder, atol=0.1)
-
-
 def test_layers_over_seeds_by_nnx_vmap():
     @nnx.split_rngs(splits=3)
     @nnx.vmap
@@ -160,8 +161,8 @@ def test_layers_over_seeds_by_nnx_vmap():
     assert nnx.vmap(lambda layer: layer(INPUTS))(layers).shape == (3, 2, 5, 4)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=["RNN", "LSTM", "GRU-before", "GRU-after"])
-def test_parameters_move_to_linen_and_plain_jax(cell):
+def test_parameters_move_to_linen_and_plain_jax():
+    cell = GRU(4, reset="after")
     layer = layer_of(cell)
     expected, tree = layer(INPUTS), tree_of(layer)
     np.testing.assert_allclose(recurrax.linen.RNN(cell).apply({"params": tree}, INPUTS), expected, rtol=1e-6)
