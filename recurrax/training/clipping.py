@@ -20,7 +20,7 @@ def global_norm(tree: Any) -> Float[Array, ""]:
     return relative * _power_of_two(exponent, relative.dtype)
 
 
-def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
+def clip_by_global_norm(gradients: Any, max_norm: float | Float[Array, ""]) -> Any:
     """Scales gradients down to the norm `max_norm` where theirs is larger (Pascanu et al. 2013, algorithm 1).
 
     Entries of 1e30, whose squares are inf in float32, and float16 whose sum of squares is, are scaled like any other.
@@ -29,17 +29,19 @@ def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     >>> clip_by_global_norm(jnp.array([2e30, 0.0]), 1.0)
     Array([1., 0.], dtype=float32)
 
-    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`.
+    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`; with
+    `optax.inject_hyperparams` around a function that returns this for its argument `max_norm`, a schedule sets the bound.
 
     Args:
       gradients: a pytree of float arrays, complex ones included.
-      max_norm: above 0.
+      max_norm: above 0; it may be traced, and then is not checked: all entries become NaN where it is NaN.
 
     Raises:
       TypeError, ValueError: `max_norm` is no finite number above 0.
     """
-    checks.positive("max_norm", max_norm)
+    _check_bound("max_norm", max_norm)
     exponent, relative = _parts(jax.tree.leaves(gradients))
+    max_norm = jnp.asarray(max_norm, relative.dtype)
     too_large = ~(relative * _power_of_two(exponent, relative.dtype) <= max_norm)
 
     def clip(g: jax.Array) -> jax.Array:
@@ -51,22 +53,34 @@ def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     return jax.tree.map(clip, gradients)
 
 
-def clip_by_value(gradients: Any, max_value: float) -> Any:
+def clip_by_value(gradients: Any, max_value: float | Float[Array, ""]) -> Any:
     """Brings every entry to between -max_value and max_value (Mikolov 2012); NaN stays NaN.
 
     Both parts of a complex entry are clipped for themselves. The direction is not kept.
 
+    Args:
+      gradients: a pytree of float arrays, complex ones included.
+      max_value: above 0; it may be traced, and then is not checked.
+
     Raises:
       TypeError, ValueError: `max_value` is no finite number above 0.
     """
-    checks.positive("max_value", max_value)
+    _check_bound("max_value", max_value)
 
     def clip(g: jax.Array) -> jax.Array:
         if jnp.iscomplexobj(g):
             return jax.lax.complex(clip(g.real), clip(g.imag))
-        return jnp.clip(g, -max_value, max_value)
+        bound = jnp.asarray(max_value, g.dtype)
+        return jnp.clip(g, -bound, bound)
 
     return jax.tree.map(clip, gradients)
+
+
+def _check_bound(name: str, bound: Any) -> None:
+    """Raises unless a bound is a finite number above 0, or an array whose value is not known yet."""
+    if isinstance(bound, jax.core.Tracer) and bound.shape == ():
+        return
+    checks.positive(name, bound.item() if isinstance(bound, jax.Array) and bound.shape == () else bound)
 
 
 def _parts(leaves: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
