@@ -39,15 +39,15 @@ def clip_by_global_norm(gradients: Any, max_norm: float | Float[Array, ""]) -> A
     Raises:
       TypeError, ValueError: `max_norm` is no finite number above 0.
     """
-    _check_bound("max_norm", max_norm)
+    bound = _checked("max_norm", max_norm)
     exponent, relative = _parts(jax.tree.leaves(gradients))
-    max_norm = jnp.asarray(max_norm, relative.dtype)
-    too_large = ~(relative * _power_of_two(exponent, relative.dtype) <= max_norm)
+    bound = _cast(bound, relative.dtype)
+    too_large = ~(relative * _power_of_two(exponent, relative.dtype) <= bound)
 
     def clip(g: jax.Array) -> jax.Array:
         wide = at_least_float32(g)
         # Two factors, as the norm, or its inverse, may leave the range of the dtype.
-        clipped = wide * _power_of_two(-exponent, wide.dtype) * (max_norm / relative).astype(wide.dtype)
+        clipped = wide * _power_of_two(-exponent, wide.dtype) * (bound / relative).astype(wide.dtype)
         return jnp.where(too_large, clipped, wide).astype(g.dtype)
 
     return jax.tree.map(clip, gradients)
@@ -65,22 +65,29 @@ def clip_by_value(gradients: Any, max_value: float | Float[Array, ""]) -> Any:
     Raises:
       TypeError, ValueError: `max_value` is no finite number above 0.
     """
-    _check_bound("max_value", max_value)
+    bound = _checked("max_value", max_value)
 
     def clip(g: jax.Array) -> jax.Array:
         if jnp.iscomplexobj(g):
             return jax.lax.complex(clip(g.real), clip(g.imag))
-        bound = jnp.asarray(max_value, g.dtype)
-        return jnp.clip(g, -bound, bound)
+        return jnp.clip(g, -_cast(bound, g.dtype), _cast(bound, g.dtype))
 
     return jax.tree.map(clip, gradients)
 
 
-def _check_bound(name: str, bound: Any) -> None:
-    """Raises unless a bound is a finite number above 0, or an array whose value is not known yet."""
-    if isinstance(bound, jax.core.Tracer) and bound.shape == ():
-        return
-    checks.positive(name, bound.item() if isinstance(bound, jax.Array) and bound.shape == () else bound)
+def _checked(name: str, bound: Any) -> Any:
+    """Returns a bound: a number above 0, or an array whose value is not known yet."""
+    if isinstance(bound, jax.Array) and bound.shape == ():
+        if isinstance(bound, jax.core.Tracer):
+            return bound
+        bound = bound.item()
+    checks.positive(name, bound)
+    return float(bound)
+
+
+def _cast(bound: Any, dtype: Any) -> Any:
+    """Returns a bound that dtypes do not widen for: a number is weakly typed by itself."""
+    return bound if isinstance(bound, float) else bound.astype(dtype)
 
 
 def _parts(leaves: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
