@@ -83,7 +83,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     table: dict[str, list] = {name: [] for name in columns}
     for n, cell in enumerate(config.cells):
         for k, remedy in enumerate(config.remedies):
-            own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.flow]
+            own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
             for row, when in enumerate(stages):
                 curves = [o.stages[when][::-1] for o in own if when in o.stages]
                 if not curves:
@@ -104,7 +104,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     _legend(figure, axes)
     caption = (
         f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
-        f"seeds and {config.flow_batch} held-out sequences; {task} of length {longest}. After training: where the task "
+        f"seeds and {config.gradient_norms_batch} held-out sequences; {task} of length {longest}. After training: where the task "
         "was solved, or at the last step; during: half way there. A training that diverged is left out of the last row."
     )
     return Drawing("gradient_flow", "Gradient flow before, during and after training", figure, table, caption)

@@ -24,7 +24,7 @@ class Outcome(NamedTuple):
     """Steps until the first evaluation that met the criterion; None where none did."""
     ended: str
     """"solved", "not solved", "diverged" or "failed"."""
-    flow: dict[int, np.ndarray]
+    log_norms: dict[int, np.ndarray]
     """Log norms of dL/ds_t, `[T+1]`, median over sequences, by training step."""
     milliseconds: float
     """Of a training step of one network, while as many processes as the comparison has ran beside each other."""
@@ -32,11 +32,15 @@ class Outcome(NamedTuple):
     @property
     def stages(self) -> dict[str, np.ndarray]:
         """Log norms before training, half way, and after."""
-        steps = sorted(self.flow)
+        steps = sorted(self.log_norms)
         if len(steps) < 2:
-            return {"before": self.flow[0]} if steps else {}
+            return {"before": self.log_norms[0]} if steps else {}
         middle = min(steps, key=lambda step: abs(step - steps[-1] / 2))
-        stages = {"before": self.flow[steps[0]], "during": self.flow[middle], "after": self.flow[steps[-1]]}
+        stages = {
+            "before": self.log_norms[steps[0]],
+            "during": self.log_norms[middle],
+            "after": self.log_norms[steps[-1]],
+        }
         return stages if len(steps) > 2 else {"before": stages["before"], "after": stages["after"]}
 
 
@@ -64,13 +68,13 @@ def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> 
     for curve in read(training, folder):
         solved = curve.solved_after(task)
         if status not in (0, Diverged.status):
-            how = "failed"
+            ended = "failed"
         elif solved is not None:
-            how = "solved"
+            ended = "solved"
         else:
-            how = "not solved" if curve.diverged_in is None else "diverged"
-        flow = {step: np.median(joint, axis=1) for step, joint in curve.flow.items()}
-        outcomes.append(Outcome(trial, curve.seed, solved, how, flow, 1e3 * seconds))
+            ended = "not solved" if curve.diverged_in is None else "diverged"
+        log_norms = {step: np.median(joint, axis=1) for step, joint in curve.log_norms.items()}
+        outcomes.append(Outcome(trial, curve.seed, solved, ended, log_norms, 1e3 * seconds))
     return outcomes
 
 
@@ -86,7 +90,7 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
     for cell, remedy in dict.fromkeys((o.trial.cell, o.trial.remedy) for o in outcomes):
         own = [o for o in outcomes if (o.trial.cell, o.trial.remedy) == (cell, remedy)]
         steps = [o.solved_after for o in own if o.solved_after is not None]
-        reach = [(o.flow[0][0] - o.flow[0][-1]) / np.log(10) for o in own if 0 in o.flow]
+        reach = [(o.log_norms[0][0] - o.log_norms[0][-1]) / np.log(10) for o in own if 0 in o.log_norms]
         entries.append(
             Entry(
                 cell,

@@ -101,7 +101,7 @@ def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -
 
     entries = ranking(outcomes)
     drawings = [figures.success(outcomes, config)]
-    if config.flow_batch:
+    if config.gradient_norms_batch:
         drawings.append(figures.gradient_flow(outcomes, config))
     header = (*Trial._fields[:4], "seed", "ended", "solved_after", "milliseconds_per_step")
     rows = [(*o.trial[:4], o.seed, o.ended, o.solved_after, o.milliseconds) for o in outcomes]

@@ -20,7 +20,7 @@ from experiments.remedies.results import Outcome, findings, ranking
 
 SMALL = (
     "--config.cells=rnn,gru", "--config.tasks=adding", "--config.lengths=24", "--config.seeds=1",
-    "--config.remedies=none,bound_candidate()", "--config.flow_batch=2", "--config.train.hidden_size=3",
+    "--config.remedies=none,bound_candidate()", "--config.gradient_norms_batch=2", "--config.train.hidden_size=3",
     "--config.train.batch=2", "--config.train.steps=4", "--config.train.log_every=2", "--config.train.eval_every=2",
     "--config.train.eval_batches=1",
 )  # fmt: skip
@@ -38,7 +38,7 @@ def comparison(**fields):
     recipe = {"hidden_size": 3, "optimizer": "adam", "learning_rate": 0.01, "batch": 2, "steps": 4, "log_every": 2,
               "eval_every": 2, "eval_batches": 1}  # fmt: skip
     plain = {"cells": "rnn", "tasks": "adding", "lengths": (24,), "remedies": "none,clip_norm(1.0)", "seeds": 3,
-             "seed": 0, "together": True, "processes": 1, "flow_batch": 0, "train": recipe}  # fmt: skip
+             "seed": 0, "together": True, "processes": 1, "gradient_norms_batch": 0, "train": recipe}  # fmt: skip
     return from_config(Comparison, plain | fields)
 
 

@@ -21,7 +21,7 @@ from experiments.training.config import Training
 SMALL = (
     "--config.cell=gru", "--config.hidden_size=4", "--config.task=adding(24)", "--config.batch=4", "--config.steps=60",
     "--config.log_every=5", "--config.eval_every=10", "--config.eval_batches=2", "--config.save_every=10",
-    "--config.flow.every=20", "--config.flow.batch=2", "--config.remedies=zone_out(0.1),clip_norm(1.0)",
+    "--config.gradient_norms.every=20", "--config.gradient_norms.batch=2", "--config.remedies=zone_out(0.1),clip_norm(1.0)",
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_every_line_that_is_due_is_there_once(finished):
     lines = rows(finished)
     assert [row["step"] for row in lines] == list(range(0, 61, 5))
     assert all(("eval_loss" in row) == (row["step"] % 10 == 0) for row in lines)
-    assert all(("flow" in row) == (row["step"] % 20 == 0) for row in lines)
+    assert all(("gradient_norms" in row) == (row["step"] % 20 == 0) for row in lines)
     assert all(np.isfinite(row["loss"]) and row["largest_gradient"] > 0 for row in lines[1:])
 
 

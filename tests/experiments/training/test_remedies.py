@@ -15,7 +15,7 @@ from experiments.training.trainer import Trainer
 SMALL = {
     "cell": "gru", "hidden_size": 4, "task": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
     "batch": 3, "steps": 4, "seed": 0, "seeds": 1, "tensorboard": False, "log_every": 2, "eval_every": 2, "eval_batches": 1, "save_every": 2,
-    "stop_when_solved": True, "flow": {"every": 0, "batch": 2},
+    "stop_when_solved": True, "gradient_norms": {"every": 0, "batch": 2},
 }  # fmt: skip
 FITTING = {
     "identity_start": "rnn", "shortcut": "rnn(2)", "floss": "rnn", "skip_recurrence": "rnn", "constrain_orthogonal": "rnn",
@@ -114,7 +114,7 @@ def test_chrono_takes_its_longest_time_from_the_task():
         ({"learning_rate": 0.0}, "config.learning_rate must be a number above 0, got 0.0"),
         ({"eval_every": 3}, "config.eval_every must be a multiple of log_every = 2, got 3"),
         ({"save_every": 0}, "config.save_every must be a multiple of log_every"),
-        ({"flow": {"every": 3, "batch": 2}}, "config.flow.every must be a multiple of log_every, or 0, got 3"),
+        ({"gradient_norms": {"every": 3, "batch": 2}}, "config.gradient_norms.every must be a multiple of log_every, or 0, got 3"),
     ],
 )
 def test_what_does_not_fit_is_named(fields, message):
@@ -129,7 +129,7 @@ def test_an_empty_list_is_no_remedy():
 
 def test_truncation_is_chosen_from_the_measured_decay():
     quick, slow = (
-        Trainer(config(cell=f"gru(forget_bias={bias})", remedies="truncate_adaptively(0.1)")).how
+        Trainer(config(cell=f"gru(forget_bias={bias})", remedies="truncate_adaptively(0.1)")).unroll_arguments
         for bias in (-3.0, 3.0)
     )
     assert quick["truncate_every"] < 6 and slow.get("truncate_every", 24) > 12
