@@ -38,6 +38,6 @@ def read(model: Model, ys: Float[Array, "T B H"]) -> Float[Array, "T B O"]:
 
 
 def answers(cell: Cell, model: Model, batch: Batch, **unroll_arguments: Any) -> tuple[Float[Array, "T B O"], Any]:
-    """Returns the answers of every step, and the hidden states that they come from; the rest is for `recurrax.unroll`."""
+    """Returns the answers of every step, and the hidden states behind them; what else comes is for `unroll`."""
     _, ys = unroll(cell, model.cell, batch.xs, mask=batch.mask, **unroll_arguments)
     return read(model, ys), ys
