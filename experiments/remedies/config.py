@@ -66,8 +66,8 @@ class Comparison:
       together: whether the seeds of a kind train side by side in one program; that saves starting and compiling, and
         fills an accelerator, where one process per seed makes more use of many cores.
       processes: processes at a time; 0 for one per core, on an accelerator for one.
-      gradient_norms_batch: held-out sequences that gradient flow is measured on, before training, at every evaluation and after
-        training; 0 for none.
+      gradient_norms_batch: held-out sequences that gradient norms are measured on, before training, at every evaluation
+        and after training; 0 for none.
     """
 
     cells: tuple[str, ...]

@@ -1,24 +1,13 @@
-"""The figures of a comparison of remedies."""
+"""The figure of success and of the steps to it against the length of the sequences."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from experiments.common.plotting import (
-    Drawing,
-    color,
-    dash,
-    legend_below,
-    new_figure,
-    panel_letter,
-    powers_of_ten,
-    styled,
-)
+from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, styled
 from experiments.remedies.config import Comparison
+from experiments.remedies.figures._legend import common_legend
 from experiments.remedies.results import Outcome, by_length
-
-LN10 = np.log(10)
 
 
 @styled
@@ -60,7 +49,7 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     for row in range(0, 2 * len(tasks), 2):
         axes[row, 0].set_ylabel("share solved")
         axes[row + 1, 0].set_ylabel("steps to success")
-    _legend(figure, axes)
+    common_legend(figure, axes)
     caption = (
         f"Above: share of {config.seeds} trainings that solved the task within {config.train.steps} steps, with 95 % "
         "confidence intervals (Wilson); below: median training steps of those that did, known to within "
@@ -69,51 +58,3 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         "Mikolov & Bengio (2013)."
     )
     return Drawing("success", "Success against the length of the sequences", figure, table, caption)
-
-
-@styled
-def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
-    """Draws the gradient norm against distance before, during and after training, at the greatest length."""
-    longest, task = max(config.lengths), config.tasks[0]
-    stages = ("before", "during", "after")
-    figure, axes = new_figure(
-        3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row"
-    )
-    columns = ("cell", "remedy", "when", "distance", "log10_norm")
-    table: dict[str, list] = {name: [] for name in columns}
-    for n, cell in enumerate(config.cells):
-        for k, remedy in enumerate(config.remedies):
-            own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
-            for row, when in enumerate(stages):
-                curves = [o.stages[when][::-1] for o in own if when in o.stages]
-                if not curves:
-                    continue
-                # Relative to the end: the loss itself falls while a network learns.
-                middle = np.median([curve - curve[0] for curve in curves], axis=0) / LN10
-                axes[row, n].plot(middle, color=color(k), linestyle=dash(k), label=remedy)
-                for distance, value in enumerate(middle):
-                    for name, entry in zip(columns, (cell, remedy, when, distance, value), strict=True):
-                        table[name].append(entry)
-        for row, when in enumerate(stages):
-            axes[row, n].set_title(f"{cell}, {when} training")
-        axes[-1, n].set_xlabel("distance k from the end (steps)")
-        panel_letter(axes[0, n], n)
-    for row in range(len(stages)):
-        powers_of_ten(axes[row, 0].yaxis)
-        axes[row, 0].set_ylabel("|∂L/∂s$_{T-k}$| / |∂L/∂s$_T$|")
-    _legend(figure, axes)
-    caption = (
-        f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
-        f"seeds and {config.gradient_norms_batch} held-out sequences; {task} of length {longest}. After training: where the task "
-        "was solved, or at the last step; during: half way there. A training that diverged is left out of the last row."
-    )
-    return Drawing("gradient_flow", "Gradient flow before, during and after training", figure, table, caption)
-
-
-def _legend(figure: Figure, axes: np.ndarray) -> None:
-    """Puts the remedies of all panels under the figure: not every one applies to every cell."""
-    found = {}
-    for ax in axes.flat:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    legend_below(figure, list(found.values()), list(found))
