@@ -10,12 +10,12 @@ from typing import Any
 
 import jax
 
-from experiments.common import slurm
 from experiments.common.config import flatten, to_dict
 from experiments.common.errors import ExperimentError
 from experiments.common.stopping import stopping
-from experiments.common.sweep import Job, cores, sweep
+from experiments.remedies import slurm
 from experiments.remedies.config import Trial
+from experiments.remedies.sweep import Job, cores, sweep
 from experiments.training.config import Training
 
 TRAIN = Path(__file__).resolve().parents[2] / "configs" / "train.py"

@@ -61,6 +61,7 @@ class Trainer:
     The seeds are a batch axis of one compiled program, also where there is but one.
 
     Attributes:
+      config: what is trained.
       cell: the cell, as the remedies have it.
       task: the task.
       unroll_arguments: what `recurrax.unroll` is called with in training.

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from experiments.training.measure import measurable
 from experiments.training.model import read
 from experiments.training.remedies._base import Remedy
 from experiments.training.remedies._wrapped import innermost, require_square_blocks
@@ -24,7 +25,8 @@ class Omega(Remedy):
         def loss(ys, carry):
             return task.loss(read(model, ys), batch) * ys.shape[1]
 
-        return self.weight * pascanu_omega(trajectory(cell, model.cell, batch.xs, mask=batch.mask, key=key), loss)
+        path = trajectory(measurable(cell), model.cell, batch.xs, mask=batch.mask, key=key)
+        return self.weight * pascanu_omega(path, loss)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Floss(Remedy):
         checks.positive_int("exponents", self.exponents)
 
     def penalty(self, cell, model, task, batch, ys, key):
-        return self.weight * lyapunov_penalty(trajectory(cell, model.cell, batch.xs[:, 0], key=key), k=self.exponents)
+        path = trajectory(measurable(cell), model.cell, batch.xs[:, 0], key=key)
+        return self.weight * lyapunov_penalty(path, k=self.exponents)
 
 
 @dataclasses.dataclass(frozen=True)
