@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
@@ -29,8 +30,8 @@ def clip_by_global_norm(gradients: Any, max_norm: float | Float[Array, ""]) -> A
     >>> clip_by_global_norm(jnp.array([2e30, 0.0]), 1.0)
     Array([1., 0.], dtype=float32)
 
-    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`; with
-    `optax.inject_hyperparams` around a function that returns this for its argument `max_norm`, a schedule sets the bound.
+    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`; for a bound that follows a
+    schedule, `optax.inject_hyperparams` around a function that returns this for its argument `max_norm`.
 
     Args:
       gradients: a pytree of float arrays, complex ones included.
@@ -78,7 +79,7 @@ def clip_by_value(gradients: Any, max_value: float | Float[Array, ""]) -> Any:
 def _checked(name: str, bound: Any) -> Any:
     """Returns a bound: a number above 0, or an array whose value is not known yet."""
     if isinstance(bound, jax.Array) and bound.shape == ():
-        if isinstance(bound, jax.core.Tracer):
+        if isinstance(bound, Tracer):
             return bound
         bound = bound.item()
     checks.positive(name, bound)
