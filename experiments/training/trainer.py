@@ -88,7 +88,7 @@ class Trainer:
                 extra |= remedy.parameters(self.task, width, key)
             model = model._replace(cell=self._constrained(model.cell), extra=extra)
             zero, no = jnp.zeros(()), jnp.array(False)
-            begun = self._transformation(seed).init(model)
+            begun = self.transformation(seed).init(model)
             return State(seed, jnp.zeros((), jnp.int32), model, begun, zero, zero, ~no, no)
 
         seeds = self.config.seed + np.arange(self.config.seeds, dtype=np.int32)
@@ -108,6 +108,12 @@ class Trainer:
         if all(type(remedy).settle is Remedy.settle for remedy in self._remedies):
             return state.model
         return self._settle(state.seed, state.model)
+
+    def transformation(self, seed: jax.Array) -> optax.GradientTransformation:
+        """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
+        keys = (jax.random.fold_in(_key(seed, _GRADIENT), n) for n in range(len(self._remedies)))
+        found = (remedy.transformation(key) for remedy, key in zip(self._remedies, keys, strict=True))
+        return optax.chain(*(t for t in found if t is not None), optimizer(self.config))
 
     def _settled(self, seed: jax.Array, model: Model) -> Model:
         batch = self.task.batch(seed, 0, SETTLING * self.config.batch)
@@ -129,7 +135,7 @@ class Trainer:
         loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.unroll_arguments)
         loss, gradient = jax.value_and_grad(loss_of)(state.model, batch, key)
         norm = global_norm(gradient)
-        updates, new_optimizer = self._transformation(state.seed).update(gradient, state.optimizer, state.model)
+        updates, new_optimizer = self.transformation(state.seed).update(gradient, state.optimizer, state.model)
         model = optax.apply_updates(state.model, updates)
         model = model._replace(cell=self._constrained(model.cell))  # pyright: ignore[reportAttributeAccessIssue]
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -142,12 +148,6 @@ class Trainer:
         )
         old = state._replace(finite=state.finite & (finite | state.solved))
         return jax.tree.map(functools.partial(jnp.where, finite & state.running), new, old)
-
-    def _transformation(self, seed: jax.Array) -> optax.GradientTransformation:
-        """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
-        keys = (jax.random.fold_in(_key(seed, _GRADIENT), n) for n in range(len(self._remedies)))
-        found = (remedy.transformation(key) for remedy, key in zip(self._remedies, keys, strict=True))
-        return optax.chain(*(t for t in found if t is not None), optimizer(self.config))
 
     def _constrained(self, params: Any) -> Any:
         for remedy in self._remedies:

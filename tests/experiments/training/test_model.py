@@ -3,22 +3,22 @@ import numpy as np
 import pytest
 
 from experiments.training.model import answers, init_model, read
-from recurrax import GRU, LSTM, unroll
+from recurrax import GRU, RNN, unroll
 from recurrax.tasks.adding import Adding
 
 
 @pytest.fixture(scope="module")
 def model():
-    return init_model(LSTM(256), Adding(24), jax.random.key(0))
+    return init_model(RNN(64), Adding(24), jax.random.key(0))
 
 
 def test_the_readout_keeps_the_size_of_what_it_reads(model):
-    assert model.readout["w"].shape == (256, 1) and not model.readout["b"].any()
-    np.testing.assert_allclose(model.readout["w"].std(), 1 / 16, rtol=0.15)
+    assert model.readout["w"].shape == (64, 1) and not model.readout["b"].any()
+    np.testing.assert_allclose(model.readout["w"].std(), 1 / 8, rtol=0.25)
 
 
 def test_a_key_gives_one_model_and_another_one_another(model):
-    again, other = (init_model(LSTM(256), Adding(24), jax.random.key(k)) for k in (0, 1))
+    again, other = (init_model(RNN(64), Adding(24), jax.random.key(k)) for k in (0, 1))
     np.testing.assert_array_equal(again.cell.w_h, model.cell.w_h)
     assert (other.cell.w_h != model.cell.w_h).any() and (other.readout["w"] != model.readout["w"]).any()
 
