@@ -11,9 +11,9 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from experiments.common.errors import ExperimentError
-from experiments.common.text import batch
 from experiments.gradient_flow.config import Train
 from experiments.gradient_flow.sources import Source, TextSource
+from experiments.gradient_flow.text import batch
 from recurrax import Cell, unroll
 
 
