@@ -24,15 +24,15 @@ LEADING = 64
 """Lyapunov exponents measured of such a state."""
 
 
-def gradient_flow(
+def log_norms(
     cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any
 ) -> dict[str, np.ndarray]:
     """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path."""
-    return _named(_gradient_flow(cell, source, models, xs, targets))
+    return _named(_log_norms(cell, source, models, xs, targets))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _gradient_flow(cell, source, models, xs, targets):
+def _log_norms(cell, source, models, xs, targets):
     def one_seed(model):
         def loss(ys, carry):
             return source.last_loss(model.readout, ys, targets)
@@ -54,11 +54,11 @@ def at_end(
     Of a state larger than `LARGE_STATE` no Jacobian products, and the first `LEADING` exponents.
     """
     size = state_size(cell, models, few)
-    result = {"state_size": np.array(size), "lyapunov": lyapunov(cell, models, long_run, size)}
+    result = {"state_size": np.array(size), "lyapunov_exponent": lyapunov(cell, models, long_run, size)}
     if size <= LARGE_STATE:
-        result |= {f"jacobian/{name}": values for name, values in jacobians(cell, models, few).items()}
+        result |= {f"log_singular_value/{name}": values for name, values in jacobians(cell, models, few).items()}
     if has_gates(cell, models, xs):
-        result |= {f"gates/{name}": values for name, values in gates(cell, models, xs).items()}
+        result |= {f"gate/{name}": values for name, values in gates(cell, models, xs).items()}
     return result
 
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from experiments.common.bands import relative
 from experiments.gradient_flow import measure
 from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.results import relative
 from experiments.gradient_flow.sources import Source
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
@@ -53,7 +53,7 @@ def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:
 def _at_rest(cell: Cell, source: Source, models: Model, xs: jax.Array) -> np.ndarray:
     """Returns the log norm ratio of a run without input, averaged over sequences."""
     _, targets = source.sequences(0, xs.shape[1], xs.shape[0])
-    norms = measure.gradient_flow(cell, source, models, jnp.zeros_like(xs), targets)["joint"].mean(-1)[:, ::-1]
+    norms = measure.log_norms(cell, source, models, jnp.zeros_like(xs), targets)["joint"].mean(-1)[:, ::-1]
     return relative(norms)
 
 

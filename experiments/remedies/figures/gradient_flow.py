@@ -4,12 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, powers_of_ten, styled
+from experiments.common.plotting import (
+    LN10,
+    Drawing,
+    Rows,
+    color,
+    dash,
+    new_figure,
+    panel_letter,
+    powers_of_ten,
+    styled,
+)
 from experiments.remedies.config import Comparison
 from experiments.remedies.figures._legend import common_legend
 from experiments.remedies.results import Outcome
-
-LN10 = np.log(10)
 
 
 @styled
@@ -20,8 +28,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     figure, axes = new_figure(
         3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row"
     )
-    columns = ("cell", "remedy", "when", "distance", "log10_norm")
-    table: dict[str, list] = {name: [] for name in columns}
+    rows = Rows("cell", "remedy", "when", "distance", "log10_norm")
     for n, cell in enumerate(config.cells):
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
@@ -32,9 +39,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
                 # Relative to the end: the loss itself falls while a network learns.
                 middle = np.median([curve - curve[0] for curve in curves], axis=0) / LN10
                 axes[row, n].plot(middle, color=color(k), linestyle=dash(k), label=remedy)
-                for distance, value in enumerate(middle):
-                    for name, entry in zip(columns, (cell, remedy, when, distance, value), strict=True):
-                        table[name].append(entry)
+                rows.add(cell, remedy, when, range(len(middle)), middle)
         for row, when in enumerate(stages):
             axes[row, n].set_title(f"{cell}, {when} training")
         axes[-1, n].set_xlabel("distance k from the end (steps)")
@@ -49,4 +54,4 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         "where the task was solved, or at the last step; during: half way there. A training that diverged is left out "
         "of the last row."
     )
-    return Drawing("gradient_flow", "Gradient flow before, during and after training", figure, table, caption)
+    return Drawing("gradient_flow", "Gradient flow before, during and after training", figure, rows.columns, caption)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.common.plotting import Drawing, color, dash, new_figure, panel_letter, styled
+from experiments.common.plotting import Drawing, Rows, color, dash, new_figure, panel_letter, styled
 from experiments.remedies.config import Comparison
 from experiments.remedies.figures._legend import common_legend
 from experiments.remedies.results import Outcome, by_length
@@ -16,8 +16,7 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     cells, tasks = config.cells, config.tasks
     panels = [(cell, task) for task in tasks for cell in cells]
     figure, axes = new_figure(2 * len(tasks), len(cells), width=4.2 * len(cells), height=3.0, sharex=True, sharey="row")
-    columns = ("cell", "task", "remedy", "length", "solved", "of", "low", "high", "median_steps")
-    table: dict[str, list] = {name: [] for name in columns}
+    table = Rows("cell", "task", "remedy", "length", "solved", "of", "low", "high", "median_steps")
     for n, (cell, task) in enumerate(panels):
         row, column = 2 * (n // len(cells)), n % len(cells)
         rates, steps = axes[row, column], axes[row + 1, column]
@@ -35,9 +34,7 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
                            elinewidth=0.8, label=remedy)  # fmt: skip
             steps.plot(place, [s for _, _, s in rows], marker="o", color=color(k), linestyle=dash(k), markersize=4)
             for length, rate, median in rows:
-                values = (cell, task, remedy, length, rate.count, rate.of, rate.low, rate.high, median)
-                for name, value in zip(columns, values, strict=True):
-                    table[name].append(value)
+                table.add(cell, task, remedy, length, rate.count, rate.of, rate.low, rate.high, median)
         rates.set_title(f"{cell} on {task}")
         rates.set_ylim(-0.05, 1.05)
         steps.set_ylim(0, 1.05 * config.train.steps)
@@ -57,4 +54,4 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         f"{config.train.learning_rate:g}, batches of {config.train.batch}. The axes are those of Figure 7 of Pascanu, "
         "Mikolov & Bengio (2013)."
     )
-    return Drawing("success", "Success against the length of the sequences", figure, table, caption)
+    return Drawing("success", "Success against the length of the sequences", figure, table.columns, caption)

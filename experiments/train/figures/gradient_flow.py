@@ -1,16 +1,13 @@
 """The figure of gradient norms against distance, while a network learns."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.common.plotting import Drawing, color, dash, new_figure, powers_of_ten, styled
-from experiments.gradient_flow.results import band
+from experiments.common.bands import band
+from experiments.common.plotting import Drawing, Rows, color, dash, draw_band, new_figure, powers_of_ten, styled
 from experiments.training.config import Training
 from experiments.training.results import Curve
-
-LN10 = math.log(10)
 
 
 @styled
@@ -18,20 +15,14 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     """Draws the norm of dL/ds_{T-k} against k, one curve per measurement, over all seeds that were in training then."""
     figure, axes = new_figure(1, 1, width=6.4, height=4.2)
     ax = axes[0, 0]
-    table: dict[str, list] = {name: [] for name in ("training_step", "distance", "q10", "median", "q90")}
+    rows = Rows("training_step", "distance", "q10", "median", "q90")
     steps = sorted({step for curve in curves for step in curve.log_norms})
     bands = {s: band(np.stack([c.log_norms[s][::-1] for c in curves if s in c.log_norms], axis=1)) for s in steps}
     for n, step in enumerate(_few(steps)):
-        b = bands[step]
-        distance = np.arange(len(b.median))
-        ax.fill_between(distance, b.low / LN10, b.high / LN10, color=color(n), alpha=0.12, linewidth=0)
         name = "at initialisation" if step == 0 else f"after {step} steps"
-        ax.plot(distance, b.median / LN10, color=color(n), linestyle=dash(n), label=name)
+        draw_band(ax, bands[step], color=color(n), alpha=0.12, linestyle=dash(n), label=name)
     for step, b in bands.items():
-        for name, values in zip(
-            table, ([step] * len(b.median), range(len(b.median)), b.low, b.median, b.high), strict=True
-        ):
-            table[name].extend(values)
+        rows.add(step, range(len(b.median)), b.low, b.median, b.high)
     powers_of_ten(ax.yaxis)
     ax.set_xlabel("distance k from the end (steps)")
     ax.set_ylabel("norm of ∂L/∂s$_{T-k}$")
@@ -42,7 +33,7 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
         f"over {seeds}{config.gradient_norms.batch} held-out sequences, shaded: 10 % to 90 %. "
         f"{config.cell} on {config.task}."
     )
-    return Drawing("gradient_flow", "Gradient norm against distance, while it learns", figure, table, caption)
+    return Drawing("gradient_flow", "Gradient norm against distance, while it learns", figure, rows.columns, caption)
 
 
 def _few(steps: list[int], most: int = 5) -> list[int]:
