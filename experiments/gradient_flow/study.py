@@ -16,7 +16,7 @@ from experiments.common.workdir import Workdir
 from experiments.gradient_flow import findings, measure
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.costs import measure_costs
-from experiments.gradient_flow.language_model import Trainer, held_out_loss, init_model
+from experiments.gradient_flow.language_model import Trainer, init_model, mean_losses
 from experiments.gradient_flow.quantities import COLUMNS, tidy_rows
 from experiments.gradient_flow.results import CellResults, StudyResults
 from experiments.gradient_flow.sources import LONG, MEASURED, Source, TextSource, make_source
@@ -82,12 +82,11 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
     seeds = config.seed + jnp.arange(config.seeds)
     models = init_model(cell, source, seeds)
     xs, targets = source.sequences(MEASURED, config.flow.batch, config.flow.length)
-    long_run, _ = source.sequences(LONG, 1, config.flow.lyapunov_length)
+    others = xs[:, : config.flow.jacobian_batch], source.sequences(LONG, 1, config.flow.lyapunov_length)[0][:, 0]
     snapshots = config.train.snapshots
     arrays = {f"theory/{key}": value for key, value in predicted(cell, source, models, xs).items()}
-    norms, ends, held_out, training, trainer, evaluate = [], [], [], None, None, None
+    norms, ends, held_out, training, trainer = [], [], [], None, None
     if isinstance(source, TextSource):
-        evaluate = held_out_loss(cell, source)
         trainer = Trainer(cell, source, config.train, seeds)
         training = trainer.start(models)
     with Meter(f"{name}: training and measuring", snapshots[-1], "steps") as meter:
@@ -97,11 +96,13 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
                     training = advanced
                     meter.update(int(training.step))
                 models = training.model
-            norms.append(measure.log_norms(cell, source, models, xs, targets))
-            if evaluate is not None:
-                held_out.append(evaluate(models, xs, targets))
+            paths = measure.trajectories(cell, models, xs)
+            norms.append(measure.log_norms(source, models, paths, targets))
+            if isinstance(source, TextSource):
+                held_out.append(mean_losses(source, models, paths.ys, targets))
             if step in (0, snapshots[-1]):
-                ends.append(measure.at_end(cell, models, xs, xs[:, : config.flow.jacobian_batch], long_run[:, 0]))
+                few, long = (measure.trajectories(cell, models, sequences) for sequences in others)
+                ends.append(measure.at_end(paths, few, long))
     arrays |= {f"log_norm/{key}": np.stack([of_one[key] for of_one in norms]) for key in norms[0]}
     arrays |= {key: np.stack([end[key] for end in ends]) for key in ends[0]}
     arrays["state_size"] = arrays["state_size"][0]
