@@ -19,7 +19,7 @@ import optax
 from absl import app
 
 from benchmarks.timing import interleaved, ratio
-from experiments.training.config import Flow, Training
+from experiments.training.config import GradientNorms, Training
 from experiments.training.model import answers, init_model
 from experiments.training.trainer import Trainer
 from recurrax.training.clipping import clip_by_global_norm
@@ -48,7 +48,7 @@ def both(cell: str, hidden_size: int, task: str, batch_size: int):
     config = Training(cell=cell, hidden_size=hidden_size, task=task, remedies="clip_norm(1.0)", optimizer="adam",
                       learning_rate=2e-3, batch=batch_size, steps=10**6, seed=0, seeds=1, log_every=50, eval_every=50,
                       eval_batches=1, save_every=50, stop_when_solved=False, tensorboard=False,
-                      flow=Flow(0, 1))  # fmt: skip
+                      gradient_norms=GradientNorms(0, 1))  # fmt: skip
     trainer = Trainer(config)
     optimizer = optax.adam(2e-3)
     model = init_model(trainer.cell, trainer.task, jax.random.key(0))

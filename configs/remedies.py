@@ -28,7 +28,7 @@ def get_config():
     config.seed = 0
     config.together = True
     config.processes = 0
-    config.flow_batch = 16
+    config.gradient_norms_batch = 16
     config.train = ml_collections.ConfigDict()
     config.train.hidden_size = 32
     config.train.optimizer = "adam"

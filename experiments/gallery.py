@@ -20,8 +20,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.common.progress import Meter
-from experiments.gradient_flow.figures import timescale_text
-from experiments.gradient_flow.results import CellResults
+from experiments.gradient_flow.timescales import fit_timescales, timescale_text
 from recurrax import Cell, catalogue, gradflow
 
 SIZE, STEPS, SEEDS, BATCH = 32, 128, 4, 8
@@ -100,9 +99,8 @@ def parameters(cls: type[Cell]) -> tuple[int, str]:
 
 def time_scale(cls: type[Cell]) -> str:
     """Returns the fitted decay of the gradient at initialisation, under inputs of independent normal numbers."""
-    norms = _log_norms(catalogue.make_cell(cls.__name__, hidden_size=SIZE))
-    results = CellResults("", "", {"flow/joint": np.asarray(norms)[None], "snapshots": np.array([0])})
-    return timescale_text(results.timescales("flow/joint", 0))
+    norms = np.asarray(_log_norms(catalogue.make_cell(cls.__name__, hidden_size=SIZE)))
+    return timescale_text(fit_timescales(np.moveaxis(norms, 1, 0)[::-1]))
 
 
 @functools.partial(jax.jit, static_argnums=0)

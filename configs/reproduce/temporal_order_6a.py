@@ -20,5 +20,5 @@ def get_config():
     config.update(
         {"remedies": "forget_bias(5.0),clip_norm(1.0)", "batch": 8, "steps": 10_000, "seeds": 10, "eval_batches": 64}
     )
-    config.update({"flow": {"every": 0}})
+    config.update({"gradient_norms": {"every": 0}})
     return config

@@ -50,7 +50,12 @@ def run(
       options: further flags.
     """
     status = exit_status(
-        main, sys.argv, description=description, default_config=default_config, schema=schema, options=options
+        main,
+        [_module() or sys.argv[0], *sys.argv[1:]],
+        description=description,
+        default_config=default_config,
+        schema=schema,
+        options=options,
     )
     if status in (INTERRUPTED, TERMINATED):
         # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
@@ -78,7 +83,7 @@ def exit_status(
     try:
         config, path, values = _parse(argv, default_config, options)
         if values["help"].value:
-            print(_help(Path(argv[0]).stem, description, path, config, schema, options))
+            print(_help(argv[0], description, path, config, schema, options))
             return 0
         if not values["workdir"].value:
             raise ExperimentError("--workdir is missing: the folder for the results, e.g. --workdir=runs/first")
@@ -103,6 +108,18 @@ def exit_status(
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return INTERRUPTED
+
+
+def command() -> str:
+    """Returns what to type to run this process again: `python -m`, as a script finds its imports only so."""
+    program = _module()
+    return shlex.join(["python", *(["-m", program] if program else sys.argv[:1]), *sys.argv[1:]])
+
+
+def _module() -> str | None:
+    """Returns the name that `python -m` was given, a package's where its `__main__` runs; None after anything else."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else None
 
 
 def _folder(workdir: str) -> Path:
@@ -196,7 +213,7 @@ def _last_of_each(argv: Sequence[str]) -> list[str]:
 
 
 def _help(
-    name: str,
+    program: str,
     description: str,
     path: str,
     config: config_dict.ConfigDict,
@@ -207,7 +224,7 @@ def _help(
     lines = [
         description.strip(),
         "",
-        f"Usage: python -m experiments.{name} --workdir=DIR [--config=FILE] [--config.FIELD=VALUE ...]",
+        f"Usage: python -m {program} --workdir=DIR [--config=FILE] [--config.FIELD=VALUE ...]",
         "",
         "  --workdir=DIR",
         "      folder for the results; the same command again goes on where it stopped",

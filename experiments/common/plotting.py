@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from experiments.common.bands import Band
+
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
@@ -19,6 +22,9 @@ COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 """Okabe & Ito's palette, told apart with every common kind of colour vision."""
 DASHES: tuple = ("-", (0, (6, 1.5)), (0, (4, 1.2, 1.2, 1.2)), (0, (1.5, 1)))
 """Line styles, so that curves differ in print as well."""
+
+LN10 = math.log(10)
+"""What natural logs are divided by for an axis of `powers_of_ten`."""
 
 STYLE: Any = {
     "figure.dpi": 100,
@@ -74,6 +80,37 @@ class Drawing:
         return _render(self.figure, "svg")
 
 
+class Rows:
+    """The rows of a figure's CSV, gathered while its curves are drawn.
+
+    >>> rows = Rows("cell", "distance", "median")
+    >>> rows.add("LSTM", range(3), [0.0, -0.5, -1.0])
+    >>> rows.columns
+    {'cell': ['LSTM', 'LSTM', 'LSTM'], 'distance': [0, 1, 2], 'median': [0.0, -0.5, -1.0]}
+
+    Attributes:
+      columns: values by the name of their column.
+    """
+
+    def __init__(self, *names: str):
+        self.columns: dict[str, list] = {name: [] for name in names}
+
+    def add(self, *values: Any) -> None:
+        """Adds a row for every item of the sequences among `values`; text and numbers stand in each of these rows.
+
+        Raises:
+          ValueError: there is not one value for every column, or the sequences differ in length.
+        """
+        if len(values) != len(self.columns):
+            raise ValueError(f"a value for each of {', '.join(self.columns)} expected, got {len(values)}.")
+        lengths = {len(value) for value in values if not _is_single(value)} or {1}
+        if len(lengths) > 1:
+            raise ValueError(f"sequences of one length expected, got {sorted(lengths)}.")
+        (length,) = lengths
+        for column, value in zip(self.columns.values(), values, strict=True):
+            column.extend([value] * length if _is_single(value) else value)
+
+
 def new_figure(
     rows: int, columns: int, *, width: float = 9.0, height: float = 3.6, **subplots
 ) -> tuple[Figure, np.ndarray]:
@@ -98,6 +135,13 @@ def powers_of_ten(axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda exponent, _: f"$10^{{{exponent:.0f}}}$"))
 
 
+def draw_band(axes: Axes, b: Band, *, color: str, alpha: float = 0.16, **line: Any) -> None:
+    """Draws log norms against the distance, median and shade, on axes that hold decimal logarithms."""
+    distance = np.arange(len(b.median))
+    axes.fill_between(distance, b.low / LN10, b.high / LN10, color=color, alpha=alpha, linewidth=0)
+    axes.plot(distance, b.median / LN10, color=color, **line)
+
+
 def panel_letter(axes: Axes, index: int) -> None:
     """Marks a panel with a, b, c, ... at its upper left."""
     axes.text(-0.02, 1.03, chr(ord("a") + index), transform=axes.transAxes, weight="bold", ha="right", va="bottom")
@@ -109,6 +153,10 @@ def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> No
     width = figure.get_figwidth()
     columns = len(labels) if sum(inches) <= width else max(1, int(width / max(inches)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, str) or value is None or np.ndim(value) == 0
 
 
 def _render(figure: Figure, kind: str) -> bytes:

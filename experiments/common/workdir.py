@@ -7,8 +7,6 @@ import io
 import json
 import os
 import platform
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -19,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common.cli import command
 from experiments.common.config import flatten
 from experiments.common.errors import ExperimentError
 from experiments.common.progress import say
@@ -206,12 +205,6 @@ def _circumstances() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
         "machine": {"platform": platform.platform(), "device": jax.devices()[0].device_kind, "cores": os.cpu_count()},
-        "command": _command(),
+        "command": command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-def _command() -> str:
-    """Returns what to type to run this again: `python -m`, as a script finds its imports only so."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return shlex.join(["python", *(["-m", spec.name] if spec else sys.argv[:1]), *sys.argv[1:]])

@@ -41,18 +41,18 @@ def measure_costs(
 
         return arguments, [jax.jit(f).lower(*arguments).compile() for f in (forward, jax.grad(forward))]
 
-    runs = [compiled(cell) for cell in cells]
-    memory = [gradient.memory_analysis() for _, (_, gradient) in runs]
+    models = [compiled(cell) for cell in cells]
+    memory = [gradient.memory_analysis() for _, (_, gradient) in models]
     times: list[list[list[float]]] = [[[], []] for _ in cells]
     for turn in range(rounds + 1):
-        for n, (arguments, pair) in enumerate(runs):
-            for m, run in enumerate(pair):
+        for n, (arguments, pair) in enumerate(models):
+            for m, function in enumerate(pair):
                 begin = time.perf_counter()
-                jax.block_until_ready(run(*arguments))
+                jax.block_until_ready(function(*arguments))
                 if turn > 0:  # the first round warms up
                     times[n][m].append(1e3 * (time.perf_counter() - begin))
     return {
-        "parameters": np.array([sum(leaf.size for leaf in jax.tree.leaves(params)) for (params, _), _ in runs]),
+        "parameters": np.array([sum(leaf.size for leaf in jax.tree.leaves(params)) for (params, _), _ in models]),
         "forward_ms": np.array([statistics.median(forward) for forward, _ in times]),
         "gradient_ms": np.array([statistics.median(gradient) for _, gradient in times]),
         "gradient_bytes": np.array([0 if found is None else found.temp_size_in_bytes for found in memory]),

@@ -1,97 +1,105 @@
 """What the numbers of a study say: a table and a few sentences, made from them."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from experiments.common.bands import band, relative
 from experiments.common.report import Table
-from experiments.gradient_flow.figures import snapshot_title, timescale_text
-from experiments.gradient_flow.results import CellResults, band, relative
+from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
+from experiments.gradient_flow.timescales import timescale_text
+
+HEADER = (
+    "cell",
+    "when",
+    "gradient norm at distance",
+    "time scale",
+    "λ₁ (nats/step)",
+    "memory time",
+    "bits/byte",
+    "parameters",
+    "gradient (ms)",
+)
+NOTE = (
+    "Gradient norm: median, relative to that at the loss. Time scale τ: steps in which it falls to 1/e, ± standard "
+    "error over seeds; where the slope changes, at first and in the second half. λ₁: leading Lyapunov exponent, mean "
+    "over seeds. Memory time: 1 / (1 - f), median over units, f the mean share of the old state that the gates keep. "
+    "Bits per byte: held-out loss, mean over seeds."
+)
 
 
-def summary(cells: list[CellResults], costs: dict[str, np.ndarray]) -> Table:
+def summary(results: StudyResults) -> Table:
     """Returns one row per cell and end of the training."""
-    header = (
-        "cell",
-        "when",
-        "gradient norm at distance",
-        "time scale",
-        "λ₁ (nats/step)",
-        "memory time",
-        "bits/byte",
-        "parameters",
-        "gradient (ms)",
-    )
-    far = len(cells[0].by_distance("flow/joint", 0)) - 1
     rows = []
-    for n, cell in enumerate(cells):
+    for n, cell in enumerate(results.cells):
+        costs = (f"{results.costs['parameters'][n]:,}", f"{results.costs['gradient_ms'][n]:.1f}")
         for index, p in enumerate(cell.ends):
-            medians = band(cell.by_distance("flow/joint", p)).median
-            ratios = ", ".join(f"{k}: {_power(relative(medians)[k])}" for k in (far // 8, far // 2, far))
-            held_out = cell.arrays.get("held_out_loss")
-            rows.append(
-                (
-                    cell.label if index == 0 else "",
-                    snapshot_title(cell.snapshots[p]).lower(),
-                    ratios,
-                    timescale_text(cell.timescales("flow/joint", p)),
-                    f"{cell.arrays['lyapunov'][index, :, 0].mean():+.3f}",
-                    f"{np.median(cell.arrays['gates/memory_time'][index]):.1f} steps"
-                    if "gates/memory_time" in cell.arrays
-                    else "-",
-                    f"{held_out[p].mean() / math.log(2):.2f}" if held_out is not None else "-",
-                    f"{costs['parameters'][n]:,}" if index == 0 else "",
-                    f"{costs['gradient_ms'][n]:.1f}" if index == 0 else "",
-                )
-            )
-    note = (
-        "Gradient norm: median, relative to that at the loss. Time scale τ: steps in which it falls to 1/e, ± standard "
-        "error over seeds; where the slope changes, at first and in the second half. λ₁: leading Lyapunov exponent, mean over seeds. Memory time: 1 / (1 - f), median over units, f the mean "
-        "share of the old state that the gates keep. Bits per byte: held-out loss, mean over seeds."
+            first = index == 0
+            rows.append((cell.label if first else "", *_summary(cell, index, p), *(costs if first else ("", ""))))
+    return Table("In numbers", HEADER, rows, NOTE)
+
+
+def _summary(cell: CellResults, index: int, p: int) -> tuple[str, ...]:
+    """Returns what was measured at one end, the columns between the cell and its costs."""
+    left = relative(band(cell.by_distance("log_norm/joint", p)).median)
+    far = len(left) - 1
+    memory, held_out = cell.arrays.get("gate/memory_time"), cell.arrays.get("held_out_loss")
+    return (
+        snapshot_title(cell.snapshots[p]).lower(),
+        ", ".join(f"{k}: {_power(left[k])}" for k in (far // 8, far // 2, far)),
+        timescale_text(cell.timescales("log_norm/joint", p)),
+        f"{cell.arrays['lyapunov_exponent'][index, :, 0].mean():+.3f}",
+        "-" if memory is None else f"{np.median(memory[index]):.1f} steps",
+        "-" if held_out is None else f"{held_out[p].mean() / math.log(2):.2f}",
     )
-    return Table("In numbers", header, rows, note)
 
 
-def sentences(cells: list[CellResults], costs: dict[str, np.ndarray]) -> list[str]:
+def sentences(results: StudyResults) -> list[str]:
     """Returns findings; each says only what the numbers hold."""
-    found = []
-    far = len(cells[0].by_distance("flow/joint", 0)) - 1
+    return [*_of_reach(results), *_of_training(results), *_of_paths(results), *_of_costs(results)]
+
+
+def _of_reach(results: StudyResults) -> Iterator[str]:
+    cells, far = results.cells, results.longest
     for p in cells[0].ends:
-        reach = {}
-        for cell in cells:
-            medians = band(cell.by_distance("flow/joint", p)).median
-            reach[cell.label] = relative(medians)[far]
+        reach = {cell.label: relative(band(cell.by_distance("log_norm/joint", p)).median)[far] for cell in cells}
         ranked = sorted(reach, key=lambda label: -reach[label])
         shares = ", ".join(f"{label} {_power(reach[label])}" for label in ranked)
-        found.append(
-            f"{snapshot_title(cells[0].snapshots[p])}, of the gradient norm at the loss there is left {far} steps back: {shares}."
-        )
-    for cell in cells:
-        fits = [cell.timescales("flow/joint", p) for p in cell.ends]
+        when = snapshot_title(cells[0].snapshots[p])
+        yield f"{when}, of the gradient norm at the loss there is left {far} steps back: {shares}."
+
+
+def _of_training(results: StudyResults) -> Iterator[str]:
+    for cell in results.cells:
+        fits = [timescale_text(cell.timescales("log_norm/joint", p)) for p in cell.ends]
         if len(fits) == 2:
-            found.append(
-                f"{cell.label} at initialisation: {timescale_text(fits[0])}. Trained: {timescale_text(fits[1])}."
-            )
-    for cell in cells:
-        if len(cell.fields) > 1:
-            p = cell.ends[-1]
-            medians = {field: band(cell.by_distance(f"flow/path/{field}", p)).median[far // 2] for field in cell.fields}
-            whole = band(cell.by_distance("flow/joint", p)).median[far // 2]
-            if not np.isfinite(whole):
-                continue
-            parts = ", ".join(f"{field} alone {_power(value - whole)}" for field, value in medians.items())
-            when = snapshot_title(cell.snapshots[p])
-            found.append(f"{when}, {far // 2} steps back, of the whole gradient's norm in the {cell.label}: {parts}.")
-    labels = [cell.label.lower() for cell in cells]
-    if {"lstm", "gru"} <= set(labels):
-        ratio = {
-            name: costs[name][labels.index("gru")] / max(costs[name][labels.index("lstm")], 1e-12) for name in costs
-        }
-        found.append(
-            f"A GRU has {ratio['parameters']:.0%} of the parameters of an LSTM of the same width; its forward pass takes "
-            f"{ratio['forward_ms']:.0%} and its gradient {ratio['gradient_ms']:.0%} of the time here."
-        )
-    return found
+            yield f"{cell.label} at initialisation: {fits[0]}. Trained: {fits[1]}."
+
+
+def _of_paths(results: StudyResults) -> Iterator[str]:
+    half = results.longest // 2
+    for cell in results.cells:
+        p = cell.ends[-1]
+        whole = band(cell.by_distance("log_norm/joint", p)).median[half]
+        if len(cell.fields) == 1 or not np.isfinite(whole):
+            continue
+        norms = {f: band(cell.by_distance(f"log_norm/path/{f}", p)).median[half] for f in cell.fields}
+        shares = ", ".join(f"{field} alone {_power(norm - whole)}" for field, norm in norms.items())
+        when = snapshot_title(cell.snapshots[p])
+        yield f"{when}, {half} steps back, of the whole gradient's norm in the {cell.label}: {shares}."
+
+
+def _of_costs(results: StudyResults) -> Iterator[str]:
+    labels = [cell.label.lower() for cell in results.cells]
+    if not {"lstm", "gru"} <= set(labels):
+        return
+    lstm, gru = labels.index("lstm"), labels.index("gru")
+    ratio = {name: values[gru] / max(values[lstm], 1e-12) for name, values in results.costs.items()}
+    yield (
+        f"A GRU has {ratio['parameters']:.0%} of the parameters of an LSTM of the same width; its forward pass takes "
+        f"{ratio['forward_ms']:.0%} and its gradient {ratio['gradient_ms']:.0%} of the time here."
+    )
 
 
 def _power(log_ratio: float) -> str:

@@ -1,7 +1,7 @@
 """A character language model: one recurrent cell and a linear readout, trained on many seeds side by side."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -11,9 +11,9 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from experiments.common.errors import ExperimentError
-from experiments.common.text import batch
 from experiments.gradient_flow.config import Train
 from experiments.gradient_flow.sources import Source, TextSource
+from experiments.gradient_flow.text import batch
 from recurrax import Cell, unroll
 
 
@@ -94,17 +94,13 @@ class Trainer:
         return Training(training.step + 1, model, optimizer, training.losses.at[:, training.step].set(losses))
 
     def _loss(self, model: Model, ids: Int[Array, "T B"], targets: Int[Array, "T B"]) -> Float[Array, ""]:
-        return mean_loss(self._cell, self._source, model, jax.nn.one_hot(ids, self._source.input_size), targets)
+        _, ys = unroll(self._cell, model.cell, jax.nn.one_hot(ids, self._source.input_size))
+        return self._source.losses(model.readout, ys, targets).mean()
 
 
-def mean_loss(
-    cell: Cell, source: TextSource, model: Model, xs: Float[Array, "T B D"], targets: Int[Array, "T B"]
-) -> Float[Array, ""]:
-    """Returns the mean cross-entropy of all predictions, nats per symbol."""
-    _, ys = unroll(cell, model.cell, xs)
-    return source.losses(model.readout, ys, targets).mean()
-
-
-def held_out_loss(cell: Cell, source: TextSource) -> Callable[[Model, Array, Array], Float[Array, "S"]]:
-    """Returns the function `(models, xs, targets) -> mean loss per seed`."""
-    return jax.jit(jax.vmap(functools.partial(mean_loss, cell, source), in_axes=(0, None, None)))
+@functools.partial(jax.jit, static_argnums=0)
+def mean_losses(
+    source: TextSource, models: Model, ys: Float[Array, "S T B H"], targets: Int[Array, "T B"]
+) -> Float[Array, "S"]:
+    """Returns the mean cross-entropy of all predictions of every seed's outputs, nats per symbol."""
+    return jax.vmap(lambda model, ys: source.losses(model.readout, ys, targets).mean())(models, ys)

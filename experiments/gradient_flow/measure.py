@@ -1,4 +1,8 @@
-"""What the study measures of one cell: pure functions of models (one per seed) and sequences."""
+"""What the study measures of one cell: pure functions of trajectories, one per seed side by side.
+
+A cell runs once over the sequences of a snapshot (`trajectories`), and everything that is measured of them is a
+function of that.
+"""
 
 import functools
 from typing import Any
@@ -13,6 +17,7 @@ from experiments.gradient_flow.sources import Source
 from recurrax import Cell, gradflow
 from recurrax._util.float_leaves import float_leaves
 from recurrax.gradflow._numerics.state_vectors import state_vector
+from recurrax.gradflow.trajectory import Trajectory
 
 BINS = 50
 """Bins of the histograms of gate activations."""
@@ -24,119 +29,110 @@ LEADING = 64
 """Lyapunov exponents measured of such a state."""
 
 
-def gradient_flow(
-    cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any
-) -> dict[str, np.ndarray]:
+@functools.partial(jax.jit, static_argnums=0)
+def trajectories(cell: Cell, models: Model, xs: Float[Array, "T *B D"]) -> Trajectory:
+    """Runs every seed's model over the same sequences; each leaf of what it returns begins with the axis of seeds."""
+    return jax.vmap(lambda params: gradflow.trajectory(cell, params, xs))(models.cell)
+
+
+def log_norms(source: Source, models: Model, paths: Trajectory, targets: Any) -> dict[str, np.ndarray]:
     """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path."""
-    return _named(_gradient_flow(cell, source, models, xs, targets))
+    return _named(_log_norms(source, models, paths, targets))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _gradient_flow(cell, source, models, xs, targets):
-    def one_seed(model):
+@functools.partial(jax.jit, static_argnums=0)
+def _log_norms(source, models, paths, targets):
+    def one_seed(model, path):
         def loss(ys, carry):
             return source.last_loss(model.readout, ys, targets)
 
-        path = gradflow.trajectory(cell, model.cell, xs)
-        norms, paths = gradflow.gradient_norms(path, loss), gradflow.path_norms(path, loss)
-        measured = {"joint": norms.joint, "field": norms.fields, "path": paths.fields}
+        norms, by_path = gradflow.gradient_norms(path, loss), gradflow.path_norms(path, loss)
+        measured = {"joint": norms.joint, "field": norms.fields, "path": by_path.fields}
         # A state of one field leaves nothing that could change field.
-        return measured | ({"path_rest": paths.rest} if len(jax.tree.leaves(paths.fields)) > 1 else {})
+        return measured | ({"path_rest": by_path.rest} if len(jax.tree.leaves(by_path.fields)) > 1 else {})
 
-    return jax.vmap(one_seed)(models)
+    return jax.vmap(one_seed)(models, paths)
 
 
-def at_end(
-    cell: Cell, models: Model, xs: Float[Array, "T B D"], few: Float[Array, "T b D"], long_run: Float[Array, "N D"]
-) -> dict[str, np.ndarray]:
+def at_end(paths: Trajectory, few: Trajectory, long: Trajectory) -> dict[str, np.ndarray]:
     """Returns what is measured before and after training only: Jacobian products, Lyapunov spectrum and gates.
 
     Of a state larger than `LARGE_STATE` no Jacobian products, and the first `LEADING` exponents.
+
+    Args:
+      paths: the trajectories of the snapshot, for the gates.
+      few: those of some of its sequences, for Jacobian products: they cost far more than all else.
+      long: those of one long sequence, without a batch axis, for the Lyapunov spectrum.
     """
-    size = state_size(cell, models, few)
-    result = {"state_size": np.array(size), "lyapunov": lyapunov(cell, models, long_run, size)}
+    size = state_size(paths)
+    k = size if size <= LARGE_STATE else LEADING
+    result = {"state_size": np.array(size), "lyapunov_exponent": np.asarray(_lyapunov_exponents(k, long))}
     if size <= LARGE_STATE:
-        result |= {f"jacobian/{name}": values for name, values in jacobians(cell, models, few).items()}
-    if has_gates(cell, models, xs):
-        result |= {f"gates/{name}": values for name, values in gates(cell, models, xs).items()}
+        result |= {f"log_singular_value/{name}": values for name, values in _named(_log_singular_values(few)).items()}
+    if first_gates(paths) is not None:
+        result |= {f"gate/{name}": values for name, values in _named(_gates(paths)).items()}
     return result
 
 
-def jacobians(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
+@jax.jit
+def _log_singular_values(paths: Trajectory) -> dict[str, jax.Array]:
     """Returns log singular values of ds_T/ds_t: the largest, the median and the smallest, each `[S, T+1, B]`."""
-    return _named(_jacobians(cell, models, xs))
 
-
-@functools.partial(jax.jit, static_argnums=0)
-def _jacobians(cell, models, xs):
-    def one_seed(model):
-        values = gradflow.jacobian_products(gradflow.trajectory(cell, model.cell, xs)).log_singular_values
+    def one_seed(path):
+        values = gradflow.jacobian_products(path).log_singular_values
         return {"largest": values[..., 0], "median": jnp.median(values, axis=-1), "smallest": values[..., -1]}
 
-    return jax.vmap(one_seed)(models)
-
-
-def lyapunov(cell: Cell, models: Model, xs: Float[Array, "T D"], size: int) -> np.ndarray:
-    """Returns the Lyapunov spectrum `[S, K]` of a state of `size` numbers along one long run, nats per step."""
-    return np.asarray(_lyapunov(cell, size if size <= LARGE_STATE else LEADING, models, xs))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _lyapunov(cell, k, models, xs):
-    warm_up = xs.shape[0] // 10
-
-    def one_seed(model):
-        return gradflow.lyapunov_spectrum(gradflow.trajectory(cell, model.cell, xs), k=k, warm_up=warm_up)
-
-    return jax.vmap(one_seed)(models)
-
-
-def state_size(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> int:
-    """Returns how many numbers the joint state of one sequence has, the two parts of a complex one counted each."""
-
-    def vector(models, xs):
-        params, x = jax.tree.map(lambda p: p[0], (models, xs))
-        carry = cell.initial_carry(cell.prepare(params, batch_shape=x.shape[:-1]), x.shape[:-1])
-        return state_vector(float_leaves(carry), x.ndim - 1)
-
-    return jax.eval_shape(vector, models.cell, xs).shape[-1]
-
-
-def has_gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> bool:
-    """Tells whether the cell has gates to look at."""
-
-    def gates(models, xs):
-        params, x = jax.tree.map(lambda p: p[0], (models, xs))
-        weights = cell.prepare(params, batch_shape=x.shape[:-1])
-        return cell.gates(weights, cell.initial_carry(weights, x.shape[:-1]), cell.project(weights, x))
-
-    return jax.eval_shape(gates, models.cell, xs) is not None
-
-
-def gates(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
-    """Returns for every gate its mean and saturation per unit `[S, H]`, memory times, and a histogram `[S, BINS]`."""
-    return _named(_gates(cell, models, xs))
+    return jax.vmap(one_seed)(paths)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _gates(cell, models, xs):
-    def one_seed(model):
-        path = gradflow.trajectory(cell, model.cell, xs)
+def _lyapunov_exponents(k: int, paths: Trajectory) -> Float[Array, "S K"]:
+    """Returns the first `k` Lyapunov exponents, nats per step."""
+
+    def one_seed(path):
+        return gradflow.lyapunov_spectrum(path, k=k, warm_up=path.run.length // 10)
+
+    return jax.vmap(one_seed)(paths)
+
+
+@jax.jit
+def _gates(paths: Trajectory) -> dict[str, Any]:
+    """Returns for every gate its mean and saturation per unit `[S, H]`, memory times, and a histogram `[S, BINS]`."""
+
+    def one_seed(path):
         statistics, activations = gradflow.gate_statistics(path), gradflow.gate_activations(path)
+        ranges = [gate_range(path.cell, name) for name in activations._fields]
         histogram = type(activations)(
-            *(
-                jnp.histogram(values, BINS, range=gate_range(cell, name))[0] / values.size
-                for name, values in activations._asdict().items()
-            )
+            *(jnp.histogram(a, BINS, range=r)[0] / a.size for a, r in zip(activations, ranges, strict=True))
         )
         return {"histogram": histogram, **statistics._asdict()}
 
-    return jax.vmap(one_seed)(models)
+    return jax.vmap(one_seed)(paths)
 
 
 def gate_range(cell: Cell, gate: str) -> tuple[float, float]:
     """Returns the interval that the gate's activation lies in."""
     return (-1.0, 1.0) if gate in cell.signed_gates else (0.0, 1.0)
+
+
+def state_size(paths: Trajectory) -> int:
+    """Returns how many numbers the joint state of one sequence has, the two parts of a complex one counted each."""
+
+    def vector(path):
+        return state_vector(float_leaves(path.run.carry), path.run.batch_ndim)
+
+    return jax.eval_shape(jax.vmap(vector), paths).shape[-1]
+
+
+@jax.jit
+def first_gates(paths: Trajectory) -> Any:
+    """Returns the gates of the first step, `[S, *B, H]`; None of a cell without gates."""
+
+    def one_seed(path):
+        run, z = path.run, jax.tree.map(lambda a: a[0], path.z)
+        return run.cell.gates(run.weights, run.carry, z)
+
+    return jax.vmap(one_seed)(paths)
 
 
 def _named(tree: Any) -> dict[str, np.ndarray]:

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from experiments.common.bands import relative
 from experiments.gradient_flow import measure
 from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.results import relative
-from experiments.gradient_flow.sources import Source
+from experiments.gradient_flow.sources import MEASURED, Source
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
+from recurrax.gradflow.trajectory import Trajectory
 
 
 def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
@@ -24,8 +25,11 @@ def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D
     # The theory is of this very step; a subclass may have another one.
     if isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh":
         return {"log_ratio": _mean_field(models, xs) * distance, "text": np.array(MEAN_FIELD_TEXT)}
-    result = {"log_ratio": _at_rest(cell, source, models, xs), "text": np.array(AT_REST_TEXT)}
-    retention = _retention_at_rest(cell, models, xs)
+    at_rest = measure.trajectories(cell, models, jnp.zeros_like(xs))
+    _, targets = source.sequences(MEASURED, xs.shape[1], xs.shape[0])
+    norms = measure.log_norms(source, models, at_rest, targets)["joint"].mean(-1)  # over sequences
+    result = {"log_ratio": relative(norms[:, ::-1]), "text": np.array(AT_REST_TEXT)}
+    retention = _retention(at_rest)
     if retention is not None:
         powers = 2 * distance[:, None] * np.log(retention)[:, None, :]
         result["log_carousel"] = 0.5 * np.log(np.exp(powers).mean(-1))
@@ -50,23 +54,11 @@ def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:
     return np.array(rates)[:, None]
 
 
-def _at_rest(cell: Cell, source: Source, models: Model, xs: jax.Array) -> np.ndarray:
-    """Returns the log norm ratio of a run without input, averaged over sequences."""
-    _, targets = source.sequences(0, xs.shape[1], xs.shape[0])
-    norms = measure.gradient_flow(cell, source, models, jnp.zeros_like(xs), targets)["joint"].mean(-1)[:, ::-1]
-    return relative(norms)
-
-
-def _retention_at_rest(cell: Cell, models: Model, xs: jax.Array) -> np.ndarray | None:
-    """Returns what a step keeps of the old state at zero input and state `[S, H]`; None without such a gate."""
-    if not measure.has_gates(cell, models, xs):
+def _retention(at_rest: Trajectory) -> np.ndarray | None:
+    """Returns what the first step keeps of the old state `[S, H]`; None where no gate says so."""
+    gates = measure.first_gates(at_rest)
+    retention = None if gates is None else at_rest.cell.retention(gates)
+    if retention is None:
         return None
-
-    def one_seed(params):
-        weights = cell.prepare(params)
-        z = cell.project(weights, jnp.zeros(xs.shape[-1]))
-        return cell.retention(cell.gates(weights, cell.initial_carry(weights), z))
-
-    retention = jax.jit(jax.vmap(one_seed))(models.cell)
-    # A cell of several layers or grids gives an axis for them as well.
-    return None if retention is None else np.asarray(retention, np.float64).reshape(len(retention), -1)
+    # All sequences are the same. A cell of several layers or grids gives an axis for them as well.
+    return np.asarray(retention[:, 0], np.float64).reshape(len(retention), -1)

@@ -1,1 +1,1 @@
-"""Compares remedies against vanishing and exploding gradients."""
+"""The study that compares remedies: `python -m experiments.remedies`."""

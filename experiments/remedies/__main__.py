@@ -8,7 +8,12 @@ Every training is an `experiments.train` of its own, in `runs/` of the folder; o
 
 from experiments.common import cli
 from experiments.remedies.config import Comparison
-from experiments.remedies.study import OPTIONS, main
+from experiments.remedies.study import main
+
+OPTIONS = (
+    cli.Option("launcher", "local", ("local", "slurm"), "where the trainings run: processes here, or jobs of Slurm"),
+    cli.Option("slurm", "", None, "parameters of submitit, e.g. --slurm=timeout_min=120,slurm_partition='gpu'"),
+)
 
 if __name__ == "__main__":
     cli.run(main, description=__doc__ or "", default_config="configs/remedies.py", schema=Comparison, options=OPTIONS)

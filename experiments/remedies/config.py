@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from experiments.common.config import FieldError, require
-from experiments.training.config import Flow, Training
+from experiments.training.config import GradientNorms, Training
 
 NONE = "none"
 """Stands for no remedy."""
@@ -66,8 +66,8 @@ class Comparison:
       together: whether the seeds of a kind train side by side in one program; that saves starting and compiling, and
         fills an accelerator, where one process per seed makes more use of many cores.
       processes: processes at a time; 0 for one per core, on an accelerator for one.
-      flow_batch: held-out sequences that gradient flow is measured on, before training, at every evaluation and after
-        training; 0 for none.
+      gradient_norms_batch: held-out sequences that gradient norms are measured on, before training, at every evaluation
+        and after training; 0 for none.
     """
 
     cells: tuple[str, ...]
@@ -78,7 +78,7 @@ class Comparison:
     seed: int
     together: bool
     processes: int
-    flow_batch: int
+    gradient_norms_batch: int
     train: Recipe
 
     def __post_init__(self):
@@ -88,7 +88,7 @@ class Comparison:
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
         require(self.processes >= 0, "processes", self.processes, "at least 0")
-        require(self.flow_batch >= 0, "flow_batch", self.flow_batch, "at least 0")
+        require(self.gradient_norms_batch >= 0, "gradient_norms_batch", self.gradient_norms_batch, "at least 0")
         for remedy in self.remedies:
             problems = [self._problems[cell, remedy] for cell in self.cells]
             if problems[0] is not None and None not in problems:
@@ -115,7 +115,9 @@ class Comparison:
             save_every=recipe.eval_every,
             stop_when_solved=True,
             tensorboard=False,
-            flow=Flow(every=recipe.eval_every if self.flow_batch else 0, batch=max(1, self.flow_batch)),
+            gradient_norms=GradientNorms(
+                recipe.eval_every if self.gradient_norms_batch else 0, max(1, self.gradient_norms_batch)
+            ),
             **dataclasses.asdict(recipe),
         )
 

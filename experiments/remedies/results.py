@@ -1,4 +1,4 @@
-"""What the trainings of a comparison came to, read from their folders, and what that says."""
+"""What the trainings of a comparison came to, read from their folders."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from experiments.common.errors import Diverged
 from experiments.common.rates import Median, Rate
-from experiments.remedies.config import NONE, Comparison, Trial
+from experiments.remedies.config import Comparison, Trial
 from experiments.training.config import Training
 from experiments.training.results import read
 
@@ -24,7 +23,7 @@ class Outcome(NamedTuple):
     """Steps until the first evaluation that met the criterion; None where none did."""
     ended: str
     """"solved", "not solved", "diverged" or "failed"."""
-    flow: dict[int, np.ndarray]
+    log_norms: dict[int, np.ndarray]
     """Log norms of dL/ds_t, `[T+1]`, median over sequences, by training step."""
     milliseconds: float
     """Of a training step of one network, while as many processes as the comparison has ran beside each other."""
@@ -32,11 +31,15 @@ class Outcome(NamedTuple):
     @property
     def stages(self) -> dict[str, np.ndarray]:
         """Log norms before training, half way, and after."""
-        steps = sorted(self.flow)
+        steps = sorted(self.log_norms)
         if len(steps) < 2:
-            return {"before": self.flow[0]} if steps else {}
+            return {"before": self.log_norms[0]} if steps else {}
         middle = min(steps, key=lambda step: abs(step - steps[-1] / 2))
-        stages = {"before": self.flow[steps[0]], "during": self.flow[middle], "after": self.flow[steps[-1]]}
+        stages = {
+            "before": self.log_norms[steps[0]],
+            "during": self.log_norms[middle],
+            "after": self.log_norms[steps[-1]],
+        }
         return stages if len(steps) > 2 else {"before": stages["before"], "after": stages["after"]}
 
 
@@ -64,13 +67,13 @@ def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> 
     for curve in read(training, folder):
         solved = curve.solved_after(task)
         if status not in (0, Diverged.status):
-            how = "failed"
+            ended = "failed"
         elif solved is not None:
-            how = "solved"
+            ended = "solved"
         else:
-            how = "not solved" if curve.diverged_in is None else "diverged"
-        flow = {step: np.median(joint, axis=1) for step, joint in curve.flow.items()}
-        outcomes.append(Outcome(trial, curve.seed, solved, how, flow, 1e3 * seconds))
+            ended = "not solved" if curve.diverged_in is None else "diverged"
+        log_norms = {step: np.median(joint, axis=1) for step, joint in curve.log_norms.items()}
+        outcomes.append(Outcome(trial, curve.seed, solved, ended, log_norms, 1e3 * seconds))
     return outcomes
 
 
@@ -86,7 +89,7 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
     for cell, remedy in dict.fromkeys((o.trial.cell, o.trial.remedy) for o in outcomes):
         own = [o for o in outcomes if (o.trial.cell, o.trial.remedy) == (cell, remedy)]
         steps = [o.solved_after for o in own if o.solved_after is not None]
-        reach = [(o.flow[0][0] - o.flow[0][-1]) / np.log(10) for o in own if 0 in o.flow]
+        reach = [(o.log_norms[0][0] - o.log_norms[0][-1]) / np.log(10) for o in own if 0 in o.log_norms]
         entries.append(
             Entry(
                 cell,
@@ -104,64 +107,6 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
 def rate(outcomes: Sequence[Outcome]) -> Rate:
     """Counts; a training that diverged or failed did not solve its task."""
     return Rate.of_counts(sum(o.ended == "solved" for o in outcomes), len(outcomes))
-
-
-def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comparison) -> list[str]:
-    """Returns sentences, made of the numbers."""
-    sentences = []
-    for cell in config.cells:
-        own = [e for e in entries if e.cell == cell]
-        # Beside the cell as it is, or else beside what the config lists first.
-        base, best = min(own, key=lambda e: config.remedies.index(e.remedy)), own[0]
-        if best is base or (best.rate.count == base.rate.count and best.steps is None):
-            sentences.append(f"{cell}: {_who(base)} {base.rate} trainings solved their task; {_others(own)}.")
-        elif best.rate.count == base.rate.count:
-            apart = _apart(best.steps.high < base.steps.low)  # pyright: ignore[reportOptionalMemberAccess]
-            sentences.append(
-                f"{cell}: {_who(best)} {best.rate} trainings solved their task, as many as {_who(base)}, and sooner: "
-                f"after {best.steps} steps in the median, against {base.steps}; the intervals {apart}."
-            )
-        else:
-            sentences.append(
-                f"{cell}: {_who(best)} {best.rate} trainings solved their task, {_who(base)} {base.rate}; "
-                f"the intervals {_apart(best.rate.low > base.rate.high)}."
-            )
-        missing = [remedy for remedy in config.remedies if remedy not in {e.remedy for e in own}]
-        if missing:
-            sentences.append(f"{cell}: left out, since they do not apply: {', '.join(missing)}.")
-    sentences += _of_flow(entries)
-    for name in ("diverged", "failed"):
-        count = sum(o.ended == name for o in outcomes)
-        if count:
-            sentences.append(f"{count} of {len(outcomes)} trainings {name}; they count as not solved.")
-    return sentences
-
-
-def _who(entry: Entry) -> str:
-    return "as it is" if entry.remedy == NONE else f"with {entry.remedy}"
-
-
-def _others(own: Sequence[Entry]) -> str:
-    return "no remedy solved more, or as many sooner" if len(own) > 1 else "no other remedy was tried"
-
-
-def _apart(disjoint: bool) -> str:
-    return "do not overlap" if disjoint else "overlap: more seeds would have to tell"
-
-
-def _of_flow(entries: Sequence[Entry]) -> list[str]:
-    """Returns what gradient flow before training has to do with success."""
-    measured = [e for e in entries if np.isfinite(e.reach)]
-    shares = [e.rate.share for e in measured]
-    reach = [e.reach for e in measured]
-    if len(measured) < 4 or len(set(shares)) == 1 or len(set(reach)) == 1:
-        return []
-    coefficient, p = tuple(stats.spearmanr(reach, shares))
-    return [
-        f"Over {len(measured)} pairs of cell and remedy, how much of the gradient reaches the first step before "
-        "training and how many trainings succeed are correlated with rank coefficient "
-        f"{coefficient:+.2f} (p = {p:.2g})."
-    ]
 
 
 def by_length(

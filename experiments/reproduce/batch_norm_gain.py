@@ -112,7 +112,7 @@ def _loss(cell: BatchNorm, model: Any, task: Task, batch: Batch, key: jax.Array,
 
 def main(config_dict: Any, path: Path) -> None:
     """Measures every gain and writes the report to `path`."""
-    from experiments.reproduce import figures  # Matplotlib takes its time
+    from experiments.reproduce.figures import batch_norm_gain as figure  # Matplotlib takes its time
 
     config = from_config(Gains, config_dict)
     task = config.make_task()
@@ -134,7 +134,7 @@ def main(config_dict: Any, path: Path) -> None:
             findings=findings(kept, steps),
             tables=[Table("What is left of the gradient", ("gain", "log10 |dL/dh_1| / |dL/dh_T|"), rows,
                           f"Median of {config.seeds} networks before training.")],
-            drawings=[figures.batch_norm_gain(measured, config)],
+            drawings=[figure.draw(measured, config)],
         )  # fmt: skip
         workdir.finish()
         say(f"Report: {path / 'report.html'}")

@@ -92,7 +92,7 @@ def measure(weight: float, correlation: float, samples: int, seed: int) -> Measu
 
 def main(config_dict: Any, path: Path) -> None:
     """Measures every pair of weight and correlation and writes the report to `path`."""
-    from experiments.reproduce import figures  # Matplotlib takes its time
+    from experiments.reproduce.figures import curse_of_memory as figure  # Matplotlib takes its time
 
     config = from_config(Curse, config_dict)
     with Workdir(path, config=to_dict(config), data={}) as workdir:
@@ -118,7 +118,7 @@ def main(config_dict: Any, path: Path) -> None:
                 f"Not reproduced: a measured E[(dh/dlambda)^2] lies {worst:.1f} standard errors off the closed form."
             ],
             tables=[Table("Measured and exact", header, rows, f"{config.samples} sequences; ± standard error.")],
-            drawings=[figures.curse(measured, config)],
+            drawings=[figure.draw(measured, config)],
         )  # fmt: skip
         workdir.finish()
         say(f"Report: {path / 'report.html'}")

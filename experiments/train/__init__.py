@@ -1,1 +1,1 @@
-"""Trains a cell on a task, with or without remedies."""
+"""The study that trains a cell on a task: `python -m experiments.train`."""

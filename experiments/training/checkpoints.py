@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -93,7 +94,8 @@ class Checkpoints:
                 arrays = self._read(step, expected)
                 if _digest(arrays) != manifest["sha256"]:
                     raise ValueError("its numbers are not those that were saved")
-                return step, jax.tree.unflatten(jax.tree.structure(like), list(arrays.values()))
+                leaves, structure = jax.tree.flatten(like)
+                return step, structure.unflatten(map(_leaf, arrays.values(), leaves))
             except ExperimentError:
                 raise
             except Exception as error:  # damaged bytes make readers raise nearly anything
@@ -126,7 +128,21 @@ class Checkpoints:
 def _named(state: Any) -> dict[str, np.ndarray]:
     """Returns the leaves by their paths, on the host."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): _bits(leaf) for path, leaf in leaves}
+
+
+def _bits(leaf: Any) -> np.ndarray:
+    """Returns a leaf as numbers, which a random key is not by itself."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _leaf(bits: np.ndarray, like: Any) -> Any:
+    """Returns numbers as a leaf again."""
+    return jax.random.wrap_key_data(jnp.asarray(bits), impl=jax.random.key_impl(like)) if _is_key(like) else bits
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 def _described(arrays: dict[str, np.ndarray]) -> dict[str, list]:

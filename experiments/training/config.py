@@ -13,8 +13,8 @@ OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "momentum")
 
 
 @dataclasses.dataclass(frozen=True)
-class Flow:
-    """Gradient flow, measured on the way.
+class GradientNorms:
+    """Norms of dL/ds_t, measured on the way.
 
     Attributes:
       every: training steps between measurements, the first one before training; 0 for none.
@@ -69,7 +69,7 @@ class Training:
     save_every: int
     stop_when_solved: bool
     tensorboard: bool
-    flow: Flow
+    gradient_norms: GradientNorms
 
     def __post_init__(self):
         for field in ("hidden_size", "batch", "steps", "seeds", "log_every", "eval_batches"):
@@ -81,7 +81,8 @@ class Training:
             value = getattr(self, field)
             expectation = f"a multiple of log_every = {self.log_every}"
             require(value >= 1 and value % self.log_every == 0, field, value, expectation)
-        require(self.flow.every % self.log_every == 0, "flow.every", self.flow.every, "a multiple of log_every, or 0")
+        every = self.gradient_norms.every
+        require(every % self.log_every == 0, "gradient_norms.every", every, "a multiple of log_every, or 0")
         self.make_cell()
 
     def make_task(self) -> Task:

@@ -1,4 +1,4 @@
-"""Gradient flow of a model in training."""
+"""Gradient norms of a model in training."""
 
 import dataclasses
 import functools

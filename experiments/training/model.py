@@ -37,7 +37,7 @@ def read(model: Model, ys: Float[Array, "T B H"]) -> Float[Array, "T B O"]:
     return ys @ model.readout["w"] + model.readout["b"]
 
 
-def answers(cell: Cell, model: Model, batch: Batch, **how: Any) -> tuple[Float[Array, "T B O"], Any]:
-    """Returns the answers of every step, and the hidden states that they come from; `how` as `recurrax.unroll`."""
-    _, ys = unroll(cell, model.cell, batch.xs, mask=batch.mask, **how)
+def answers(cell: Cell, model: Model, batch: Batch, **unroll_arguments: Any) -> tuple[Float[Array, "T B O"], Any]:
+    """Returns the answers of every step, and the hidden states behind them; what else comes is for `unroll`."""
+    _, ys = unroll(cell, model.cell, batch.xs, mask=batch.mask, **unroll_arguments)
     return read(model, ys), ys

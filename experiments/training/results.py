@@ -17,7 +17,7 @@ class Curve(NamedTuple):
     seed: int
     rows: list[dict[str, Any]]
     """Its lines of `metrics.jsonl`."""
-    flow: dict[int, np.ndarray]
+    log_norms: dict[int, np.ndarray]
     """Log norms of dL/ds_t, `[T + 1, B]`, by training step."""
 
     @property
@@ -41,15 +41,15 @@ def read(config: Training, folder: Path) -> list[Curve]:
     path = folder / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    flow: dict[int, dict[int, np.ndarray]] = {}
-    for step in sorted({row["step"] for row in rows if row.get("flow")}):
+    log_norms: dict[int, dict[int, np.ndarray]] = {}
+    for step in sorted({row["step"] for row in rows if row.get("gradient_norms")}):
         part = load_arrays(folder / "parts" / f"{part_name(step)}.npz", ("seeds", "joint"))
         for seed, joint in zip(part["seeds"], part["joint"], strict=True) if part else ():
-            flow.setdefault(int(seed), {})[step] = joint
+            log_norms.setdefault(int(seed), {})[step] = joint
     seeds = range(config.seed, config.seed + config.seeds)
-    return [Curve(seed, [row for row in rows if row["seed"] == seed], flow.get(seed, {})) for seed in seeds]
+    return [Curve(seed, [row for row in rows if row["seed"] == seed], log_norms.get(seed, {})) for seed in seeds]
 
 
 def part_name(step: int) -> str:
-    """Returns the name of the part that holds gradient flow after so many training steps."""
-    return f"flow-{step:09d}"
+    """Returns the name of the part that holds gradient norms after so many training steps."""
+    return f"gradient_norms-{step:09d}"

@@ -16,8 +16,8 @@ from recurrax import Cell
 from recurrax.tasks.task import Task
 from recurrax.training.clipping import global_norm
 
-_INIT, _NOISE, _EXTRA = 0, 1, 2
-"""Folded into the seed: what is drawn for parameters, at every step, and for parameters of remedies."""
+_INIT, _NOISE, _EXTRA, _GRADIENT = 0, 1, 2, 3
+"""Folded into the seed for what is drawn: parameters, noise of a step, parameters of remedies, noise on gradients."""
 
 
 SETTLING = 8
@@ -32,10 +32,11 @@ class State(NamedTuple):
     """Training steps done."""
     model: Model
     optimizer: Any
+    """State of the remedies that change the gradient, and of the optimiser behind them."""
     loss_sum: Float[Array, "S"]
     """Of the losses since the last line of metrics, penalties included."""
     largest_gradient: Float[Array, "S"]
-    """Largest norm of a gradient since then, before any clipping."""
+    """Largest norm of a gradient since then, before any remedy."""
     finite: Bool[Array, "S"]
     """False once a loss or a gradient was not; the step that it was in then changed nothing."""
     solved: Bool[Array, "S"]
@@ -60,19 +61,19 @@ class Trainer:
     The seeds are a batch axis of one compiled program, also where there is but one.
 
     Attributes:
+      config: what is trained.
       cell: the cell, as the remedies have it.
       task: the task.
-      how: what `recurrax.unroll` is called with in training.
+      unroll_arguments: what `recurrax.unroll` is called with in training.
     """
 
     def __init__(self, config: Training):
         self.config, self.cell, self.task = config, config.make_cell(), config.make_task()
         self._remedies = config.make_remedies()
-        self.how: dict[str, Any] = {}
+        self.unroll_arguments: dict[str, Any] = {}
         for remedy in self._remedies:
-            self.how |= remedy.unrolling(self.cell, self.task, config.seed)
-        self._optimizer = optimizer(config)
-        self._advance = jax.jit(self._run, donate_argnums=0)
+            self.unroll_arguments |= remedy.unroll_arguments(self.cell, self.task, config.seed)
+        self._advance = jax.jit(self._train_until, donate_argnums=0)
         self._settle = jax.jit(jax.vmap(self._settled))
         self._evaluate = jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, config)))
 
@@ -87,7 +88,8 @@ class Trainer:
                 extra |= remedy.parameters(self.task, width, key)
             model = model._replace(cell=self._constrained(model.cell), extra=extra)
             zero, no = jnp.zeros(()), jnp.array(False)
-            return State(seed, jnp.zeros((), jnp.int32), model, self._optimizer.init(model), zero, zero, ~no, no)
+            begun = self.transformation(seed).init(model)
+            return State(seed, jnp.zeros((), jnp.int32), model, begun, zero, zero, ~no, no)
 
         seeds = self.config.seed + np.arange(self.config.seeds, dtype=np.int32)
         return jax.jit(jax.vmap(start))(seeds)
@@ -107,13 +109,19 @@ class Trainer:
             return state.model
         return self._settle(state.seed, state.model)
 
+    def transformation(self, seed: jax.Array) -> optax.GradientTransformation:
+        """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
+        keys = (jax.random.fold_in(_key(seed, _GRADIENT), n) for n in range(len(self._remedies)))
+        found = (remedy.transformation(key) for remedy, key in zip(self._remedies, keys, strict=True))
+        return optax.chain(*(t for t in found if t is not None), optimizer(self.config))
+
     def _settled(self, seed: jax.Array, model: Model) -> Model:
         batch = self.task.batch(seed, 0, SETTLING * self.config.batch)
         for remedy in self._remedies:
             model = model._replace(cell=remedy.settle(self.cell, model.cell, batch, _key(seed, _NOISE)))
         return model
 
-    def _run(self, state: State, until: jax.Array) -> State:
+    def _train_until(self, state: State, until: jax.Array) -> State:
         # The compiled body is one, however many steps a call does: neither bits nor compilations depend on it.
         def unfinished(state):
             return jnp.any(state.running & (state.step < until))
@@ -124,12 +132,10 @@ class Trainer:
         """Does a step from one seed; it changes nothing where that seed does not train on."""
         batch = self.task.batch(state.seed, state.step, self.config.batch)
         key = jax.random.fold_in(_key(state.seed, _NOISE), state.step)
-        loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.how)
+        loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.unroll_arguments)
         loss, gradient = jax.value_and_grad(loss_of)(state.model, batch, key)
         norm = global_norm(gradient)
-        for remedy in self._remedies:
-            gradient = remedy.gradient(gradient)
-        updates, new_optimizer = self._optimizer.update(gradient, state.optimizer, state.model)
+        updates, new_optimizer = self.transformation(state.seed).update(gradient, state.optimizer, state.model)
         model = optax.apply_updates(state.model, updates)
         model = model._replace(cell=self._constrained(model.cell))  # pyright: ignore[reportAttributeAccessIssue]
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -153,13 +159,13 @@ def objective(
     cell: Cell,
     task: Task,
     remedies: tuple[Remedy, ...],
-    how: dict[str, Any],
+    unroll_arguments: dict[str, Any],
     model: Model,
     batch: Any,
     key: jax.Array,
 ) -> Float[Array, ""]:
     """Returns the loss of a batch with all penalties."""
-    outputs, ys = answers(cell, model, batch, key=key, **how)
+    outputs, ys = answers(cell, model, batch, key=key, **unroll_arguments)
     loss = task.loss(outputs, batch)
     for n, remedy in enumerate(remedies):
         penalty = remedy.penalty(cell, model, task, batch, ys, jax.random.fold_in(key, n))

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
@@ -20,7 +21,7 @@ def global_norm(tree: Any) -> Float[Array, ""]:
     return relative * _power_of_two(exponent, relative.dtype)
 
 
-def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
+def clip_by_global_norm(gradients: Any, max_norm: float | Float[Array, ""]) -> Any:
     """Scales gradients down to the norm `max_norm` where theirs is larger (Pascanu et al. 2013, algorithm 1).
 
     Entries of 1e30, whose squares are inf in float32, and float16 whose sum of squares is, are scaled like any other.
@@ -29,44 +30,65 @@ def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     >>> clip_by_global_norm(jnp.array([2e30, 0.0]), 1.0)
     Array([1., 0.], dtype=float32)
 
-    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`.
+    With optax: `optax.stateless(lambda gradients, _: clip_by_global_norm(gradients, 1.0))`; for a bound that follows a
+    schedule, `optax.inject_hyperparams` around a function that returns this for its argument `max_norm`.
 
     Args:
       gradients: a pytree of float arrays, complex ones included.
-      max_norm: above 0.
+      max_norm: above 0; it may be traced, and then is not checked: all entries become NaN where it is NaN.
 
     Raises:
       TypeError, ValueError: `max_norm` is no finite number above 0.
     """
-    checks.positive("max_norm", max_norm)
+    bound = _checked("max_norm", max_norm)
     exponent, relative = _parts(jax.tree.leaves(gradients))
-    too_large = ~(relative * _power_of_two(exponent, relative.dtype) <= max_norm)
+    bound = _cast(bound, relative.dtype)
+    too_large = ~(relative * _power_of_two(exponent, relative.dtype) <= bound)
 
     def clip(g: jax.Array) -> jax.Array:
         wide = at_least_float32(g)
         # Two factors, as the norm, or its inverse, may leave the range of the dtype.
-        clipped = wide * _power_of_two(-exponent, wide.dtype) * (max_norm / relative).astype(wide.dtype)
+        clipped = wide * _power_of_two(-exponent, wide.dtype) * (bound / relative).astype(wide.dtype)
         return jnp.where(too_large, clipped, wide).astype(g.dtype)
 
     return jax.tree.map(clip, gradients)
 
 
-def clip_by_value(gradients: Any, max_value: float) -> Any:
+def clip_by_value(gradients: Any, max_value: float | Float[Array, ""]) -> Any:
     """Brings every entry to between -max_value and max_value (Mikolov 2012); NaN stays NaN.
 
     Both parts of a complex entry are clipped for themselves. The direction is not kept.
 
+    Args:
+      gradients: a pytree of float arrays, complex ones included.
+      max_value: above 0; it may be traced, and then is not checked.
+
     Raises:
       TypeError, ValueError: `max_value` is no finite number above 0.
     """
-    checks.positive("max_value", max_value)
+    bound = _checked("max_value", max_value)
 
     def clip(g: jax.Array) -> jax.Array:
         if jnp.iscomplexobj(g):
             return jax.lax.complex(clip(g.real), clip(g.imag))
-        return jnp.clip(g, -max_value, max_value)
+        return jnp.clip(g, -_cast(bound, g.dtype), _cast(bound, g.dtype))
 
     return jax.tree.map(clip, gradients)
+
+
+def _checked(name: str, bound: Any) -> Any:
+    """Returns a bound: a number above 0, or an array whose value is not known yet."""
+    if isinstance(bound, jax.Array) and bound.shape == ():
+        if isinstance(bound, Tracer):
+            return bound
+        bound = bound.item()
+    checks.positive(name, bound)
+    return float(bound)
+
+
+def _cast(bound: Any, dtype: Any) -> Any:
+    """Returns a bound that dtypes do not widen for: a number is weakly typed by itself."""
+    return bound if isinstance(bound, float) else bound.astype(dtype)
 
 
 def _parts(leaves: list[jax.Array]) -> tuple[jax.Array, jax.Array]:

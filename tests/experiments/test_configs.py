@@ -35,7 +35,7 @@ STUDIES = {
 }  # fmt: skip
 EXTRA = {
     "configs/zoo.py": ("cells=lru",),
-    "configs/train.py": ("flow.every=1",),
+    "configs/train.py": ("gradient_norms.every=1",),
 }
 """Where more has to be small, or the first cells stand for all."""
 

@@ -87,3 +87,35 @@ def test_a_bad_bound_is_named(clip):
         clip(gradients(), 0)
     with pytest.raises(TypeError, match=r"max_\w+ must be a number, got '1'"):
         clip(gradients(), "1")
+
+
+@pytest.mark.parametrize("clip", [clip_by_global_norm, clip_by_value])
+def test_a_traced_bound_does_what_a_known_one_does(clip):
+    traced = jax.jit(clip)
+    for bound in (0.5, 100.0):
+        expected = clip(gradients(), bound)
+        jax.tree.map(np.testing.assert_array_equal, traced(gradients(), bound), expected)
+        jax.tree.map(np.testing.assert_array_equal, clip(gradients(), jnp.asarray(bound)), expected)
+    half = traced(gradients(dtype=np.float16), 0.5)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype(jnp.float16)}
+
+
+@pytest.mark.parametrize("clip", [clip_by_global_norm, clip_by_value])
+def test_a_bad_bound_in_an_array_is_named_where_its_value_is_known(clip):
+    with pytest.raises(ValueError, match=r"max_\w+ must be above 0, got -1"):
+        clip(gradients(), jnp.asarray(-1.0))
+    with pytest.raises(TypeError, match=r"max_\w+ must be a number"):
+        clip(gradients(), jnp.ones(2))
+    assert all(jnp.isnan(leaf).all() for leaf in jax.tree.leaves(jax.jit(clip)(gradients(), jnp.nan)))
+
+
+def test_a_schedule_of_optax_sets_the_bound(standard_promotion):
+    def clipping(max_norm):
+        return optax.stateless(lambda updates, _: clip_by_global_norm(updates, max_norm))
+
+    scheduled = optax.inject_hyperparams(clipping)(max_norm=optax.linear_schedule(0.8, 0.2, 3))
+    state, norms = scheduled.init(gradients()), []
+    for _ in range(5):
+        updates, state = jax.jit(scheduled.update)(gradients(), state)
+        norms.append(float(global_norm(updates)))
+    np.testing.assert_allclose(norms, [0.8, 0.6, 0.4, 0.2, 0.2], rtol=1e-5)

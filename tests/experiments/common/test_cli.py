@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from experiments.common import cli
@@ -19,7 +22,9 @@ def config(tmp_path):
 
 
 def status(config, *arguments, main=lambda config, path: None):
-    return cli.exit_status(main, ["study.py", *arguments], description="A study.", default_config=str(config))
+    return cli.exit_status(
+        main, ["experiments.some.study", *arguments], description="A study.", default_config=str(config)
+    )
 
 
 def test_fields_are_set_on_the_command_line(config, tmp_path):
@@ -98,7 +103,35 @@ def test_a_bug_keeps_its_traceback(config):
         status(config, "--workdir=w", main=main)
 
 
+def test_the_last_of_repeated_overrides_counts(config, tmp_path):
+    seen = []
+    arguments = [f"--workdir={tmp_path}/w", "--config.train.steps=0", "--config.train.steps=0,1"]
+    assert status(config, *arguments, main=lambda config, path: seen.append(config)) == 0
+    assert seen[0].train.steps == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("module", "typed"),
+    [("experiments.train.__main__", "experiments.train"), ("experiments.gallery", "experiments.gallery")],
+)
+def test_the_command_is_the_one_that_was_typed(monkeypatch, module, typed):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name=module), raising=False)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/__main__.py", "--workdir=my run"])
+    assert cli.command() == f"python -m {typed} '--workdir=my run'"
+
+
+def test_the_command_of_a_script_is_its_path(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
+    monkeypatch.setattr(sys, "argv", ["study.py", "--config.seed=1"])
+    assert cli.command() == "python study.py --config.seed=1"
+
+
 def test_help_lists_every_field(config, capsys):
     assert status(config, "--help") == 0
     out = capsys.readouterr().out
-    assert "A study." in out and "--config.train.rate=0.1" in out and "--workdir" in out
+    assert (
+        "A study." in out
+        and "python -m experiments.some.study --workdir=DIR" in out
+        and "--config.train.rate=0.1" in out
+        and "--workdir" in out
+    )

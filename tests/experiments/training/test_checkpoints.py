@@ -137,3 +137,13 @@ def test_a_folder_that_cannot_be_written_is_an_os_error(kept, monkeypatch):
     with pytest.raises(OSError, match="checkpoint cannot be written: RESOURCE_EXHAUSTED: No space left"):
         kept.save(50, state(50))
     assert kept.steps() == [20, 30, 40]
+
+
+def test_random_keys_come_back_as_keys(tmp_path):
+    given = {"key": jax.random.key(3), "each": jax.random.split(jax.random.key(4, impl="rbg"), 2), "x": jnp.ones(2)}
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=1, identity="a")
+    checkpoints.save(1, given)
+    _, got = checkpoints.restore(given)
+    for name in ("key", "each"):
+        assert got[name].dtype == given[name].dtype
+        np.testing.assert_array_equal(jax.random.key_data(got[name]), jax.random.key_data(given[name]))

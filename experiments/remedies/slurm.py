@@ -9,7 +9,7 @@ from typing import Any
 from experiments.common.errors import ExperimentError
 from experiments.common.progress import Meter
 from experiments.common.stopping import Stopping, Terminated
-from experiments.common.sweep import Job
+from experiments.remedies.sweep import Job
 
 LOST = 1
 """Exit status of a job that the cluster ended, whose own is not known."""

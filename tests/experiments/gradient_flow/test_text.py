@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.common.errors import ExperimentError
-from experiments.common.text import batch, load_text
+from experiments.gradient_flow.text import batch, load_text
 
 
 def test_the_text_that_ships_with_python_is_there_and_hashed():

@@ -5,20 +5,28 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.common.plotting import Drawing, color, legend_below, new_figure, panel_letter, powers_of_ten, styled
-from experiments.gradient_flow.config import GradientFlow
-from experiments.gradient_flow.results import CellResults, band, relative
+from experiments.common.bands import band, relative
+from experiments.common.plotting import (
+    LN10,
+    Drawing,
+    color,
+    legend_below,
+    new_figure,
+    panel_letter,
+    powers_of_ten,
+    styled,
+)
+from experiments.gradient_flow.results import StudyResults
 
-LN10 = math.log(10)
 FADES, GROWS, FLAT = color(1), color(0), "#555555"
 
 
 @styled
-def zoo(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
+def draw(results: StudyResults) -> Drawing:
     """Draws every cell's time scale, and what is left of the gradient, at initialisation; the longest reach on top."""
-    fits = [cell.timescales("flow/joint", 0)[0] for cell in cells]
-    curves = [band(cell.by_distance("flow/joint", 0)) for cell in cells]
-    far = len(curves[0].median) - 1
+    config, cells, far = results.config, results.cells, results.longest
+    fits = [cell.timescales("log_norm/joint", 0)[0] for cell in cells]
+    curves = [band(cell.by_distance("log_norm/joint", 0)) for cell in cells]
     left = np.array([[relative(curve)[far] for curve in (c.low, c.median, c.high)] for c in curves]) / LN10
     order = np.argsort(-left[:, 1], kind="stable")
     place = np.arange(len(cells))[::-1]
@@ -47,12 +55,12 @@ def zoo(cells: list[CellResults], config: GradientFlow, source: str) -> Drawing:
         ax.grid(axis="y", linewidth=0.4)
         panel_letter(ax, index)
     caption = (
-        f"Cells at initialisation, the one whose gradient reaches farthest on top. {source}. H = {config.hidden_size}. "
-        "(a) Steps in which the norm of the total gradient with respect to the whole state falls (or grows) e-fold, "
-        "fitted to the first stretch that is about exponential, ± standard error over seeds; ▸: no change within "
-        f"error, at least so long. (b) What is left of the norm after {far} steps: median over {config.seeds} seeds x "
-        f"{config.flow.batch} sequences, and 10 % to 90 %; 0: none at all. How weights are drawn, the width and the "
-        "inputs tell in these numbers as much as the cell."
+        "Cells at initialisation, the one whose gradient reaches farthest on top. "
+        f"{results.source}. H = {config.hidden_size}. (a) Steps in which the norm of the total gradient with respect "
+        "to the whole state falls (or grows) e-fold, fitted to the first stretch that is about exponential, ± standard "
+        "error over seeds; ▸: no change within error, at least so long. (b) What is left of the norm after "
+        f"{far} steps: median over {config.seeds} seeds x {config.flow.batch} sequences, and 10 % to 90 %; 0: none at "
+        "all. How weights are drawn, the width and the inputs tell in these numbers as much as the cell."
     )
     table = {
         "cell": [cells[n].label for n in order],

@@ -1,0 +1,28 @@
+"""The study's figures, one a file: each has a function `draw`, which returns None where it has nothing to draw."""
+
+from collections.abc import Sequence
+
+from experiments.common.plotting import COLORS, Drawing
+from experiments.gradient_flow.figures import (
+    cost,
+    gates,
+    gradient_map,
+    gradient_norm,
+    jacobian,
+    learning,
+    lyapunov,
+    paths,
+    zoo,
+)
+from experiments.gradient_flow.results import StudyResults
+
+IN_DETAIL = (gradient_norm, gradient_map, paths, jacobian, lyapunov, gates, learning)
+"""Figures with a colour for every cell, in the order of the report."""
+OF_ANY_NUMBER = (zoo, cost)
+"""Figures with a row for every cell."""
+
+
+def draw_all(results: StudyResults) -> Sequence[Drawing]:
+    """Draws the study; of more cells than there are colours, only what has room for them."""
+    figures = (*(IN_DETAIL if len(results.cells) <= len(COLORS) else ()), *OF_ANY_NUMBER)
+    return [drawing for drawing in (figure.draw(results) for figure in figures) if drawing is not None]

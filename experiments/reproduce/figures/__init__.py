@@ -1,0 +1,1 @@
+"""The figures of the reproductions, one a file."""

@@ -1,0 +1,43 @@
+"""The figure of gradient norms against distance, while a network learns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.common.bands import band
+from experiments.common.plotting import Drawing, Rows, color, dash, draw_band, new_figure, powers_of_ten, styled
+from experiments.training.config import Training
+from experiments.training.results import Curve
+
+
+@styled
+def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
+    """Draws the norm of dL/ds_{T-k} against k, one curve per measurement, over all seeds that were in training then."""
+    figure, axes = new_figure(1, 1, width=6.4, height=4.2)
+    ax = axes[0, 0]
+    rows = Rows("training_step", "distance", "q10", "median", "q90")
+    steps = sorted({step for curve in curves for step in curve.log_norms})
+    bands = {s: band(np.stack([c.log_norms[s][::-1] for c in curves if s in c.log_norms], axis=1)) for s in steps}
+    for n, step in enumerate(_few(steps)):
+        name = "at initialisation" if step == 0 else f"after {step} steps"
+        draw_band(ax, bands[step], color=color(n), alpha=0.12, linestyle=dash(n), label=name)
+    for step, b in bands.items():
+        rows.add(step, range(len(b.median)), b.low, b.median, b.high)
+    powers_of_ten(ax.yaxis)
+    ax.set_xlabel("distance k from the end (steps)")
+    ax.set_ylabel("norm of ∂L/∂s$_{T-k}$")
+    ax.legend()
+    seeds = "" if len(curves) == 1 else "the seeds then in training and "
+    caption = (
+        "Norm of the total gradient of the task's loss with respect to the whole state k steps before the end: median "
+        f"over {seeds}{config.gradient_norms.batch} held-out sequences, shaded: 10 % to 90 %. "
+        f"{config.cell} on {config.task}."
+    )
+    return Drawing("gradient_flow", "Gradient norm against distance, while it learns", figure, rows.columns, caption)
+
+
+def _few(steps: list[int], most: int = 5) -> list[int]:
+    """Returns at most so many of them, evenly spread, the first and the last among them."""
+    if len(steps) <= most:
+        return steps
+    return [steps[round(n * (len(steps) - 1) / (most - 1))] for n in range(most)]

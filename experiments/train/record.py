@@ -1,0 +1,51 @@
+"""What a training writes down on its way."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from experiments.common.workdir import Workdir
+from experiments.training.metrics import Metrics
+from experiments.training.results import part_name
+from experiments.training.tensorboard import TensorBoard
+
+Line = dict[str, Any]
+"""Values of one seed at one step."""
+
+
+class Record:
+    """Lines of metrics, for TensorBoard as well where that is asked for, and gradient norms; made by `recording`."""
+
+    def __init__(self, workdir: Workdir, metrics: Metrics, tensorboard: TensorBoard | None):
+        self._workdir, self._metrics, self._tensorboard = workdir, metrics, tensorboard
+
+    def holds(self, step: int) -> bool:
+        """Tells whether the lines of a step are written; that a seed diverged in it is none of them."""
+        return any(row["step"] == step and not row.get("diverged") for row in reversed(self._metrics.rows))
+
+    @property
+    def first_divergence(self) -> int:
+        """The first step in which a seed diverged, where one did."""
+        return min(row["step"] for row in self._metrics.rows if row.get("diverged"))
+
+    def write(self, step: int, seed: int, line: Line) -> None:
+        """Writes a line."""
+        self._metrics.write(step, seed=seed, **line)
+        if self._tensorboard:
+            self._tensorboard.write(step, f"seed_{seed}", line)
+
+    def save_gradient_norms(self, step: int, seeds: np.ndarray, joint: np.ndarray) -> None:
+        """Saves log norms `[S, T + 1, B]` of the seeds `[S]`, for `experiments.training.results` to read."""
+        self._workdir.save_part(part_name(step), {"seeds": seeds, "joint": joint})
+
+
+@contextlib.contextmanager
+def recording(workdir: Workdir, step: int, *, tensorboard: bool) -> Iterator[Record]:
+    """Opens the record of a training that goes on after `step`; what an earlier one wrote behind that is dropped."""
+    with contextlib.ExitStack() as stack:
+        metrics = stack.enter_context(Metrics(workdir.path / "metrics.jsonl"))
+        metrics.open(step)
+        board = stack.enter_context(TensorBoard(workdir.path / "tensorboard", step)) if tensorboard else None
+        yield Record(workdir, metrics, board)

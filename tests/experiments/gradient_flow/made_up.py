@@ -1,0 +1,60 @@
+"""Results of a study that nothing was run for: what figures, tables and findings are tested with."""
+
+import numpy as np
+
+from experiments.gradient_flow.config import Data, Flow, GradientFlow, Train
+from experiments.gradient_flow.results import CellResults, StudyResults
+
+SEEDS, STEPS, SEQUENCES, SIZE, BINS = 2, 12, 3, 4, 50
+
+
+def config(cells="rnn,lstm", snapshots=(0, 2, 5), source="text"):
+    flow = Flow(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30)
+    train = Train(snapshots=snapshots, batch=4, length=8, learning_rate=0.01, clip_norm=1.0)
+    data = Data(source=source, path="", variance=1.0, features=3)
+    return GradientFlow(cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, flow=flow, train=train)
+
+
+def log_norms(rate, *lead):
+    """Falls with the distance by `rate` nats per step; a little noise tells seeds and sequences apart."""
+    distance = np.arange(STEPS, -1, -1)[:, None]
+    noise = 0.01 * np.random.default_rng(0).standard_normal((*lead, SEEDS, STEPS + 1, SEQUENCES))
+    return -rate * distance + noise
+
+
+def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0, 2, 5), rate=0.5, large=False):
+    """A cell without gates where `gates` is empty, and one too large for Jacobian products where `large` says so."""
+    ends, size = len({0, len(snapshots) - 1}), SIZE * len(fields)
+    arrays = {
+        "snapshots": np.array(snapshots),
+        "state_size": np.array(size),
+        "log_norm/joint": log_norms(rate, len(snapshots)),
+        "lyapunov_exponent": -np.sort(np.random.default_rng(1).random((ends, SEEDS, size))),
+        "theory/log_ratio": np.tile(-rate * np.arange(STEPS + 1), (SEEDS, 1)),
+        "theory/text": np.array("Dotted: a theory."),
+    }
+    for field in fields:
+        arrays[f"log_norm/field/{field}"] = arrays[f"log_norm/path/{field}"] = log_norms(rate + 0.1, len(snapshots))
+    if len(fields) > 1:
+        arrays["log_norm/path_rest"] = log_norms(rate + 0.2, len(snapshots))
+    if not large:
+        for n, name in enumerate(("largest", "median", "smallest")):
+            arrays[f"log_singular_value/{name}"] = log_norms(rate + n, ends)[..., :1]
+    for gate in gates:
+        arrays |= {f"gate/{name}/{gate}": np.full((ends, SEEDS, SIZE), 0.25) for name in ("mean", "low", "high")}
+        arrays[f"gate/histogram/{gate}"] = np.full((ends, SEEDS, BINS), 1 / BINS)
+        arrays[f"gate/range/{gate}"] = np.array([0.0, 1.0])
+    if gates:
+        arrays["gate/memory_time"] = np.full((ends, SEEDS, SIZE), 2.0)
+        arrays["theory/log_carousel"] = arrays["theory/log_ratio"] / 2
+    if snapshots[-1] > 0:
+        arrays["train_loss"] = np.linspace(4, 3, snapshots[-1])[:, None] + np.zeros(SEEDS)
+        arrays["held_out_loss"] = np.linspace(4, 3, len(snapshots))[:, None] + np.zeros(SEEDS)
+    return CellResults(label.lower(), label, arrays)
+
+
+def results(*cells, **options):
+    cells = cells or (cell_results("RNN", ("h",), (), rate=1.0), cell_results("LSTM"))
+    costs = {name: np.arange(1.0, len(cells) + 1) for name in ("forward_ms", "gradient_ms", "gradient_bytes")}
+    costs["parameters"] = np.arange(100, 100 + len(cells))
+    return StudyResults(config(**options), "A text", 20, cells, costs)

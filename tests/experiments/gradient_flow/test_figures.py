@@ -1,0 +1,72 @@
+"""All figures, each drawn from made-up results; stands for the files of the package as well."""
+
+import pytest
+
+from experiments.gradient_flow import figures, measure
+from experiments.gradient_flow.figures import cost, gates, jacobian, learning, lyapunov, paths, zoo
+from tests.experiments.gradient_flow.made_up import BINS, SEEDS, STEPS, cell_results, results
+
+EVERY = (*figures.IN_DETAIL, *figures.OF_ANY_NUMBER)
+every_figure = pytest.mark.parametrize("figure", EVERY, ids=lambda module: module.__name__.rpartition(".")[2])
+
+
+@every_figure
+def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_one_length(figure):
+    drawing = figure.draw(results())
+    assert drawing.name == figure.__name__.rpartition(".")[2] and drawing.caption.endswith(".")
+    lengths = {len(column) for column in drawing.table.values()}
+    assert len(lengths) == 1 and lengths != {0}
+    drawing.figure.draw_without_rendering()
+
+
+@every_figure
+@pytest.mark.parametrize("snapshots", [(0,), (0, 2, 5)], ids=["one", "three"])
+def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
+    drawing = figure.draw(results(cell_results(snapshots=snapshots), snapshots=snapshots))
+    if drawing is None:
+        assert figure is learning and snapshots == (0,)
+        return
+    drawing.figure.draw_without_rendering()
+    edge = drawing.figure.bbox
+    for legend in [*drawing.figure.legends, *(ax.get_legend() for ax in drawing.figure.axes if ax.get_legend())]:
+        box = legend.get_window_extent()
+        assert edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1
+
+
+def test_of_more_cells_than_colors_only_figures_with_a_row_each_are_drawn(monkeypatch):
+    monkeypatch.setattr(figures, "COLORS", ("#000000",))
+    assert [drawing.name for drawing in figures.draw_all(results())] == ["zoo", "cost"]
+    assert len(figures.draw_all(results(cell_results()))) == len(EVERY)
+
+
+def test_what_a_cell_does_not_have_is_not_drawn():
+    plain = results(cell_results("RNN", fields=("h",), gates=()))
+    assert paths.draw(plain) is None and gates.draw(plain) is None
+
+
+def test_of_a_large_state_the_captions_say_what_was_not_measured(monkeypatch):
+    monkeypatch.setattr(measure, "LARGE_STATE", 5)
+    monkeypatch.setattr(measure, "LEADING", 3)
+    both = results(cell_results("RNN", fields=("h",), gates=()), cell_results("LSTM", large=True))
+    assert jacobian.draw(both).caption.endswith("states have more than 5 numbers: LSTM.")
+    assert lyapunov.draw(both).caption.endswith("N > 5 the 3 leading exponents are measured.")
+
+
+def test_the_numbers_behind_a_figure_are_those_of_the_results():
+    cell = cell_results()
+    table = gates.draw(results(cell)).table
+    assert len(table["density"]) == 2 * 2 * BINS and set(table["density"]) == {1.0}
+    table = learning.draw(results(cell)).table
+    assert table["training_step"] == [1, 2, 3, 4, 5] and table["mean"][0] == pytest.approx(4 / 0.693147, rel=1e-5)
+    table = jacobian.draw(results(cell)).table
+    assert table["distance"] == [*range(STEPS + 1)] * 2
+    table = cost.draw(results(cell)).table
+    assert table["cell"] == ["LSTM"] and table["parameters"] == [100]
+    assert (
+        SEEDS == len(cell.arrays["lyapunov_exponent"][0]) and len(lyapunov.draw(results(cell)).table["mean"]) == 2 * 8
+    )
+
+
+def test_the_cell_whose_gradient_reaches_farthest_is_on_top():
+    cells = [cell_results(label, rate=rate) for label, rate in (("A", 0.5), ("B", 0.1), ("C", 1.0))]
+    assert zoo.draw(results(*cells)).table["cell"] == ["B", "A", "C"]

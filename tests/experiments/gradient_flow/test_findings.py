@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from experiments.gradient_flow.findings import _power, sentences, summary
+from tests.experiments.gradient_flow.made_up import cell_results, results
+
+
+def test_the_table_has_a_row_per_cell_and_end_of_the_training():
+    table = summary(results())
+    assert [row[:2] for row in table.rows] == [
+        ("RNN", "at initialisation"), ("", "after 5 training steps"),
+        ("LSTM", "at initialisation"), ("", "after 5 training steps"),
+    ]  # fmt: skip
+    assert all(len(row) == len(table.header) for row in table.rows)
+    assert table.rows[0][5:7] == ("-", "5.77") and table.rows[2][5] == "2.0 steps"
+
+
+def test_cells_are_ranked_by_what_is_left_of_the_gradient():
+    first = sentences(results())[0]
+    assert first.startswith(
+        "At initialisation, of the gradient norm at the loss there is left 12 steps back: LSTM 2.5e-3"
+    )
+
+
+def test_a_gradient_that_is_zero_everywhere_has_no_shares_by_path():
+    cell = cell_results()
+    cell.arrays["log_norm/joint"][:] = -np.inf
+    assert not [sentence for sentence in sentences(results(cell)) if "alone" in sentence]
+
+
+def test_costs_are_compared_where_both_cells_are_there():
+    assert "A GRU has 101% of the parameters" in sentences(results(cell_results("LSTM"), cell_results("GRU")))[-1]
+    assert not any("A GRU has" in sentence for sentence in sentences(results()))
+
+
+@pytest.mark.parametrize(
+    ("log_ratio", "text"),
+    [
+        (0.0, "1"),
+        (np.log(0.025), "0.025"),
+        (-400.0, "1.9e-174"),
+        (-np.inf, "0"),
+        (np.inf, "inf"),
+        (np.nan, "undefined"),
+    ],
+)
+def test_a_ratio_is_written_though_a_float_could_not_hold_it(log_ratio, text):
+    assert _power(log_ratio) == text

@@ -1,0 +1,44 @@
+import sys
+
+import pytest
+
+from experiments.common.errors import ExperimentError
+from experiments.remedies.config import Trial
+from experiments.remedies.launch import folder_of, job, last_words, launch, log_of, slurm_parameters
+from experiments.remedies.sweep import Job
+from tests.experiments.remedies.made_up import comparison
+
+TRIAL = Trial("rnn(activation='relu')", "adding", 24, "clip_norm(1.0)", 0, 3)
+
+
+def test_every_trial_has_a_folder_of_its_own_whose_name_any_system_takes(tmp_path):
+    folders = {folder_of(tmp_path, TRIAL._replace(remedy=r)).name for r in ("clip_norm(1.0)", "clip_norm[1.0]")}
+    assert len(folders) == 2 and all(name.replace("-", "").replace(".", "").isalnum() for name in folders)
+
+
+def test_a_job_is_a_training_with_every_field_given(tmp_path):
+    training = comparison().training(TRIAL)
+    command = job(training, tmp_path, TRIAL).command
+    assert command[:3] == [sys.executable, "-m", "experiments.train"]
+    assert "--config.cell=rnn(activation='relu')" in command and "--config.task=adding(24)" in command
+    assert "--config.gradient_norms.every=0" in command and f"--workdir={folder_of(tmp_path, TRIAL)}" in command
+
+
+def test_jobs_are_processes_here(tmp_path):
+    jobs = [Job([sys.executable, "-c", f"raise SystemExit({n})"], tmp_path / f"{n}.log") for n in (0, 3)]
+    assert launch(jobs, tmp_path, launcher="local", parameters={}, processes=2) == [0, 3]
+
+
+@pytest.mark.parametrize(("log", "words"), [("a\nerror: no\nb\n", "error: no"), ("a\nb\n", "b"), ("", "nothing")])
+def test_the_last_words_of_a_training_are_its_error_or_its_last_line(tmp_path, log, words):
+    path = log_of(tmp_path, TRIAL)
+    path.parent.mkdir(parents=True)
+    path.write_text(log)
+    assert last_words(tmp_path, TRIAL) == f"{words} ({path})"
+
+
+def test_parameters_of_slurm_are_read_from_a_list():
+    assert slurm_parameters("timeout_min=120, slurm_partition='gpu'") == {"timeout_min": 120, "slurm_partition": "gpu"}
+    assert slurm_parameters("") == {}
+    with pytest.raises(ExperimentError, match="must be like timeout_min=120"):
+        slurm_parameters("120")
