@@ -14,6 +14,7 @@ import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from absl import app, flags
 from experiments.common.progress import Meter
 from experiments.gradient_flow.figures import timescale_text
 from experiments.gradient_flow.results import CellResults
-from recurrax import Cell, catalogue, gradflow
+from recurrax import Cell, catalogue, cells, gradflow, wrappers
 
 SIZE, STEPS, SEEDS, BATCH = 32, 128, 4, 8
 """H = D, T, models and sequences for the time scale."""
@@ -59,11 +60,9 @@ def entry(cls: type[Cell]) -> Entry:
     return Entry(cls, summary, "\n\n".join(equations), prose, textwrap.dedent(attributes.strip("\n")).strip())
 
 
-def entries(package: str) -> list[Entry]:
-    """Returns the entries of all classes of "cells" or "wrappers", by name."""
-    modules = [module for module in catalogue.modules() if module.split(".")[1] == package]
-    found = [cls for module in modules for cls in catalogue.classes_in(module)]
-    return sorted(map(entry, found), key=lambda e: e.cls.__name__.lower())
+def entries(package: ModuleType) -> list[Entry]:
+    """Returns the entries of all cells of a package, by name."""
+    return sorted(map(entry, catalogue.units(package, Cell).values()), key=lambda e: e.cls.__name__.lower())
 
 
 def parameter_formula(count: Callable[[int, int], int]) -> str:
@@ -144,7 +143,7 @@ def section(e: Entry, numbers: str = "") -> str:
 
 def page(measured: dict[str, tuple[int, str, str]]) -> str:
     """Returns the page; `measured` has parameters, their formula and the time scale by the name of the cell."""
-    found, wrappers = entries("cells"), entries("wrappers")
+    found, around = entries(cells), entries(wrappers)
     rows = ["| cell | parameters | at D = H = 32 | gradient at initialisation | |", "|---|---|---|---|---|"]
     for e in found:
         name = e.cls.__name__
@@ -155,7 +154,7 @@ def page(measured: dict[str, tuple[int, str, str]]) -> str:
         )
     head = f"""# Cells and wrappers
 
-Made by `make gallery` from the code; do not edit. {len(found)} cells, {len(wrappers)} wrappers. Letters: T time steps,
+Made by `make gallery` from the code; do not edit. {len(found)} cells, {len(around)} wrappers. Letters: T time steps,
 B batch, D input features, H hidden units; in equations `*` is elementwise, and matrices multiply from the left.
 
 Each runs by every executor that its structure allows (*linear* cells also by `associative`, *diagonal* ones best by
@@ -173,7 +172,7 @@ sequences. It tells of how weights are drawn as much as of the cell."""
             *(section(e, _numbers(measured.get(e.cls.__name__))) for e in found),
             "## Wrappers",
             "Cell in, cell out: `Residual(LSTM(64))`, and `Stack` of any of them.",
-            *(section(e) for e in wrappers),
+            *(section(e) for e in around),
         ]
     )
 
@@ -190,7 +189,7 @@ def main(argv: list[str]) -> None:
     """Measures every cell and writes the page."""
     del argv
     names, measured = catalogue.all_cells(), {}
-    classes = {e.cls.__name__.lower(): e.cls for e in entries("cells")}
+    classes = catalogue.units(cells, Cell)
     with Meter("measuring", len(names), "cells") as meter:
         for n, name in enumerate(names):
             cls = classes[name]

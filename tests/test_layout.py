@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from recurrax import catalogue
+from recurrax import catalogue, cells
+from recurrax.cell import Cell
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = sorted((ROOT / "recurrax").rglob("*.py"))
@@ -22,16 +23,16 @@ LEVELS = (
     ("unroll",),
     ("bidirectional",),
     ("wrappers", "_layer"),
-    ("catalogue",),
     ("gradflow", "tasks", "linen", "nnx", "interop"),
-    ("training",),
+    ("training", "catalogue"),
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 
 FLAX_ADAPTERS = ("linen", "nnx", "interop")
-CELL_MODULES = {module for module in catalogue.modules() if module.startswith("recurrax.cells.")}
-CELL_NAMES = {cls.__name__ for module in CELL_MODULES for cls in catalogue.classes_in(module)}
+CELLS = catalogue.units(cells, Cell).values()
+CELL_MODULES = {cls.__module__ for cls in CELLS}
+CELL_NAMES = {cls.__name__ for cls in CELLS}
 
 
 def tree_of(path):

@@ -18,8 +18,9 @@ from absl import flags
 from ml_collections import config_dict, config_flags
 
 from experiments.common.config import field_docs, flatten
-from experiments.common.errors import ExperimentError, did_you_mean
+from experiments.common.errors import ExperimentError
 from experiments.common.stopping import TERMINATED, Terminated
+from recurrax._util.naming import did_you_mean
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""

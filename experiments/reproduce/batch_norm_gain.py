@@ -20,7 +20,7 @@ from experiments.common.report import Table, write_report
 from experiments.common.workdir import Workdir
 from experiments.training.model import init_model, read
 from recurrax import RNN
-from recurrax.tasks.catalogue import make_task
+from recurrax.catalogue import make_task
 from recurrax.tasks.task import Batch, Task
 from recurrax.wrappers.batch_norm import BatchNorm
 

@@ -5,8 +5,7 @@ import dataclasses
 from experiments.common.config import FieldError, require, require_choice
 from experiments.training.remedies import Remedy, make_remedies
 from recurrax import Cell
-from recurrax.catalogue import make_cell
-from recurrax.tasks.catalogue import make_task
+from recurrax.catalogue import make_cell, make_task
 from recurrax.tasks.task import Task
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "momentum")

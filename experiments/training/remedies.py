@@ -7,6 +7,8 @@ that change the cell, or the gradient, do so in the order of the list.
 
 import dataclasses
 import functools
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,7 +16,7 @@ import jax.numpy as jnp
 
 from experiments.training.measure import log_norms
 from experiments.training.model import Model, init_model, read
-from recurrax import GRU, LSTM, RNN, Cell
+from recurrax import GRU, LSTM, RNN, Cell, catalogue
 from recurrax._util import checks, naming
 from recurrax.cells.exp_rnn import ExpRNN
 from recurrax.cells.layer_norm_gru import LayerNormGRU
@@ -554,10 +556,9 @@ def _with_inner(params: Any, w_h: jax.Array) -> Any:
     return params._replace(w_h=w_h)
 
 
-def all_remedies() -> dict[str, type[Remedy]]:
-    """Returns the remedies by the names that configs write, in the order of this file."""
-    classes = [cls for cls in globals().values() if isinstance(cls, type) and issubclass(cls, Remedy)]
-    return {naming.snake_case(cls.__name__): cls for cls in classes if cls is not Remedy}
+def all_remedies() -> Mapping[str, type[Remedy]]:
+    """Returns the remedies by the names that configs write."""
+    return catalogue.units(sys.modules[__name__], Remedy)
 
 
 def make_remedies(text: str) -> tuple[Remedy, ...]:
@@ -566,6 +567,6 @@ def make_remedies(text: str) -> tuple[Remedy, ...]:
     Raises:
       TypeError, ValueError: there is no such remedy; a field is unknown or has a wrong value.
     """
-    find = functools.partial(naming.lookup, known=all_remedies(), kind="remedy")
     names = naming.split(text) if text.strip() else []
-    return tuple(naming.make(name, find, kind="remedy", example="clip_norm(1.0)") for name in names)
+    make = functools.partial(catalogue.make, package=sys.modules[__name__], base=Remedy)
+    return tuple(make(name, kind="remedy", example="clip_norm(1.0)") for name in names)

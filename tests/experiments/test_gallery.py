@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from experiments import gallery
-from recurrax import GRU, LSTM
+from recurrax import GRU, LSTM, cells, wrappers
 from recurrax.cells.lru import LRU
 from recurrax.wrappers.stack import Stack
 
 PAGE = Path(__file__).parents[2] / "docs" / "cells.md"
-ENTRIES = [*gallery.entries("cells"), *gallery.entries("wrappers")]
+ENTRIES = [*gallery.entries(cells), *gallery.entries(wrappers)]
 
 
 def test_every_cell_and_wrapper_stands_in_the_page_as_its_docstring_has_it():

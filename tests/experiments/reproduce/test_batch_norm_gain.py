@@ -4,7 +4,7 @@ import pytest
 from experiments.common import cli
 from experiments.reproduce import batch_norm_gain
 from experiments.reproduce.batch_norm_gain import Gains, findings, log_norms
-from recurrax.tasks.catalogue import make_task
+from recurrax.catalogue import make_task
 
 SMALL = {"task": "sequential_images", "repeat": 3, "hidden_size": 24, "batch": 32, "seeds": 2, "seed": 0}
 
