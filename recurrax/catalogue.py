@@ -1,7 +1,6 @@
 """One look-up for all names: units found by their files, and texts that name one, "zoneout(lstm(forget_bias=2.0))"."""
 
 import dataclasses
-import functools
 import importlib
 import inspect
 import pkgutil
@@ -20,8 +19,7 @@ Unit = TypeVar("Unit")
 Packages = ModuleType | tuple[ModuleType, ...]
 
 
-@functools.cache
-def units(package: Packages, base: type[Unit] | tuple[type[Unit], ...]) -> Mapping[str, type[Unit]]:
+def units(package: Packages, base: type[Unit] | tuple[type[Unit], ...]) -> dict[str, type[Unit]]:
     """Returns the units of a package by the names that texts and configs write, by alphabet.
 
     A unit is a dataclass that derives from `base`, in any file of the package; one file may hold several. Files and
@@ -46,7 +44,7 @@ def units(package: Packages, base: type[Unit] | tuple[type[Unit], ...]) -> Mappi
                 continue
             same = naming.plain(file) == naming.plain(cls.__name__)
             found[file if same else naming.snake_case(cls.__name__)] = cls
-    return MappingProxyType(dict(sorted(found.items())))
+    return dict(sorted(found.items()))
 
 
 def make(

@@ -146,14 +146,13 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
         >>> did_you_mean("lr", ["seed", "train.lr", "train.steps"])
         ' Did you mean train.lr?'
     """
-    known, name = list(known), name.lower() if isinstance(name, str) else ""
-    by_ending: dict[str, list[str]] = {}
+    name = name.lower() if isinstance(name, str) else ""
+    spelled: dict[str, list[str]] = {}
     for candidate in known:
-        by_ending.setdefault(candidate.rpartition(".")[2], []).append(candidate)
-    close = difflib.get_close_matches(name, known)
-    for ending in difflib.get_close_matches(name.rpartition(".")[2], by_ending):
-        close += by_ending[ending]
-    close = list(dict.fromkeys(close))[:3]
+        for spelling in {candidate.lower(), candidate.lower().rpartition(".")[2]}:
+            spelled.setdefault(spelling, []).append(candidate)
+    alike = (match for part in (name, name.rpartition(".")[2]) for match in difflib.get_close_matches(part, spelled))
+    close = list(dict.fromkeys(candidate for match in alike for candidate in spelled[match]))[:3]
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
