@@ -38,9 +38,8 @@ class Entry:
     cls: type[Cell]
     summary: str
     """The first line: what it is, and where it comes from."""
-    equations: str
-    prose: list[str]
-    """Paragraphs."""
+    body: list[str]
+    """Equations, in fences, and paragraphs, in the order of the docstring."""
     attributes: str
     """The hyper-parameters, a line each."""
 
@@ -49,15 +48,23 @@ class Entry:
         """Where its code is."""
         return self.cls.__module__.replace(".", "/") + ".py"
 
+    @property
+    def package(self) -> str:
+        """What it is imported from."""
+        return self.cls.__module__.rpartition(".")[0]
+
 
 def entry(cls: type[Cell]) -> Entry:
     """Takes the docstring of a cell apart."""
     summary, _, rest = (inspect.getdoc(cls) or "").partition("\n")
     body, _, attributes = rest.partition("\nAttributes:")
     blocks = [block for block in body.split("\n\n") if block.strip()]
-    equations = [textwrap.dedent(block.strip("\n")) for block in blocks if block.lstrip("\n").startswith("    ")]
-    prose = [" ".join(block.split()) for block in blocks if not block.lstrip("\n").startswith("    ")]
-    return Entry(cls, summary, "\n\n".join(equations), prose, textwrap.dedent(attributes.strip("\n")).strip())
+    return Entry(cls, summary, list(map(_block, blocks)), textwrap.dedent(attributes.strip("\n")).strip())
+
+
+def _block(text: str) -> str:
+    text = text.strip("\n")
+    return f"```text\n{textwrap.dedent(text)}\n```" if text.startswith("    ") else " ".join(text.split())
 
 
 def entries(package: ModuleType) -> list[Entry]:
@@ -133,10 +140,9 @@ def section(e: Entry, numbers: str = "") -> str:
     parts = [
         f"### {e.cls.__name__}",
         e.summary,
-        f"```text\n{e.equations}\n```" if e.equations else "",
-        *e.prose,
+        *e.body,
         numbers,
-        f"`{e.cls.__name__}({fields})` in [`{e.file}`](../{e.file})",
+        f"`from {e.package} import {e.cls.__name__}`: `{e.cls.__name__}({fields})` in [`{e.file}`](../{e.file})",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -159,7 +165,8 @@ B batch, D input features, H hidden units; in equations `*` is elementwise, and 
 
 Each runs by every executor that its structure allows (*linear* cells also by `associative`, *diagonal* ones best by
 `newton`), in both Flax flavours and in every measurement; and in the study:
-`make gradient-flow ARGS='--config.cells="lstm,residual(gru)"' WORKDIR=runs/mine`.
+`make gradient-flow ARGS='--config.cells="lstm,residual(gru)"' WORKDIR=runs/mine`. There a cell has the name of its
+class, in any case and with underscores or without.
 
 Gradient at initialisation: time scale τ of the norm of dL/ds against distance, fitted as the study does, default
 hyper-parameters, H = D = {SIZE}, inputs of independent standard normal numbers, {STEPS} steps, {SEEDS} seeds x {BATCH}
