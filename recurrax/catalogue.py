@@ -61,8 +61,8 @@ def make(
     """Makes the unit that a text describes: a name, in brackets its arguments in Python's syntax.
 
     A name may have any case and lack underscores; `module:Class` names a unit from elsewhere. Arguments are literals,
-    units of the same kind, those in `arguments`, tuples of all these, and words: `gru(reset=after)`. A label, as in
-    "gru as mine", is for `label`.
+    units of the same kind, those in `arguments`, tuples of all these, and words: `gru(reset=after)`. A label for
+    figures, "gru as mine", is left out.
 
     Args:
       text: what is to be made.
@@ -116,15 +116,6 @@ def make_task(text: str) -> Task:
       TypeError, ValueError: the text describes no task; a field is unknown or has a wrong value.
     """
     return make(text, tasks, Task, kind="task", example="copy(100, symbols=4)")
-
-
-def label(text: str) -> str:
-    """Returns what figures call the unit of a text: the label after `as`, or else the text.
-
-    >>> label("lstm(forget_bias=3.0) as open LSTM")
-    'open LSTM'
-    """
-    return naming.label(text)
 
 
 def all_cells() -> tuple[str, ...]:

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from experiments.training import remedies
-from recurrax import GRU, LSTM, RNN, Stack, catalogue, cells, initializers, tasks, wrappers
+from recurrax import GRU, LSTM, RNN, Stack, cells, initializers, tasks, wrappers
 from recurrax.catalogue import make_cell, make_task, units
 from recurrax.cell import Cell
 from recurrax.initializers import Chrono, Gaussian, Identity, Initializer
@@ -150,8 +150,3 @@ def test_remedies_are_looked_up_alike():
     with pytest.raises(ValueError, match="unknown remedy 'clipnrm'. Did you mean clip_norm"):
         remedies.make_remedies("clipnrm(1.0)")
     assert remedies.make_remedies("ClipNorm(1.0)") == remedies.make_remedies("clip_norm(1.0)")
-
-
-def test_a_label_is_what_figures_show():
-    assert catalogue.label("lstm(forget_bias=3.0) as open LSTM") == "open LSTM"
-    assert catalogue.label("lstm(forget_bias=3.0)") == "lstm(forget_bias=3.0)"

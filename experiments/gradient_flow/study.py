@@ -29,6 +29,7 @@ from experiments.gradient_flow.sources import LONG, MEASURED, TextSource, make_s
 from experiments.gradient_flow.theory import predicted
 from experiments.gradient_flow.zoo import zoo
 from recurrax import Cell
+from recurrax._util import naming
 
 
 def main(config_dict: Any, path: Path) -> None:
@@ -49,15 +50,15 @@ def main(config_dict: Any, path: Path) -> None:
         else:
             say(f"{source.name}: nothing to learn, so the flow is measured at initialisation only")
         cells, results = config.make_cells(), []
-        for name, cell in zip(config.cell_names(), cells, strict=True):
-            part = _part(name)
+        for name, label, cell in zip(config.cell_names(), config.cell_labels(), cells, strict=True):
+            part = _part(naming.unlabelled(name))
             arrays = workdir.load_part(part, needed=("snapshots", "flow/joint", "lyapunov", "state_size"))
             if arrays is None:
                 arrays = measure_cell(name, cell, source, config)
                 workdir.save_part(part, arrays)
             else:
                 say(f"{name}: already measured")
-            results.append(CellResults(name, type(cell).__name__ if name.isidentifier() else name, arrays))
+            results.append(CellResults(name, label, arrays))
         shape = (config.train.batch, config.train.length, source.input_size)
         costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
         if costs is None:

@@ -24,7 +24,7 @@ LN10 = np.log(10)
 @styled
 def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     """Draws the share of trainings that solved their task, and the steps that took, against the length."""
-    cells, tasks = config.cells, config.tasks
+    cells, tasks = config.labels, config.tasks
     panels = [(cell, task) for task in tasks for cell in cells]
     figure, axes = new_figure(2 * len(tasks), len(cells), width=4.2 * len(cells), height=3.0, sharex=True, sharey="row")
     columns = ("cell", "task", "remedy", "length", "solved", "of", "low", "high", "median_steps")
@@ -77,11 +77,11 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     longest, task = max(config.lengths), config.tasks[0]
     stages = ("before", "during", "after")
     figure, axes = new_figure(
-        3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row"
+        3, len(config.labels), width=4.2 * len(config.labels), height=2.8, sharex=True, sharey="row"
     )
     columns = ("cell", "remedy", "when", "distance", "log10_norm")
     table: dict[str, list] = {name: [] for name in columns}
-    for n, cell in enumerate(config.cells):
+    for n, cell in enumerate(config.labels):
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.flow]
             for row, when in enumerate(stages):

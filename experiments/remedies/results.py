@@ -109,7 +109,7 @@ def rate(outcomes: Sequence[Outcome]) -> Rate:
 def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comparison) -> list[str]:
     """Returns sentences, made of the numbers."""
     sentences = []
-    for cell in config.cells:
+    for cell in config.labels:
         own = [e for e in entries if e.cell == cell]
         # Beside the cell as it is, or else beside what the config lists first.
         base, best = min(own, key=lambda e: config.remedies.index(e.remedy)), own[0]

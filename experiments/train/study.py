@@ -31,6 +31,7 @@ from experiments.training.metrics import Metrics
 from experiments.training.results import Curve, part_name, read
 from experiments.training.tensorboard import TensorBoard
 from experiments.training.trainer import State, Trainer
+from recurrax._util import naming
 
 KEEP = 3
 """Checkpoints that stay."""
@@ -117,7 +118,7 @@ class Run:
             drawings.append(figures.gradient_flow(curves, config))
         write_report(
             self.workdir,
-            title=f"{config.cell} on {config.task}",
+            title=f"{naming.label(config.cell)} on {config.task}",
             lead=f"Remedies: {config.remedies or 'none'}.",
             findings=self._findings(curves),
             tables=[self._summary(curves)],
