@@ -75,17 +75,17 @@ def source(package: ModuleType) -> str:
             "",
             "if TYPE_CHECKING:",
             *(_import(f"{package.__name__}.{file}", names) for file, names in files.items()),
+            "else:",
+            "    __getattr__, __dir__ = exports(",
+            "        __name__,",
+            "        {",
+            *(f'            "{name}": "{homes[name]}",' for name in _by_kind(list(homes))),
+            "        },",
+            "    )",
             "",
             "__all__ = [",
             *(f'    "{name}",' for name in _by_kind(list(homes))),
             "]",
-            "",
-            "__getattr__, __dir__ = exports(",
-            "    __name__,",
-            "    {",
-            *(f'        "{name}": "{homes[name]}",' for name in _by_kind(list(homes))),
-            "    },",
-            ")",
             "",
         ]
     )
@@ -114,11 +114,9 @@ def _by_kind(names: list[str]) -> list[str]:
 
 def _import(module: str, names: list[str]) -> str:
     line = f"    from {module} import {', '.join(names)}"
-    return (
-        line
-        if len(line) <= 120
-        else "\n        ".join([f"    from {module} import (", *(f"{n}," for n in names)]) + "\n    )"
-    )
+    if len(line) <= 120:
+        return line
+    return "\n".join([f"    from {module} import (", *(f"        {name}," for name in names), "    )"])
 
 
 def _docstring(path: Path) -> str:

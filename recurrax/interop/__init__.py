@@ -30,6 +30,29 @@ if TYPE_CHECKING:
     from recurrax.interop.nnx import from_nnx, to_nnx
     from recurrax.interop.safetensors import read_metadata, read_safetensors, write_safetensors
     from recurrax.interop.torch import from_torch, to_torch
+else:
+    __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "from_cudnn": "cudnn",
+            "from_equinox": "equinox",
+            "from_haiku": "haiku",
+            "from_keras": "keras",
+            "from_linen": "linen",
+            "from_nnx": "nnx",
+            "from_torch": "torch",
+            "read_metadata": "safetensors",
+            "read_safetensors": "safetensors",
+            "to_cudnn": "cudnn",
+            "to_equinox": "equinox",
+            "to_haiku": "haiku",
+            "to_keras": "keras",
+            "to_linen": "linen",
+            "to_nnx": "nnx",
+            "to_torch": "torch",
+            "write_safetensors": "safetensors",
+        },
+    )
 
 __all__ = [
     "from_cudnn",
@@ -50,26 +73,3 @@ __all__ = [
     "to_torch",
     "write_safetensors",
 ]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "from_cudnn": "cudnn",
-        "from_equinox": "equinox",
-        "from_haiku": "haiku",
-        "from_keras": "keras",
-        "from_linen": "linen",
-        "from_nnx": "nnx",
-        "from_torch": "torch",
-        "read_metadata": "safetensors",
-        "read_safetensors": "safetensors",
-        "to_cudnn": "cudnn",
-        "to_equinox": "equinox",
-        "to_haiku": "haiku",
-        "to_keras": "keras",
-        "to_linen": "linen",
-        "to_nnx": "nnx",
-        "to_torch": "torch",
-        "write_safetensors": "safetensors",
-    },
-)

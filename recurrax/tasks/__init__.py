@@ -18,6 +18,35 @@ if TYPE_CHECKING:
     from recurrax.tasks.sequential_images import SequentialImages
     from recurrax.tasks.task import Batch, Chance, Classification, Regression, Solved, Task
     from recurrax.tasks.temporal_order import TemporalOrder
+else:
+    __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "MNIST1D": "mnist_1d",
+            "Adding": "adding",
+            "Batch": "task",
+            "Chance": "task",
+            "Classification": "task",
+            "ContinualReber": "reber",
+            "Copy": "copy",
+            "CycleNavigation": "regular",
+            "DelayedXOR": "delayed_xor",
+            "EmbeddedReber": "reber",
+            "EvenPairs": "regular",
+            "FlipFlop": "flip_flop",
+            "ModularArithmetic": "regular",
+            "Multiplication": "multiplication",
+            "Parity": "regular",
+            "RandomPermutation": "random_permutation",
+            "Regression": "task",
+            "SelectiveCopy": "copy",
+            "SequentialImages": "sequential_images",
+            "Solved": "task",
+            "Task": "task",
+            "TemporalOrder": "temporal_order",
+            "VariableCopy": "copy",
+        },
+    )
 
 __all__ = [
     "MNIST1D",
@@ -44,32 +73,3 @@ __all__ = [
     "TemporalOrder",
     "VariableCopy",
 ]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "MNIST1D": "mnist_1d",
-        "Adding": "adding",
-        "Batch": "task",
-        "Chance": "task",
-        "Classification": "task",
-        "ContinualReber": "reber",
-        "Copy": "copy",
-        "CycleNavigation": "regular",
-        "DelayedXOR": "delayed_xor",
-        "EmbeddedReber": "reber",
-        "EvenPairs": "regular",
-        "FlipFlop": "flip_flop",
-        "ModularArithmetic": "regular",
-        "Multiplication": "multiplication",
-        "Parity": "regular",
-        "RandomPermutation": "random_permutation",
-        "Regression": "task",
-        "SelectiveCopy": "copy",
-        "SequentialImages": "sequential_images",
-        "Solved": "task",
-        "Task": "task",
-        "TemporalOrder": "temporal_order",
-        "VariableCopy": "copy",
-    },
-)

@@ -20,6 +20,27 @@ if TYPE_CHECKING:
     from recurrax.wrappers.stack import Stack
     from recurrax.wrappers.weight_drop import WeightDrop
     from recurrax.wrappers.zoneout import Zoneout
+else:
+    __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "Attention": "attention",
+            "BatchNorm": "batch_norm",
+            "Dilated": "dilated",
+            "Dropout": "dropout",
+            "Ensemble": "ensemble",
+            "Highway": "highway",
+            "LayerNorm": "layer_norm",
+            "LearnedCarry": "learned_carry",
+            "RecurrentGradient": "recurrent_gradient",
+            "Residual": "residual",
+            "Stack": "stack",
+            "VariationalDropout": "dropout",
+            "WeightDrop": "weight_drop",
+            "Wrapper": "_base",
+            "Zoneout": "zoneout",
+        },
+    )
 
 __all__ = [
     "Attention",
@@ -38,24 +59,3 @@ __all__ = [
     "Wrapper",
     "Zoneout",
 ]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Attention": "attention",
-        "BatchNorm": "batch_norm",
-        "Dilated": "dilated",
-        "Dropout": "dropout",
-        "Ensemble": "ensemble",
-        "Highway": "highway",
-        "LayerNorm": "layer_norm",
-        "LearnedCarry": "learned_carry",
-        "RecurrentGradient": "recurrent_gradient",
-        "Residual": "residual",
-        "Stack": "stack",
-        "VariationalDropout": "dropout",
-        "WeightDrop": "weight_drop",
-        "Wrapper": "_base",
-        "Zoneout": "zoneout",
-    },
-)
