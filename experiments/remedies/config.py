@@ -116,8 +116,8 @@ class Comparison:
         recipe = self.train
         name, _, fields = trial.task.rstrip().removesuffix(")").partition("(")
         return Training(
-            cell=self.labels[trial.cell],
-            task=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
+            cells=self.labels[trial.cell],
+            tasks=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
             remedies="" if trial.remedy == NONE else trial.remedy.replace("+", ","),
             seed=trial.seed,
             seeds=trial.seeds,
@@ -145,6 +145,6 @@ class Comparison:
             except FieldError as error:
                 if error.field == "remedies":
                     return error
-                field = {"cell": "cells", "task": "tasks"}.get(error.field, f"train.{error.field}")
+                field = error.field if error.field in ("cells", "tasks") else f"train.{error.field}"
                 raise FieldError(field, error.problem) from error
         return None

@@ -64,7 +64,7 @@ def batch_norm_gain(measured: Mapping[float, np.ndarray], config: Any) -> Drawin
     caption = (
         f"Norm of the gradient with respect to the hidden state at step t (root mean square over {config.batch} examples, "
         f"median of {config.seeds} networks) of a batch-normalised tanh RNN of {config.hidden_size} units before training, "
-        f"statistics those of the batch; {config.task}, every input {config.repeat} steps long, classified after the last. "
+        f"statistics those of the batch; {config.tasks}, every input {config.repeat} steps long, classified after the last. "
         "As figure 1a of Cooijmans et al. (2017)."
     )
     return Drawing("batch_norm_gain", "Gradient norm over time by gain", figure, table, caption)

@@ -53,7 +53,7 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
         for name in ("seed", "step", "loss", "largest_gradient", "eval_loss", "eval_error")
     }
     caption = (
-        f"{naming.label(config.cell)} with {config.hidden_size} units on {config.task}; {config.optimizer}, learning rate "
+        f"{naming.label(config.cells)} with {config.hidden_size} units on {config.tasks}; {config.optimizer}, learning rate "
         f"{config.learning_rate:g}, batches of {config.batch}{'' if len(curves) == 1 else f', {len(curves)} seeds'}. a: mean loss since the line before, penalties included, and "
         f"loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; c: largest norm of a "
         f"gradient since the line before, before any clipping. Remedies: {config.remedies or 'none'}."
@@ -87,7 +87,7 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     seeds = "" if len(curves) == 1 else "the seeds then in training and "
     caption = (
         f"Norm of the total gradient of the task's loss with respect to the whole state k steps before the end: median over "
-        f"{seeds}{config.flow.batch} held-out sequences, shaded: 10 % to 90 %. {naming.label(config.cell)} on {config.task}."
+        f"{seeds}{config.flow.batch} held-out sequences, shaded: 10 % to 90 %. {naming.label(config.cells)} on {config.tasks}."
     )
     return Drawing("gradient_flow", "Gradient norm against distance, while it learns", figure, table, caption)
 

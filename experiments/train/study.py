@@ -118,7 +118,7 @@ class Run:
             drawings.append(figures.gradient_flow(curves, config))
         write_report(
             self.workdir,
-            title=f"{naming.label(config.cell)} on {config.task}",
+            title=f"{naming.label(config.cells)} on {config.tasks}",
             lead=f"Remedies: {config.remedies or 'none'}.",
             findings=self._findings(curves),
             tables=[self._summary(curves)],

@@ -19,7 +19,7 @@ from experiments.train import study as train
 from experiments.training.config import Training
 
 SMALL = (
-    "--config.cell=gru", "--config.hidden_size=4", "--config.task=adding(24)", "--config.batch=4", "--config.steps=60",
+    "--config.cells=gru", "--config.hidden_size=4", "--config.tasks=adding(24)", "--config.batch=4", "--config.steps=60",
     "--config.log_every=5", "--config.eval_every=10", "--config.eval_batches=2", "--config.save_every=10",
     "--config.flow.every=20", "--config.flow.batch=2", "--config.remedies=zone_out(0.1),clip_norm(1.0)",
 )  # fmt: skip
@@ -230,7 +230,7 @@ def test_a_run_that_was_terminated_ends_with_the_same_bits(finished, tmp_path):
 
 
 def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, capsys):
-    arguments = ("--config.cell=rnn(activation='relu')", "--config.remedies=gaussian_start(30.0)", "--config.optimizer=sgd",
+    arguments = ("--config.cells=rnn(activation='relu')", "--config.remedies=gaussian_start(30.0)", "--config.optimizer=sgd",
                  "--config.learning_rate=10.0")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 3
     message = capsys.readouterr().err
@@ -246,7 +246,7 @@ def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, 
 
 
 def test_it_stops_where_the_task_is_solved(tmp_path):
-    arguments = ("--config.task=delayed_xor(12, delay=1, order=0)", "--config.learning_rate=0.05", "--config.steps=2000",
+    arguments = ("--config.tasks=delayed_xor(12, delay=1, order=0)", "--config.learning_rate=0.05", "--config.steps=2000",
                  "--config.hidden_size=8", "--config.remedies=", "--config.batch=16")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 0
     lines = rows(tmp_path / "run")
@@ -292,7 +292,7 @@ def test_what_is_written_for_tensorboard_is_what_was_logged(three_seeds):
 
 def test_of_several_seeds_one_that_diverges_stops_alone(tmp_path, capsys):
     # At this rate some seeds come to infinity, and others do not.
-    arguments = ("--config.cell=rnn(activation='relu')", "--config.remedies=gaussian_start(1.9)", "--config.optimizer=sgd",
+    arguments = ("--config.cells=rnn(activation='relu')", "--config.remedies=gaussian_start(1.9)", "--config.optimizer=sgd",
                  "--config.learning_rate=0.001", "--config.seeds=6")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 0
     errors = capsys.readouterr().err
@@ -348,10 +348,10 @@ def test_a_training_compiles_its_step_once(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--config.cell=lstmm",), "config.cell is wrong: unknown cell 'lstmm'"),
+        (("--config.cells=lstmm",), "config.cells is wrong: unknown cell 'lstmm'"),
         (("--config.remedy=omega",), "config has no such field"),
-        (("--config.remedies=forget_bias", "--config.cell=rnn"), "ForgetBias does not fit RNN"),
-        (("--config.task=sequential_images('/nowhere')",), "path must be an .npz or a folder"),
+        (("--config.remedies=forget_bias", "--config.cells=rnn"), "ForgetBias does not fit RNN"),
+        (("--config.tasks=sequential_images('/nowhere')",), "path must be an .npz or a folder"),
         (("--config.steps=0",), "config.steps must be at least 1"),
     ],
 )

@@ -13,7 +13,7 @@ from experiments.training.remedies import all_remedies, make_remedies
 from experiments.training.trainer import Trainer
 
 SMALL = {
-    "cell": "gru", "hidden_size": 4, "task": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
+    "cells": "gru", "hidden_size": 4, "tasks": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
     "batch": 3, "steps": 4, "seed": 0, "seeds": 1, "tensorboard": False, "log_every": 2, "eval_every": 2, "eval_batches": 1, "save_every": 2,
     "stop_when_solved": True, "flow": {"every": 0, "batch": 2},
 }  # fmt: skip
@@ -47,10 +47,10 @@ LIKE_ANOTHER = (
 )
 def test_every_remedy_trains_and_changes_what_is_learned(name):
     cell = FITTING.get(name, "gru")
-    _, without = trained(cell=cell)
+    _, without = trained(cells=cell)
     # So tight a bound that it binds, for those that would else leave a small network alone.
     binding = {"clip_norm": "(0.01)", "clip_value": "(0.001)", "clip_recurrent": "(0.0001)", "bound_candidate": "(0.5)"}
-    _, state = trained(cell=cell, remedies=name + ARGUMENTS.get(name, binding.get(name, "")))
+    _, state = trained(cells=cell, remedies=name + ARGUMENTS.get(name, binding.get(name, "")))
     assert bool(state.finite[0]) and int(state.step[0]) == 3
     leaves, others = (jax.tree.leaves((m.cell, m.readout)) for m in (state.model, without.model))
     if [a.shape for a in leaves] != [b.shape for b in others]:
@@ -101,15 +101,20 @@ def test_chrono_takes_its_longest_time_from_the_task():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"remedies": "clip"}, "config.remedies is wrong: unknown remedy 'clip'; known are bound_candidate"),
+        ({"remedies": "clip"}, "config.remedies is wrong: unknown remedy 'clip'. Did you mean clip_norm"),
         ({"remedies": "clip_norm(-1.0)"}, "config.remedies is wrong: max_norm must be above 0, got -1.0"),
-        ({"remedies": "forget_bias", "cell": "rnn"}, "ForgetBias does not fit RNN, which has no forget_bias"),
+        ({"remedies": "forget_bias", "cells": "rnn"}, "ForgetBias does not fit RNN, which has no forget_bias"),
         (
-            {"remedies": "bound_candidate", "cell": "lstm"},
+            {"remedies": "bound_candidate", "cells": "lstm"},
             "BoundCandidate does not fit LSTM: it needs a recurrent weight",
         ),
-        ({"cell": "lstn"}, "config.cell is wrong: unknown cell 'lstn'"),
-        ({"task": "adding(3)"}, "config.task is wrong: length must be at least 22"),
+        (
+            {"cells": "lstm,gru"},
+            "config.cells must be a single one; experiments.remedies compares several, got 'lstm,gru'",
+        ),
+        ({"tasks": "adding(30),copy(30)"}, "config.tasks must be a single one"),
+        ({"cells": "lstn"}, "config.cells is wrong: unknown cell 'lstn'"),
+        ({"tasks": "adding(3)"}, "config.tasks is wrong: length must be at least 22"),
         ({"optimizer": "adm"}, r"config.optimizer must be one of .*, got 'adm'. Did you mean adam"),
         ({"learning_rate": 0.0}, "config.learning_rate must be a number above 0, got 0.0"),
         ({"eval_every": 3}, "config.eval_every must be a multiple of log_every = 2, got 3"),
@@ -129,7 +134,7 @@ def test_an_empty_list_is_no_remedy():
 
 def test_truncation_is_chosen_from_the_measured_decay():
     quick, slow = (
-        Trainer(config(cell=f"gru(forget_bias={bias})", remedies="truncate_adaptively(0.1)")).how
+        Trainer(config(cells=f"gru(forget_bias={bias})", remedies="truncate_adaptively(0.1)")).how
         for bias in (-3.0, 3.0)
     )
     assert quick["truncate_every"] < 6 and slow.get("truncate_every", 24) > 12
@@ -139,7 +144,7 @@ def test_the_critical_gain_keeps_the_gradient():
     """A tanh network of gain 1 that its inputs drive loses it."""
     reach = {}
     for remedy in ("gaussian_start(1.0)", "critical_start"):
-        trainer = Trainer(config(cell="rnn", hidden_size=64, task="adding(100)", remedies=remedy, seeds=4))
+        trainer = Trainer(config(cells="rnn", hidden_size=64, tasks="adding(100)", remedies=remedy, seeds=4))
         state = trainer.start()
         norms = log_norms(trainer.cell, trainer.task, state.model, state.seed, 4)
         reach[remedy] = float(np.median(norms[:, 0] - norms[:, -1]))
@@ -157,7 +162,7 @@ def test_population_statistics_are_set_for_evaluations_alone():
 
 def test_what_was_seen_is_learned_to_be_read_back():
     """Of the error that the reconstruction adds to the loss, most goes."""
-    fields = {"cell": "irnn", "hidden_size": 24, "optimizer": "adam", "learning_rate": 0.01, "steps": 400}
+    fields = {"cells": "irnn", "hidden_size": 24, "optimizer": "adam", "learning_rate": 0.01, "steps": 400}
     trainer = Trainer(config(remedies="reconstruct(1.0, steps=2)", **fields))
     first = trainer.advance(trainer.start(), 20)
     sums = [float(first.loss_sum[0]), float(trainer.advance(first, 400).loss_sum[0])]
