@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 WORKDIR ?= runs/gradient_flow
 ARGS ?=
 
-.PHONY: help setup gradient-flow gallery test test-all test-gpu lint bench clean
+.PHONY: help setup gradient-flow gallery exports test test-all test-gpu lint bench clean
 
 help:
 	@echo "make gradient-flow   run the default study; the report lands in $(WORKDIR) (WORKDIR=..., ARGS='--config.cells=lstm,gru')"
 	@echo "make gallery         write docs/cells.md from the code"
+	@echo "make exports         write what recurrax.cells and its like export, after a file has come or gone"
 	@echo "make test            set up, then run the tests"
 	@echo "make test-all        the slow tests and those against live PyTorch, Keras and Haiku as well"
 	@echo "make test-gpu        the kernels on a Hopper GPU; BIN=... names the environment that has JAX for it"
@@ -48,6 +49,9 @@ gradient-flow: $(VENV)/.experiments
 
 gallery: $(VENV)/.experiments
 	$(BIN)/python -m experiments.gallery $(ARGS)
+
+exports: $(VENV)/.experiments
+	$(BIN)/python -m tools.exports
 
 # Compiling takes most of the time of the tests; `make test-all` compiles as users do.
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1

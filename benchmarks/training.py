@@ -45,7 +45,7 @@ cli.run(train.main, description="", default_config="configs/train.py", schema=tr
 
 def both(cell: str, hidden_size: int, task: str, batch_size: int):
     """Returns callables that do `STEPS` steps, bare and in the trainer."""
-    config = Training(cell=cell, hidden_size=hidden_size, task=task, remedies="clip_norm(1.0)", optimizer="adam",
+    config = Training(cells=cell, hidden_size=hidden_size, tasks=task, remedies="clip_norm(1.0)", optimizer="adam",
                       learning_rate=2e-3, batch=batch_size, steps=10**6, seed=0, seeds=1, log_every=50, eval_every=50,
                       eval_batches=1, save_every=50, stop_when_solved=False, tensorboard=False,
                       gradient_norms=GradientNorms(0, 1))  # fmt: skip

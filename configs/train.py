@@ -13,11 +13,11 @@ import ml_collections
 
 
 def get_config():
-    """Returns the configuration; every field can be set on the command line, e.g. --config.task='copy(50)'."""
+    """Returns the configuration; every field can be set on the command line, e.g. --config.tasks='copy(50)'."""
     config = ml_collections.ConfigDict()
-    config.cell = "lstm"
+    config.cells = "lstm"
     config.hidden_size = 64
-    config.task = "adding(100)"
+    config.tasks = "adding(100)"
     config.remedies = "forget_bias(1.0),clip_norm(1.0)"
     config.optimizer = "adam"
     config.learning_rate = 2e-3

@@ -14,6 +14,7 @@ import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from absl import app, flags
 
 from experiments.common.progress import Meter
 from experiments.gradient_flow.timescales import fit_timescales, timescale_text
-from recurrax import Cell, catalogue, gradflow
+from recurrax import Cell, catalogue, cells, gradflow, wrappers
 
 SIZE, STEPS, SEEDS, BATCH = 32, 128, 4, 8
 """H = D, T, models and sequences for the time scale."""
@@ -36,9 +37,8 @@ class Entry:
     cls: type[Cell]
     summary: str
     """The first line: what it is, and where it comes from."""
-    equations: str
-    prose: list[str]
-    """Paragraphs."""
+    body: list[str]
+    """Equations, in fences, and paragraphs, in the order of the docstring."""
     attributes: str
     """The hyper-parameters, a line each."""
 
@@ -47,22 +47,28 @@ class Entry:
         """Where its code is."""
         return self.cls.__module__.replace(".", "/") + ".py"
 
+    @property
+    def package(self) -> str:
+        """What it is imported from."""
+        return self.cls.__module__.rpartition(".")[0]
+
 
 def entry(cls: type[Cell]) -> Entry:
     """Takes the docstring of a cell apart."""
     summary, _, rest = (inspect.getdoc(cls) or "").partition("\n")
     body, _, attributes = rest.partition("\nAttributes:")
     blocks = [block for block in body.split("\n\n") if block.strip()]
-    equations = [textwrap.dedent(block.strip("\n")) for block in blocks if block.lstrip("\n").startswith("    ")]
-    prose = [" ".join(block.split()) for block in blocks if not block.lstrip("\n").startswith("    ")]
-    return Entry(cls, summary, "\n\n".join(equations), prose, textwrap.dedent(attributes.strip("\n")).strip())
+    return Entry(cls, summary, list(map(_block, blocks)), textwrap.dedent(attributes.strip("\n")).strip())
 
 
-def entries(package: str) -> list[Entry]:
-    """Returns the entries of all classes of "cells" or "wrappers", by name."""
-    modules = [module for module in catalogue.modules() if module.split(".")[1] == package]
-    found = [cls for module in modules for cls in catalogue.classes_in(module)]
-    return sorted(map(entry, found), key=lambda e: e.cls.__name__.lower())
+def _block(text: str) -> str:
+    text = text.strip("\n")
+    return f"```text\n{textwrap.dedent(text)}\n```" if text.startswith("    ") else " ".join(text.split())
+
+
+def entries(package: ModuleType) -> list[Entry]:
+    """Returns the entries of all cells of a package, by name."""
+    return sorted(map(entry, catalogue.units(package, Cell).values()), key=lambda e: e.cls.__name__.lower())
 
 
 def parameter_formula(count: Callable[[int, int], int]) -> str:
@@ -132,17 +138,16 @@ def section(e: Entry, numbers: str = "") -> str:
     parts = [
         f"### {e.cls.__name__}",
         e.summary,
-        f"```text\n{e.equations}\n```" if e.equations else "",
-        *e.prose,
+        *e.body,
         numbers,
-        f"`{e.cls.__name__}({fields})` in [`{e.file}`](../{e.file})",
+        f"`from {e.package} import {e.cls.__name__}`: `{e.cls.__name__}({fields})` in [`{e.file}`](../{e.file})",
     ]
     return "\n\n".join(part for part in parts if part)
 
 
 def page(measured: dict[str, tuple[int, str, str]]) -> str:
     """Returns the page; `measured` has parameters, their formula and the time scale by the name of the cell."""
-    found, wrappers = entries("cells"), entries("wrappers")
+    found, around = entries(cells), entries(wrappers)
     rows = ["| cell | parameters | at D = H = 32 | gradient at initialisation | |", "|---|---|---|---|---|"]
     for e in found:
         name = e.cls.__name__
@@ -153,12 +158,13 @@ def page(measured: dict[str, tuple[int, str, str]]) -> str:
         )
     head = f"""# Cells and wrappers
 
-Made by `make gallery` from the code; do not edit. {len(found)} cells, {len(wrappers)} wrappers. Letters: T time steps,
+Made by `make gallery` from the code; do not edit. {len(found)} cells, {len(around)} wrappers. Letters: T time steps,
 B batch, D input features, H hidden units; in equations `*` is elementwise, and matrices multiply from the left.
 
 Each runs by every executor that its structure allows (*linear* cells also by `associative`, *diagonal* ones best by
 `newton`), in both Flax flavours and in every measurement; and in the study:
-`make gradient-flow ARGS='--config.cells="lstm,residual(gru)"' WORKDIR=runs/mine`.
+`make gradient-flow ARGS='--config.cells="lstm,residual(gru)"' WORKDIR=runs/mine`. There a cell has the name of its
+class, in any case and with underscores or without.
 
 Gradient at initialisation: time scale τ of the norm of dL/ds against distance, fitted as the study does, default
 hyper-parameters, H = D = {SIZE}, inputs of independent standard normal numbers, {STEPS} steps, {SEEDS} seeds x {BATCH}
@@ -171,7 +177,7 @@ sequences. It tells of how weights are drawn as much as of the cell."""
             *(section(e, _numbers(measured.get(e.cls.__name__))) for e in found),
             "## Wrappers",
             "Cell in, cell out: `Residual(LSTM(64))`, and `Stack` of any of them.",
-            *(section(e) for e in wrappers),
+            *(section(e) for e in around),
         ]
     )
 
@@ -188,7 +194,7 @@ def main(argv: list[str]) -> None:
     """Measures every cell and writes the page."""
     del argv
     names, measured = catalogue.all_cells(), {}
-    classes = {e.cls.__name__.lower(): e.cls for e in entries("cells")}
+    classes = catalogue.units(cells, Cell)
     with Meter("measuring", len(names), "cells") as meter:
         for n, name in enumerate(names):
             cls = classes[name]

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from recurrax._util.naming import did_you_mean
+
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
@@ -33,4 +35,7 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
     try:
         return ACTIVATIONS[name]
     except (KeyError, TypeError):
-        raise ValueError(f"activation must be one of {', '.join(sorted(ACTIVATIONS))}, got {name!r}.") from None
+        known = sorted(ACTIVATIONS)
+        raise ValueError(
+            f"activation must be one of {', '.join(known)}, got {name!r}.{did_you_mean(name, known)}"
+        ) from None

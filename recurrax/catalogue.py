@@ -1,99 +1,145 @@
-"""Every cell and wrapper, found by its file, and the texts that name one: "lstm", "zoneout(lstm(forget_bias=2.0))"."""
+"""One look-up for all names: units found by their files, and texts that name one, "zoneout(lstm(forget_bias=2.0))"."""
 
 import dataclasses
 import importlib
 import inspect
 import pkgutil
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, TypeVar
 
-from recurrax import cells, wrappers
+from recurrax import cells, initializers, tasks, wrappers
 from recurrax._util import naming
+from recurrax.activations import ACTIVATIONS
 from recurrax.cell import Cell
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.initializers import Chrono, Initializer
+from recurrax.tasks.task import Task
 
-_PACKAGES = (cells, wrappers)
-
-
-def modules() -> tuple[str, ...]:
-    """Returns the names of the modules that define cells and wrappers, e.g. "recurrax.cells.lstm"."""
-    names = (f"{package.__name__}.{m.name}" for package in _PACKAGES for m in pkgutil.iter_modules(package.__path__))
-    return tuple(name for name in names if classes_in(name))
+Unit = TypeVar("Unit")
+Packages = ModuleType | tuple[ModuleType, ...]
 
 
-def classes_in(module: str) -> tuple[type[Cell], ...]:
-    """Returns the cell classes that a module defines; bases are left out."""
-    return tuple(
-        value
-        for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, type)
-        and issubclass(value, Cell)
-        and value.__module__ == module
-        and not inspect.isabstract(value)
-        and not value.__name__.startswith("_")
-        and value is not Wrapper
-    )
+def units(package: Packages, base: type[Unit] | tuple[type[Unit], ...]) -> dict[str, type[Unit]]:
+    """Returns the units of a package by the names that texts and configs write, by alphabet.
+
+    A unit is a dataclass that derives from `base`, in any file of the package; one file may hold several. Files and
+    classes whose names begin with an underscore are left out, as are abstract classes and such as are no dataclass of
+    their own: bases. A unit has the name of its file where that differs in underscores alone, else its own.
+
+    >>> from recurrax import wrappers
+    >>> list(units(wrappers, Cell))[:3]
+    ['attention', 'batch_norm', 'dilated']
+
+    Args:
+      package: a package, a module, or a tuple of these.
+      base: a class or a tuple of classes.
+    """
+    found = {}
+    for module in _modules(package):
+        file = module.__name__.rpartition(".")[2]
+        for cls in vars(module).values():
+            if not (isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module.__name__):
+                continue
+            if cls.__name__.startswith("_") or inspect.isabstract(cls) or "__dataclass_fields__" not in vars(cls):
+                continue
+            same = naming.plain(file) == naming.plain(cls.__name__)
+            found[file if same else naming.snake_case(cls.__name__)] = cls
+    return dict(sorted(found.items()))
 
 
-def all_cells() -> tuple[str, ...]:
-    """Returns the names of the cells that take vectors and have a `hidden_size`, by alphabet; wrappers are left out."""
-    found = [cls for module in modules() if module.startswith(cells.__name__) for cls in classes_in(module)]
-    return tuple(sorted(cls.__name__.lower() for cls in found if _takes_vectors(cls)))
+def make(
+    text: str,
+    package: Packages,
+    base: type[Unit],
+    *,
+    kind: str,
+    example: str,
+    arguments: Mapping[str, type] = MappingProxyType({}),
+    words: Iterable[str] = (),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> Unit:
+    """Makes the unit that a text describes: a name, in brackets its arguments in Python's syntax.
 
+    A name may have any case and lack underscores; `module:Class` names a unit from elsewhere. Arguments are literals,
+    units of the same kind, those in `arguments`, tuples of all these, and words: `gru(reset=after)`. A label for
+    figures, "gru as mine", is left out.
 
-def _takes_vectors(cls: type[Cell]) -> bool:
-    if "hidden_size" not in [field.name for field in dataclasses.fields(cls)]:  # pyright: ignore[reportArgumentType]
-        return False
-    cell = make_cell(cls.__name__, hidden_size=32)
-    return cell.input_ndim == 1 and getattr(cell.zero_input(1), "shape", None) == (1,)
-
-
-def find_cell(name: str) -> type[Cell]:
-    """Returns the cell or wrapper of that name, upper or lower case, e.g. "lstm"; or "module:Class" from elsewhere.
+    Args:
+      text: what is to be made.
+      package: where units are, as in `units`.
+      base: what they derive from.
+      kind: what a unit is, for messages, e.g. "cell".
+      example: a right text, for messages.
+      arguments: further classes that may stand in arguments, e.g. `units(initializers, Initializer)`.
+      words: words whose spelling is put right.
+      defaults: arguments of every object that has them and is not given them by the text.
 
     Raises:
-      ValueError: no cell has that name, or it is no cell.
+      TypeError, ValueError: the text describes no unit; an argument is unknown or has a wrong value.
     """
-    if ":" in name:
-        return _imported(name)
-    known = {cls.__name__.lower(): cls for module in modules() for cls in classes_in(module)}
-    try:
-        return known[name.lower()]
-    except KeyError:
-        raise ValueError(
-            f"unknown cell {name!r}; known are {', '.join(sorted(known))}, or module:Class for one of your own."
-        ) from None
+    known = units(package, base)
+    return naming.Vocabulary(kind, example, base, known, arguments, words, defaults).make(text)
 
 
 def make_cell(text: str, **defaults: Any) -> Cell:
     """Makes the cell that a text describes: a name, in brackets what it wraps and other hyper-parameters.
 
-    >>> make_cell("residual(gru(reset='after'))", hidden_size=8)
-    Residual(cell=GRU(hidden_size=8, forget_bias=0.0, use_bias=True, input_init=Gaussian(gain=1.0), \
-recurrent_init=OrthogonalPerGate(gain=1.0), bias_init=Zeros(), reset='after'))
+    >>> make_cell("residual(RNN(recurrent_init=identity(gain=0.5), activation=relu))", hidden_size=8)
+    Residual(cell=RNN(hidden_size=8, activation='relu', use_bias=True, input_init=Gaussian(gain=1.0), \
+recurrent_init=Identity(gain=0.5), bias_init=Zeros()))
 
     Args:
-      text: a name as `find_cell` takes it, or a call in Python's syntax whose arguments are cells and literals.
+      text: the name of a cell or wrapper, in any case and with underscores or without, or `module:Class`; or a call in
+        Python's syntax whose arguments are cells, initialisers, words and literals.
       **defaults: hyper-parameters of every cell that has them and is not given them by the text.
 
     Raises:
       TypeError, ValueError: the text describes no cell; a hyper-parameter is unknown or has a wrong value.
     """
-    if ":" in text:
-        return naming.made(find_cell(text), [], {}, defaults)
-    cell = naming.make(
-        text, find_cell, kind="cell", example="zoneout(lstm(forget_bias=2.0), rate_c=0.1)", defaults=defaults
+    arguments = units(initializers, (Initializer, Chrono))
+    example = "zoneout(lstm(forget_bias=2.0), rate_c=0.1)"
+    return make(
+        text, _CELLS, Cell, kind="cell", example=example, arguments=arguments, words=ACTIVATIONS, defaults=defaults
     )
-    if not isinstance(cell, Cell):
-        raise ValueError(f"cell {text!r} names no cell.")
-    return cell
 
 
-def _imported(name: str) -> type[Cell]:
-    module, _, attribute = name.partition(":")
-    try:
-        cls = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"cell {name!r} cannot be imported: {error}.") from None
-    if not (isinstance(cls, type) and issubclass(cls, Cell)):
-        raise ValueError(f"{name!r} is no subclass of recurrax.Cell.")
-    return cls
+def make_task(text: str) -> Task:
+    """Makes the task that a text describes.
+
+    >>> make_task("copy(100, symbols=4)")
+    Copy(length=100, symbols=4, count=10, markers='one')
+
+    Args:
+      text: a name, in brackets its fields in Python's syntax.
+
+    Raises:
+      TypeError, ValueError: the text describes no task; a field is unknown or has a wrong value.
+    """
+    return make(text, tasks, Task, kind="task", example="copy(100, symbols=4)")
+
+
+def all_cells() -> tuple[str, ...]:
+    """Returns the names of the cells that take vectors and have a `hidden_size`, by alphabet; wrappers are left out."""
+    return tuple(name for name, cls in units(cells, Cell).items() if _takes_vectors(name, cls))
+
+
+_CELLS = (cells, wrappers)
+
+
+def _modules(package: Packages) -> Iterable[ModuleType]:
+    if isinstance(package, tuple):
+        for each in package:
+            yield from _modules(each)
+    elif hasattr(package, "__path__"):
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.name.startswith("_"):
+                yield importlib.import_module(f"{package.__name__}.{module.name}")
+    else:
+        yield package
+
+
+def _takes_vectors(name: str, cls: type[Cell]) -> bool:
+    if "hidden_size" not in [field.name for field in dataclasses.fields(cls)]:  # pyright: ignore[reportArgumentType]
+        return False
+    cell = make_cell(name, hidden_size=32)
+    return cell.input_ndim == 1 and getattr(cell.zero_input(1), "shape", None) == (1,)

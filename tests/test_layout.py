@@ -7,7 +7,8 @@ import pathlib
 import subprocess
 import sys
 
-from recurrax import catalogue
+from recurrax import catalogue, cells
+from recurrax.cell import Cell
 
 ROOT = pathlib.Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "recurrax").rglob("*.py"))
@@ -22,9 +23,8 @@ LEVELS = (
     ("unroll",),
     ("bidirectional",),
     ("wrappers", "tasks", "_layer"),
-    ("catalogue",),
     ("gradflow", "linen", "nnx", "interop"),
-    ("training",),
+    ("training", "catalogue"),
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
 
@@ -32,7 +32,6 @@ STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "repro
 """The parts of `experiments`, likewise."""
 
 BETWEEN_STUDIES = {
-    "experiments/train/figures.py": {"experiments.gradient_flow.results"},
 }
 """Who may import what of another study all the same."""
 
@@ -46,8 +45,9 @@ ACROSS = {
 """Who may import what is private to another package all the same."""
 
 FLAX_ADAPTERS = ("linen", "nnx", "interop")
-CELL_MODULES = {module for module in catalogue.modules() if module.startswith("recurrax.cells.")}
-CELL_NAMES = {cls.__name__ for module in CELL_MODULES for cls in catalogue.classes_in(module)}
+CELLS = catalogue.units(cells, Cell).values()
+CELL_MODULES = {cls.__module__ for cls in CELLS}
+CELL_NAMES = {cls.__name__ for cls in CELLS}
 
 
 @functools.cache

@@ -17,7 +17,7 @@ def get_config():
     """Returns the configuration."""
     config = ml_collections.ConfigDict()
     config.gains = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    config.task = "sequential_images"
+    config.tasks = "sequential_images"
     config.repeat = 12
     config.hidden_size = 100
     config.batch = 100

@@ -16,7 +16,7 @@ from configs import train
 def get_config():
     """Returns the configuration."""
     config = train.get_config()
-    config.update({"hidden_size": 4, "task": "temporal_order(100, variant='hochreiter')", "learning_rate": 0.01})
+    config.update({"hidden_size": 4, "tasks": "temporal_order(100, variant='hochreiter')", "learning_rate": 0.01})
     config.update(
         {"remedies": "forget_bias(5.0),clip_norm(1.0)", "batch": 8, "steps": 10_000, "seeds": 10, "eval_batches": 64}
     )

@@ -18,8 +18,9 @@ from absl import flags
 from ml_collections import config_dict, config_flags
 
 from experiments.common.config import field_docs, flatten
-from experiments.common.errors import ExperimentError, did_you_mean
+from experiments.common.errors import ExperimentError
 from experiments.common.stopping import TERMINATED, Terminated
+from recurrax._util.naming import did_you_mean
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -149,7 +150,7 @@ def _parse(
         flags.DEFINE_string("config", default_config, "", flag_values=file_flag)
         rest = file_flag(argv, known_only=True)
         path = str(file_flag["config"].value)
-        config = _load(path)
+        config = _lists_as_text(_load(path))
         _check_names(rest, config)
         rest = _last_of_each(rest)
 
@@ -192,6 +193,17 @@ def _load(path: str) -> config_dict.ConfigDict:
     if not isinstance(config, dict | config_dict.ConfigDict):
         raise ExperimentError(f"--config={path}: get_config() must return a ConfigDict, got {type(config).__name__}.")
     return config_dict.ConfigDict(cast(dict[str, Any], config))
+
+
+def _lists_as_text(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
+    """Joins texts in tuples by commas; `config_flags` would take an override of a tuple apart by rules of its own."""
+    for field, value in config.items():
+        if isinstance(value, config_dict.ConfigDict):
+            _lists_as_text(value)
+        elif isinstance(value, tuple | list) and value and all(isinstance(item, str) for item in value):
+            with config.ignore_type():
+                config[field] = ",".join(value)
+    return config
 
 
 def _check_names(argv: Sequence[str], config: config_dict.ConfigDict) -> None:

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from experiments.common.errors import ExperimentError, did_you_mean
+from experiments.common.errors import ExperimentError
 from recurrax._util import naming
+from recurrax._util.naming import did_you_mean
 
 Schema = TypeVar("Schema")
 

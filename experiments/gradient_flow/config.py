@@ -91,7 +91,8 @@ class GradientFlow:
 
     Attributes:
       cells: cells, separated by commas: names, with hyper-parameters and what a wrapper wraps in brackets, e.g.
-        lstm(forget_bias=3.0) or residual(gru); module:Class for your own; "all" for every cell there is.
+        lstm(forget_bias=3.0) or residual(gru); module:Class for your own; "all" for every cell there is. What figures
+        call one may follow: lstm(forget_bias=3.0) as open LSTM, with quotes where it has commas.
       hidden_size: units of every cell.
       seeds: independent initialisations and trainings, run side by side.
       seed: the first seed.
@@ -120,10 +121,17 @@ class GradientFlow:
             problem = f"is {self.cells!r}, which cannot be imported: {type(error).__name__}: {error}"
             raise FieldError("cells", problem) from error
         require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
+        labels = self.cell_labels()
+        require(len(set(labels)) == len(labels), "cells", self.cells, "cells with labels that differ")
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`; for "all", those of all cells that take vectors."""
         return all_cells() if self.cells.strip() == "all" else tuple(naming.split(self.cells))
+
+    def cell_labels(self) -> tuple[str, ...]:
+        """Returns what figures call the cells: their labels, else their classes, or the texts that are no names."""
+        pairs = zip(self.cell_names(), self.make_cells(), strict=True)
+        return tuple(type(cell).__name__ if name.isidentifier() else naming.label(name) for name, cell in pairs)
 
     def make_cells(self) -> tuple[Cell, ...]:
         """Returns the cells that `cells` names, with default hyper-parameters where it gives none.

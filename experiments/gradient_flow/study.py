@@ -22,6 +22,7 @@ from experiments.gradient_flow.results import CellResults, StudyResults
 from experiments.gradient_flow.sources import LONG, MEASURED, Source, TextSource, make_source
 from experiments.gradient_flow.theory import predicted
 from recurrax import Cell
+from recurrax._util import naming
 
 FEW = 8
 """Cells that a title names one by one."""
@@ -53,15 +54,15 @@ def main(config_dict: Any, path: Path) -> None:
 def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> StudyResults:
     """Measures the cells, and what they cost, save those that the folder has already."""
     cells, results = config.make_cells(), []
-    for name, cell in zip(config.cell_names(), cells, strict=True):
-        file = _file_name(name)
+    for name, label, cell in zip(config.cell_names(), config.cell_labels(), cells, strict=True):
+        file = _file_name(naming.unlabelled(name))
         arrays = workdir.load_part(file, needed=NEEDED)
         if arrays is None:
             arrays = measure_cell(name, cell, source, config)
             workdir.save_part(file, arrays)
         else:
             say(f"{name}: already measured")
-        results.append(CellResults(name, type(cell).__name__ if name.isidentifier() else name, arrays))
+        results.append(CellResults(name, label, arrays))
     costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
     if costs is None:
         costs = measure_costs(cells, source.input_size, config.train.batch, config.train.length)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from experiments.common.config import FieldError, require
 from experiments.training.config import GradientNorms, Training
+from recurrax._util import naming
 
 NONE = "none"
 """Stands for no remedy."""
@@ -42,6 +43,7 @@ class Trial(NamedTuple):
     """What one process of the comparison trains: a kind of network, from one seed or from several side by side."""
 
     cell: str
+    """Its label."""
     task: str
     length: int
     remedy: str
@@ -55,7 +57,8 @@ class Comparison:
     """The whole comparison: every cell with every remedy on every task, at every length, from every seed.
 
     Attributes:
-      cells: cells by name or module:Class.
+      cells: cells as texts, e.g. lstm, residual(gru) or module:Class. What tables and figures call one may follow:
+        lstm(forget_bias=3.0) as open LSTM, with quotes where it has commas.
       tasks: tasks by name, with further fields in brackets, e.g. adding or copy(symbols=4); the length is their first
         field, and comes from `lengths`.
       lengths: lengths of the tasks.
@@ -85,20 +88,26 @@ class Comparison:
         for field in ("cells", "tasks", "lengths", "remedies"):
             values = getattr(self, field)
             require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
+        require(len(self.labels) == len(self.cells), "cells", self.cells, "cells with labels that differ")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
         require(self.processes >= 0, "processes", self.processes, "at least 0")
         require(self.gradient_norms_batch >= 0, "gradient_norms_batch", self.gradient_norms_batch, "at least 0")
         for remedy in self.remedies:
-            problems = [self._problems[cell, remedy] for cell in self.cells]
+            problems = [self._problems[cell, remedy] for cell in self.labels]
             if problems[0] is not None and None not in problems:
                 raise problems[0]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The cells' texts by their labels, which are the texts where there are none."""
+        return {naming.label(cell): cell for cell in self.cells}
 
     def trials(self) -> Iterator[Trial]:
         """Yields all trainings; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
         size = self.seeds if self.together else 1
         firsts = range(self.seed, self.seed + self.seeds, size)
-        pairs = [(c, r) for c in self.cells for r in self.remedies if self._problems[c, r] is None]
+        pairs = [(c, r) for c in self.labels for r in self.remedies if self._problems[c, r] is None]
         for (cell, remedy), task, length, first in itertools.product(pairs, self.tasks, self.lengths, firsts):
             yield Trial(cell, task, length, remedy, first, size)
 
@@ -107,8 +116,8 @@ class Comparison:
         recipe = self.train
         name, _, fields = trial.task.rstrip().removesuffix(")").partition("(")
         return Training(
-            cell=trial.cell,
-            task=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
+            cells=self.labels[trial.cell],
+            tasks=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
             remedies="" if trial.remedy == NONE else trial.remedy.replace("+", ","),
             seed=trial.seed,
             seeds=trial.seeds,
@@ -124,7 +133,7 @@ class Comparison:
     @functools.cached_property
     def _problems(self) -> dict[tuple[str, str], FieldError | None]:
         """Why each remedy cannot be tried with each cell; to find out may take measuring, so once."""
-        return {(c, r): self._problem(c, r) for r in self.remedies for c in self.cells}
+        return {(c, r): self._problem(c, r) for r in self.remedies for c in self.labels}
 
     def _problem(self, cell: str, remedy: str) -> FieldError | None:
         """Returns why the remedy cannot be tried with the cell.
@@ -138,6 +147,6 @@ class Comparison:
             except FieldError as error:
                 if error.field == "remedies":
                     return error
-                field = {"cell": "cells", "task": "tasks"}.get(error.field, f"train.{error.field}")
+                field = error.field if error.field in ("cells", "tasks") else f"train.{error.field}"
                 raise FieldError(field, error.problem) from error
         return None

@@ -12,7 +12,7 @@ from experiments.remedies.results import Entry, Outcome
 def findings(entries: Sequence[Entry], outcomes: Sequence[Outcome], config: Comparison) -> list[str]:
     """Returns sentences, made of the numbers."""
     sentences = []
-    for cell in config.cells:
+    for cell in config.labels:
         own = [e for e in entries if e.cell == cell]
         # Beside the cell as it is, or else beside what the config lists first.
         base, best = min(own, key=lambda e: config.remedies.index(e.remedy)), own[0]

@@ -36,7 +36,7 @@ def sweep(
         import submitit
     except ImportError:
         raise ExperimentError(
-            "--launcher=slurm needs a package that is not installed.\nInstall it with: pip install 'recurrax[slurm]'"
+            "--launcher=slurm needs submitit, which is not installed.\nIn the clone: pip install -e '.[slurm]'"
         ) from None
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)

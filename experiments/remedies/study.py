@@ -72,7 +72,7 @@ def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -
     write_report(
         workdir,
         title="What eases vanishing and exploding gradients?",
-        lead=f"{len(outcomes)} trainings: {', '.join(config.cells)} on {', '.join(config.tasks)}, each as it is "
+        lead=f"{len(outcomes)} trainings: {', '.join(config.labels)} on {', '.join(config.tasks)}, each as it is "
         f"and with remedies, from {config.seeds} seeds{' side by side' if config.together else ''}.",
         findings=findings(entries, outcomes, config),
         tables=[table(entries)],

@@ -20,7 +20,7 @@ from experiments.common.report import Table, write_report
 from experiments.common.workdir import Workdir
 from experiments.training.model import init_model, read
 from recurrax import RNN
-from recurrax.tasks.catalogue import make_task
+from recurrax.catalogue import make_task
 from recurrax.tasks.task import Batch, Task
 from recurrax.wrappers.batch_norm import BatchNorm
 
@@ -31,7 +31,7 @@ class Gains:
 
     Attributes:
       gains: of the normalisation.
-      task: whose loss, e.g. sequential_images, or sequential_images('FOLDER') for MNIST of your own.
+      tasks: the task, one, e.g. sequential_images, or sequential_images('FOLDER') for MNIST of your own.
       repeat: how many steps an input lasts; 12 makes 768 steps of the 64 pixels of scikit-learn's digits.
       hidden_size: units.
       batch: sequences, over which is normalised.
@@ -40,7 +40,7 @@ class Gains:
     """
 
     gains: tuple[float, ...]
-    task: str
+    tasks: str
     repeat: int
     hidden_size: int
     batch: int
@@ -57,11 +57,11 @@ class Gains:
     def make_task(self) -> Task:
         """Returns the task."""
         try:
-            task = make_task(self.task)
+            task = make_task(self.tasks)
             _ = task.input_size  # reads the data, where there are any
             return task
         except (TypeError, ValueError, OSError, ImportError) as error:
-            raise FieldError("task", f"is wrong: {error}") from error
+            raise FieldError("tasks", f"is wrong: {error}") from error
 
 
 def log_norms(gain: float, task: Task, config: Gains) -> np.ndarray:

@@ -17,6 +17,7 @@ from experiments.training.checkpoints import Checkpoints
 from experiments.training.config import Training
 from experiments.training.results import read
 from experiments.training.trainer import State, Trainer
+from recurrax._util import naming
 
 KEEP = 3
 """Checkpoints that stay."""
@@ -75,7 +76,7 @@ def _report(workdir: Workdir, trainer: Trainer) -> None:
         drawings.append(gradient_flow(curves, config))
     write_report(
         workdir,
-        title=f"{config.cell} on {config.task}",
+        title=f"{naming.label(config.cells)} on {config.tasks}",
         lead=f"Remedies: {config.remedies or 'none'}.",
         findings=findings(curves, trainer),
         tables=[evaluations(curves, config)],

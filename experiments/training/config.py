@@ -5,8 +5,8 @@ import dataclasses
 from experiments.common.config import FieldError, require, require_choice
 from experiments.training.remedies import Remedy, make_remedies
 from recurrax import Cell
-from recurrax.catalogue import make_cell
-from recurrax.tasks.catalogue import make_task
+from recurrax._util import naming
+from recurrax.catalogue import make_cell, make_task
 from recurrax.tasks.task import Task
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "momentum")
@@ -34,10 +34,10 @@ class Training:
     """The whole training.
 
     Attributes:
-      cell: a cell, with hyper-parameters and wrappers in brackets, e.g. lstm(forget_bias=3.0) or residual(gru);
-        module:Class for your own.
+      cells: the cell, one, with hyper-parameters and wrappers in brackets, e.g. lstm(forget_bias=3.0) or residual(gru);
+        module:Class for your own. What figures call it may follow: lstm(forget_bias=3.0) as open LSTM.
       hidden_size: units of the cell.
-      task: a task, e.g. adding(100) or copy(50, symbols=4).
+      tasks: the task, one, e.g. adding(100) or copy(50, symbols=4).
       remedies: what is to help, separated by commas, e.g. forget_bias(1.0),clip_norm(1.0); empty for nothing.
       optimizer: adam, adamw, nadam, rmsprop, sgd or momentum (0.9), of optax.
       learning_rate: of the optimiser.
@@ -53,9 +53,9 @@ class Training:
       tensorboard: whether to write the metrics for TensorBoard as well, into `tensorboard` of the workdir.
     """
 
-    cell: str
+    cells: str
     hidden_size: int
-    task: str
+    tasks: str
     remedies: str
     optimizer: str
     learning_rate: float
@@ -74,6 +74,9 @@ class Training:
     def __post_init__(self):
         for field in ("hidden_size", "batch", "steps", "seeds", "log_every", "eval_batches"):
             require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
+        for field in ("cells", "tasks"):
+            value = getattr(self, field)
+            require(len(naming.split(value)) == 1, field, value, "a single one; experiments.remedies compares several")
         require_choice("optimizer", self.optimizer, OPTIMIZERS)
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
         require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
@@ -93,7 +96,7 @@ class Training:
             _ = task.input_size  # reads the data, where there are any
             return task
 
-        return _made("task", self.task, make)
+        return _made("tasks", self.tasks, make)
 
     def make_remedies(self) -> tuple[Remedy, ...]:
         """Returns the remedies, in their order."""
@@ -101,7 +104,7 @@ class Training:
 
     def make_cell(self) -> Cell:
         """Returns the cell as the remedies change it."""
-        cell = _made("cell", self.cell, lambda text: make_cell(text, hidden_size=self.hidden_size))
+        cell = _made("cells", self.cells, lambda text: make_cell(text, hidden_size=self.hidden_size))
         task = self.make_task()
         for remedy in self.make_remedies():
             try:

@@ -19,8 +19,8 @@ class TensorBoard:
             from tensorboardX import SummaryWriter
         except ImportError:
             raise ExperimentError(
-                "config.tensorboard needs a package that is not installed.\n"
-                "Install it with: pip install 'recurrax[tensorboard]'"
+                "config.tensorboard needs tensorboardX, which is not installed.\n"
+                "In the clone: pip install -e '.[tensorboard]'"
             ) from None
         # What an earlier run wrote after the step that this one goes on from is hidden.
         self._writer = SummaryWriter(str(folder), purge_step=step + 1, flush_secs=10)

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recurrax._util.naming import did_you_mean
+
 
 def positive_int(name: str, value: Any) -> None:
     """Raises unless `value` is an int of at least 1; NumPy's integers would make a cell print and compare otherwise."""
@@ -67,7 +69,8 @@ def step_number(name: str, value: Any) -> None:
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises unless `value` is one of the names in `allowed`."""
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+        hint = did_you_mean(value, allowed)
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.{hint}")
 
 
 def arrays(name: str, tree: Any) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # whose parts are imported where they are used: they take longer than all of recurrax
 from jaxtyping import Array, Float
-from scipy.optimize import brentq
-from scipy.special import digamma, expit
 
 from recurrax._util import checks
 
@@ -50,7 +49,7 @@ def forget_gate(bias: Any) -> ForgetGate:
     bias = _finite_array("bias", bias)
     rate = -np.logaddexp(0.0, -bias)
     with np.errstate(divide="ignore", over="ignore"):
-        return ForgetGate(expit(bias), rate, -1.0 / rate, 1.0 + np.exp(bias))
+        return ForgetGate(scipy.special.expit(bias), rate, -1.0 / rate, 1.0 + np.exp(bias))
 
 
 def forget_gate_log_norm(bias: Any, distance: Any) -> Float[np.ndarray, "..."]:
@@ -257,7 +256,7 @@ def gaussian_product_spectrum(size: int, gain: float = 1.0) -> Float[np.ndarray,
     """
     checks.positive_int("size", size)
     checks.positive("gain", gain)
-    return np.log(gain) + 0.5 * (np.log(2.0 / size) + digamma((size - np.arange(size)) / 2.0))
+    return np.log(gain) + 0.5 * (np.log(2.0 / size) + scipy.special.digamma((size - np.arange(size)) / 2.0))
 
 
 # E[f(z)], z ~ N(0, 1), by the trapezoidal rule. The poles of tanh(sqrt(q) z) approach the real axis as q grows; the
@@ -291,7 +290,7 @@ def _fixed_point(weight_variance: float, input_variance: float) -> float:
 
 def _root(function: Callable[[float], float], lower: float, upper: float) -> float:
     """Returns where `function` crosses zero between the two, to all digits."""
-    return float(brentq(function, lower, upper, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore[reportArgumentType]
+    return float(scipy.optimize.brentq(function, lower, upper, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore[reportArgumentType]
 
 
 def _not_negative(name: str, value: Any) -> None:

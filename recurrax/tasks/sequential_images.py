@@ -74,7 +74,7 @@ def _digits():
     except ImportError as error:
         raise ImportError(
             "The default images of SequentialImages come with scikit-learn, which is not installed: "
-            "pip install scikit-learn, or give a path to images of your own."
+            "pip install '.[images]' in the clone of recurrax, or give a path to images of your own."
         ) from error
     pixels, classes = load_digits(return_X_y=True)
     images = (pixels / 16).reshape(-1, 8, 8, 1).astype(np.float32)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.initializers import Gaussian, Initializer, check_initializers
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.wrappers._base import Wrapper
 
 
 class AttentionParams(NamedTuple):

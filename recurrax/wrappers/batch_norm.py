@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import dot
-from recurrax.wrappers.wrapper import Wrapper, batch_shape_of
+from recurrax.wrappers._base import Wrapper, batch_shape_of
 
 
 class BatchStatistics(NamedTuple):

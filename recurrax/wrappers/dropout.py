@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recurrax.cell import dot, features_of, with_features
 from recurrax.engine.products import products_of_step
-from recurrax.wrappers.wrapper import Wrapper, check_rate, two_keys
+from recurrax.wrappers._base import Wrapper, check_rate, two_keys
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recurrax._util import checks
 from recurrax.cell import dot, layer_key
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.wrappers._base import Wrapper
 
 
 class EnsembleParams(NamedTuple):

@@ -10,7 +10,7 @@ from jax.nn import sigmoid
 from recurrax._util import checks
 from recurrax.cell import dot, features_of
 from recurrax.initializers import Gaussian, Initializer, check_initializers
-from recurrax.wrappers.wrapper import Wrapper, check_shortcut
+from recurrax.wrappers._base import Wrapper, check_shortcut
 
 
 class HighwayParams(NamedTuple):

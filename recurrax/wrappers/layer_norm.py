@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from recurrax._util import checks
 from recurrax.cell import dot, features_of, with_features
 from recurrax.cells._base.normalization import layer_norm
-from recurrax.wrappers.wrapper import Wrapper, output_shape
+from recurrax.wrappers._base import Wrapper, output_shape
 
 
 class LayerNormParams(NamedTuple):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import dot
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.wrappers._base import Wrapper
 
 
 class LearnedCarryParams(NamedTuple):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from recurrax._util import checks
 from recurrax._util.float_leaves import is_float
 from recurrax.cell import dot
-from recurrax.wrappers.wrapper import Wrapper
+from recurrax.wrappers._base import Wrapper
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from recurrax.cell import dot, features_of
-from recurrax.wrappers.wrapper import Wrapper, check_shortcut
+from recurrax.wrappers._base import Wrapper, check_shortcut
 
 
 class ResidualProjected(NamedTuple):

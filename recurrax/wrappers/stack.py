@@ -7,7 +7,7 @@ import jax
 
 from recurrax._util import checks
 from recurrax.cell import Cell, check_cell, dot, layer_input, layer_key
-from recurrax.wrappers.wrapper import output_shape
+from recurrax.wrappers._base import output_shape
 
 
 class StackProjected(NamedTuple):

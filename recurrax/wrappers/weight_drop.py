@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from recurrax.wrappers.wrapper import Wrapper, check_rate, two_keys
+from recurrax.wrappers._base import Wrapper, check_rate, two_keys
 
 
 @dataclasses.dataclass(frozen=True)

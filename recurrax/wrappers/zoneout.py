@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recurrax._util.float_leaves import is_float
 from recurrax.cell import dot
-from recurrax.wrappers.wrapper import Wrapper, batch_shape_of, check_rate, two_keys
+from recurrax.wrappers._base import Wrapper, batch_shape_of, check_rate, two_keys
 
 
 class ZoneoutProjected(NamedTuple):

@@ -1,36 +1,51 @@
 import pytest
 
 from recurrax._util import naming
-from recurrax.tasks.catalogue import all_tasks, make_task
 
 
-def test_a_list_is_split_at_its_commas_save_those_in_brackets():
+def test_a_list_is_split_at_its_commas_save_those_in_brackets_and_in_quotes():
     assert naming.split("lstm,residual(gru, ) ,  rnn") == ["lstm", "residual(gru, )", "rnn"]
     assert naming.split("stack((lstm,gru)),rnn") == ["stack((lstm,gru))", "rnn"]
-
-
-def test_case_and_underscores_do_not_matter():
-    assert make_task("TemporalOrder(20)") == make_task("temporal_order(length=20)") == make_task("temporalorder(20)")
-
-
-def test_every_task_is_found_by_its_name():
-    for name, cls in all_tasks().items():
-        assert type(make_task(name)) is cls
-    assert {"adding", "delayed_xor", "mnist1d", "temporal_order"} <= set(all_tasks())
+    assert naming.split("lstm as 'a, (b',gru") == ["lstm as 'a, (b'", "gru"]
+    assert naming.split("gru(reset='after, all'),gru") == ["gru(reset='after, all')", "gru"]
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "message"),
+    ("text", "without", "label"),
     [
-        ("addition", ValueError, "unknown task 'addition'; known are adding, continual_reber"),
-        ("copy(", ValueError, r"task 'copy\(' must be a name or like copy\(100, symbols=4\)"),
-        ("copy(lag=3)", TypeError, "unexpected keyword argument 'lag'"),
-        ("copy(0)", ValueError, "length must be at least 1, got 0"),
-        ("copy(1 + 1j * 2)", ValueError, "may hold names, calls and literals only"),
-        ("(copy, adding)", ValueError, "names no task"),
-        ("__import__('os')", ValueError, "unknown task '__import__'"),
+        ("lstm", "lstm", "lstm"),
+        (" lstm(forget_bias=3.0)  as LSTM b=3 ", " lstm(forget_bias=3.0)", "LSTM b=3"),
+        ("lstm as 'open, wide'", "lstm", "open, wide"),
+        ('lstm as "it (is)"', "lstm", "it (is)"),
+        ("f(' as ')", "f(' as ')", "f(' as ')"),
+        ("f(' as ') as x", "f(' as ')", "x"),
+        ("g(a as b)", "g(a as b)", "g(a as b)"),
+        ("basis", "basis", "basis"),
     ],
 )
-def test_a_text_that_names_nothing_is_refused(text, error, message):
-    with pytest.raises(error, match=message):
-        make_task(text)
+def test_a_label_stands_after_as(text, without, label):
+    assert naming.unlabelled(text) == without
+    assert naming.label(text) == label
+
+
+def test_names_are_looked_up_in_any_spelling():
+    known = {"temporal_order": 1, "mnist_1d": 2}
+    assert naming.lookup("TemporalOrder", known, "task") == naming.lookup("temporalorder", known, "task") == 1
+    assert naming.lookup("MNIST1D", known, "task") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("temporal", r"unknown task 'temporal'\. Did you mean temporal_order\?"),
+        ("xyz", r"unknown task 'xyz'\. Known are mnist_1d, temporal_order; or module:Class"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_what_resembles_it_or_with_all(name, message):
+    with pytest.raises(ValueError, match=message):
+        naming.lookup(name, {"temporal_order": 1, "mnist_1d": 2}, "task")
+
+
+def test_did_you_mean_knows_case_and_endings():
+    assert naming.did_you_mean("Lr", ["seed", "train.lr"]) == " Did you mean train.lr?"
+    assert naming.did_you_mean("elephant", ["seed"]) == ""

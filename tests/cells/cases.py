@@ -23,12 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, catalogue
+from recurrax import GRU, LSTM, RNN, catalogue, cells, wrappers
 from recurrax.cell import Cell
 from tests import oracles
 
 INPUT_SIZE = 3
-MODULES = catalogue.modules()
+UNITS = tuple(catalogue.units((cells, wrappers), Cell).values())
+MODULES = tuple(dict.fromkeys(cls.__module__ for cls in UNITS))
 
 
 def twin_path(module: str) -> str:

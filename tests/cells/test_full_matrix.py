@@ -13,8 +13,10 @@ from flax import nnx
 
 import recurrax.linen
 import recurrax.nnx
-from recurrax import catalogue, gradflow, unroll
+from recurrax import catalogue, cells, gradflow, unroll, wrappers
+from recurrax._util import naming
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax.cell import Cell
 from recurrax.parameters import to_dict
 from tests.cells.cases import CASES, INPUT_SIZE, close, draw, flags, label
 from tests.gradflow import references
@@ -79,4 +81,5 @@ def test_lyapunov_exponents_are_rates_largest_first(x64, case):
 
 @every_case
 def test_the_name_in_a_config_leads_to_the_class(case):
-    assert catalogue.find_cell(type(case.cell).__name__.lower()) is type(case.cell)
+    name = type(case.cell).__name__.lower()
+    assert naming.lookup(name, catalogue.units((cells, wrappers), Cell), "cell") is type(case.cell)

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from experiments import gallery
-from recurrax import GRU, LSTM
-from recurrax.cells.lru import LRU
-from recurrax.wrappers.stack import Stack
+from recurrax import GRU, LSTM, cells, wrappers
+from recurrax.cells import LRU
+from recurrax.wrappers import Stack
 
 PAGE = Path(__file__).parents[2] / "docs" / "cells.md"
-ENTRIES = [*gallery.entries("cells"), *gallery.entries("wrappers")]
+ENTRIES = [*gallery.entries(cells), *gallery.entries(wrappers)]
 
 
 def test_every_cell_and_wrapper_stands_in_the_page_as_its_docstring_has_it():
@@ -22,15 +22,23 @@ def test_every_cell_and_wrapper_stands_in_the_page_as_its_docstring_has_it():
 @pytest.mark.parametrize("e", ENTRIES, ids=lambda e: e.cls.__name__)
 def test_every_docstring_has_equations_a_source_and_a_word_on_the_use(e):
     assert e.summary.endswith(".") and e.attributes
-    if e.cls is not Stack:
-        assert e.equations, "an indented block with the equations"
-    assert e.prose, "a paragraph that says what it is for"
+    fenced = [block for block in e.body if block.startswith("```text")]
+    assert fenced or e.cls is Stack, "an indented block with the equations"
+    assert len(fenced) < len(e.body), "a paragraph that says what it is for"
+
+
+@pytest.mark.parametrize("e", ENTRIES, ids=lambda e: e.cls.__name__)
+def test_no_sentence_is_cut_off(e):
+    for text, after in zip([e.summary, *e.body], [*e.body, ""], strict=True):
+        ends = text.startswith("```") or text.endswith((".", "?", "!"))
+        assert ends or after.startswith("```"), f"{text[-60:]!r} has no end, and no equation completes it."
 
 
 def test_a_docstring_is_taken_apart():
     e = gallery.entry(LSTM)
     assert e.summary.startswith("Long short-term memory (Hochreiter & Schmidhuber 1997")
-    assert e.equations.splitlines()[0].startswith("i, f, o = sigmoid(")
+    assert e.body[0].startswith("```text\ni, f, o = sigmoid(") and e.body[1].startswith("The cell state c is carried")
+    assert "\n\n`from recurrax.cells import LSTM`: `LSTM(hidden_size, forget_bias, " in gallery.section(e)
     assert e.attributes.startswith("hidden_size: H.") and e.file == "recurrax/cells/lstm.py"
 
 

@@ -10,36 +10,17 @@ and where the default does not fit
 """
 
 import importlib
-import inspect
-import pkgutil
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from recurrax import tasks
+from recurrax import catalogue, tasks
 from recurrax.tasks.task import Regression, Task
 
-
-def tasks_in(module: str) -> list[type[Task]]:
-    """Returns the tasks that a module defines; bases are left out."""
-    found = vars(importlib.import_module(module)).values()
-    return [
-        cls
-        for cls in found
-        if inspect.isclass(cls)
-        and issubclass(cls, Task)
-        and cls.__module__ == module
-        and "__dataclass_fields__" in vars(cls)
-    ]
-
-
-MODULES = [
-    name
-    for m in pkgutil.iter_modules(tasks.__path__)
-    if m.name != "catalogue" and tasks_in(name := f"{tasks.__name__}.{m.name}")
-]
+UNITS = tuple(catalogue.units(tasks, Task).values())
+MODULES = tuple(dict.fromkeys(cls.__module__ for cls in UNITS))
 
 
 class Case(NamedTuple):

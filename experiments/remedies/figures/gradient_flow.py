@@ -26,10 +26,10 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     longest, task = max(config.lengths), config.tasks[0]
     stages = ("before", "during", "after")
     figure, axes = new_figure(
-        3, len(config.cells), width=4.2 * len(config.cells), height=2.8, sharex=True, sharey="row"
+        3, len(config.labels), width=4.2 * len(config.labels), height=2.8, sharex=True, sharey="row"
     )
     rows = Rows("cell", "remedy", "when", "distance", "log10_norm")
-    for n, cell in enumerate(config.cells):
+    for n, cell in enumerate(config.labels):
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
             for row, when in enumerate(stages):

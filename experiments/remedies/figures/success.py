@@ -13,7 +13,7 @@ from experiments.remedies.results import Outcome, by_length
 @styled
 def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     """Draws the share of trainings that solved their task, and the steps that took, against the length."""
-    cells, tasks = config.cells, config.tasks
+    cells, tasks = config.labels, config.tasks
     panels = [(cell, task) for task in tasks for cell in cells]
     figure, axes = new_figure(2 * len(tasks), len(cells), width=4.2 * len(cells), height=3.0, sharex=True, sharey="row")
     table = Rows("cell", "task", "remedy", "length", "solved", "of", "low", "high", "median_steps")

@@ -28,7 +28,7 @@ def draw(measured: Mapping[float, np.ndarray], config: Any) -> Drawing:
     caption = (
         "Norm of the gradient with respect to the hidden state at step t (root mean square over "
         f"{config.batch} examples, median of {config.seeds} networks) of a batch-normalised tanh RNN of "
-        f"{config.hidden_size} units before training, statistics those of the batch; {config.task}, every input "
+        f"{config.hidden_size} units before training, statistics those of the batch; {config.tasks}, every input "
         f"{config.repeat} steps long, classified after the last. As figure 1a of Cooijmans et al. (2017)."
     )
     return Drawing("batch_norm_gain", "Gradient norm over time by gain", figure, rows.columns, caption)

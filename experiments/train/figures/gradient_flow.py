@@ -8,6 +8,7 @@ from experiments.common.bands import band
 from experiments.common.plotting import Drawing, Rows, color, dash, draw_band, new_figure, powers_of_ten, styled
 from experiments.training.config import Training
 from experiments.training.results import Curve
+from recurrax._util import naming
 
 
 @styled
@@ -31,7 +32,7 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     caption = (
         "Norm of the total gradient of the task's loss with respect to the whole state k steps before the end: median "
         f"over {seeds}{config.gradient_norms.batch} held-out sequences, shaded: 10 % to 90 %. "
-        f"{config.cell} on {config.task}."
+        f"{naming.label(config.cells)} on {config.tasks}."
     )
     return Drawing("gradient_flow", "Gradient norm against distance, while it learns", figure, rows.columns, caption)
 

@@ -7,6 +7,7 @@ from typing import Any
 from experiments.common.plotting import Drawing, color, new_figure, panel_letter, styled
 from experiments.training.config import Training
 from experiments.training.results import Curve
+from recurrax._util import naming
 from recurrax.tasks.task import Task
 
 
@@ -48,8 +49,8 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     }
     seeds = "" if len(curves) == 1 else f", {len(curves)} seeds"
     caption = (
-        f"{config.cell} with {config.hidden_size} units on {config.task}; {config.optimizer}, learning rate "
-        f"{config.learning_rate:g}, batches of {config.batch}{seeds}. a: mean loss since the line before, penalties "
+        f"{naming.label(config.cells)} with {config.hidden_size} units on {config.tasks}; {config.optimizer}, learning "
+        f"rate {config.learning_rate:g}, batches of {config.batch}{seeds}. a: mean loss since the line before, penalties "
         f"included, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; "
         "c: largest norm of a gradient since the line before, before any remedy. "
         f"Remedies: {config.remedies or 'none'}."

@@ -7,22 +7,17 @@ subclass of `Remedy` in it is found.
 """
 
 import functools
-import importlib
-import pkgutil
+import sys
+from collections.abc import Mapping
 
 from experiments.training.remedies._base import Remedy
+from recurrax import catalogue
 from recurrax._util import naming
 
 
-@functools.cache
-def all_remedies() -> dict[str, type[Remedy]]:
+def all_remedies() -> Mapping[str, type[Remedy]]:
     """Returns the remedies by the names that configs write, by alphabet."""
-    found = {}
-    for file in pkgutil.iter_modules(__path__, f"{__name__}."):
-        for cls in vars(importlib.import_module(file.name)).values():
-            if isinstance(cls, type) and issubclass(cls, Remedy) and cls.__module__ == file.name and cls is not Remedy:
-                found[naming.snake_case(cls.__name__)] = cls
-    return dict(sorted(found.items()))
+    return catalogue.units(sys.modules[__name__], Remedy)
 
 
 def make_remedies(text: str) -> tuple[Remedy, ...]:
@@ -31,6 +26,6 @@ def make_remedies(text: str) -> tuple[Remedy, ...]:
     Raises:
       TypeError, ValueError: there is no such remedy; a field is unknown or has a wrong value.
     """
-    find = functools.partial(naming.lookup, known=all_remedies(), kind="remedy")
     names = naming.split(text) if text.strip() else []
-    return tuple(naming.make(name, find, kind="remedy", example="clip_norm(1.0)") for name in names)
+    make = functools.partial(catalogue.make, package=sys.modules[__name__], base=Remedy)
+    return tuple(make(name, kind="remedy", example="clip_norm(1.0)") for name in names)

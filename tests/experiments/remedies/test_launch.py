@@ -20,7 +20,7 @@ def test_a_job_is_a_training_with_every_field_given(tmp_path):
     training = comparison().training(TRIAL)
     command = job(training, tmp_path, TRIAL).command
     assert command[:3] == [sys.executable, "-m", "experiments.train"]
-    assert "--config.cell=rnn(activation='relu')" in command and "--config.task=adding(24)" in command
+    assert "--config.cells=rnn(activation='relu')" in command and "--config.tasks=adding(24)" in command
     assert "--config.gradient_norms.every=0" in command and f"--workdir={folder_of(tmp_path, TRIAL)}" in command
 
 

@@ -4,14 +4,16 @@ import pytest
 from experiments.common import cli
 from experiments.reproduce import batch_norm_gain
 from experiments.reproduce.batch_norm_gain import Gains, findings, log_norms
-from recurrax.tasks.catalogue import make_task
+from recurrax.catalogue import make_task
 
-SMALL = {"task": "sequential_images", "repeat": 3, "hidden_size": 24, "batch": 32, "seeds": 2, "seed": 0}
+SMALL = {"tasks": "sequential_images", "repeat": 3, "hidden_size": 24, "batch": 32, "seeds": 2, "seed": 0}
 
 
 def test_a_small_gain_keeps_the_norm_and_a_great_one_does_not():
     config = Gains(gains=(0.1, 1.0), **SMALL)
-    small, great = (np.median(log_norms(gain, make_task(config.task), config), 0) / np.log(10) for gain in config.gains)
+    small, great = (
+        np.median(log_norms(gain, make_task(config.tasks), config), 0) / np.log(10) for gain in config.gains
+    )
     assert small.shape == (192,)
     assert abs(small[96] - small[-1]) < 1.5 < abs(great[0] - great[-1])
 
@@ -23,7 +25,7 @@ def test_what_is_found_is_said_either_way():
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [((), 0), (("--config.gains=0.0",), 2), (("--config.batch=1",), 2), (("--config.task=images",), 2)],
+    [((), 0), (("--config.gains=0.0",), 2), (("--config.batch=1",), 2), (("--config.tasks=images",), 2)],
 )
 def test_it_runs_and_refuses_what_makes_no_sense(tmp_path, arguments, status):
     argv = ["gain", f"--workdir={tmp_path}/w", "--config.gains=0.1,0.9", "--config.repeat=1", "--config.hidden_size=4",

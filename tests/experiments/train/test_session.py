@@ -144,7 +144,7 @@ def test_a_second_process_on_one_workdir_is_refused_and_disturbs_nothing(tmp_pat
 
 
 def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, capsys):
-    arguments = ("--config.cell=rnn(activation='relu')", "--config.remedies=gaussian_start(30.0)", "--config.optimizer=sgd",
+    arguments = ("--config.cells=rnn(activation='relu')", "--config.remedies=gaussian_start(30.0)", "--config.optimizer=sgd",
                  "--config.learning_rate=10.0")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 3
     message = capsys.readouterr().err
@@ -161,7 +161,7 @@ def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, 
 
 def test_of_several_seeds_one_that_diverges_stops_alone(tmp_path, capsys):
     # At this rate some seeds come to infinity, and others do not.
-    arguments = ("--config.cell=rnn(activation='relu')", "--config.remedies=gaussian_start(1.9)", "--config.optimizer=sgd",
+    arguments = ("--config.cells=rnn(activation='relu')", "--config.remedies=gaussian_start(1.9)", "--config.optimizer=sgd",
                  "--config.learning_rate=0.001", "--config.seeds=6")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 0
     errors = capsys.readouterr().err

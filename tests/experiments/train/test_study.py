@@ -39,7 +39,7 @@ def test_another_config_is_refused(finished, capsys):
 
 
 def test_it_stops_where_the_task_is_solved(tmp_path):
-    arguments = ("--config.task=delayed_xor(12, delay=1, order=0)", "--config.learning_rate=0.05", "--config.steps=2000",
+    arguments = ("--config.tasks=delayed_xor(12, delay=1, order=0)", "--config.learning_rate=0.05", "--config.steps=2000",
                  "--config.hidden_size=8", "--config.remedies=", "--config.batch=16")  # fmt: skip
     assert run(tmp_path / "run", *arguments) == 0
     lines = rows(tmp_path / "run")
@@ -92,10 +92,10 @@ def test_a_workdir_that_cannot_be_written_is_named(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--config.cell=lstmm",), "config.cell is wrong: unknown cell 'lstmm'"),
+        (("--config.cells=lstmm",), "config.cells is wrong: unknown cell 'lstmm'"),
         (("--config.remedy=omega",), "config has no such field"),
-        (("--config.remedies=forget_bias", "--config.cell=rnn"), "ForgetBias does not fit RNN"),
-        (("--config.task=sequential_images('/nowhere')",), "path must be an .npz or a folder"),
+        (("--config.remedies=forget_bias", "--config.cells=rnn"), "ForgetBias does not fit RNN"),
+        (("--config.tasks=sequential_images('/nowhere')",), "path must be an .npz or a folder"),
         (("--config.steps=0",), "config.steps must be at least 1"),
     ],
 )

@@ -12,7 +12,7 @@ from experiments.training.remedies import all_remedies
 from experiments.training.trainer import Trainer
 
 SMALL = {
-    "cell": "gru", "hidden_size": 4, "task": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
+    "cells": "gru", "hidden_size": 4, "tasks": "adding(24)", "remedies": "", "optimizer": "sgd", "learning_rate": 0.1,
     "batch": 3, "steps": 4, "seed": 0, "seeds": 1, "tensorboard": False, "log_every": 2, "eval_every": 2,
     "eval_batches": 1, "save_every": 2, "stop_when_solved": True, "gradient_norms": {"every": 0, "batch": 2},
 }  # fmt: skip

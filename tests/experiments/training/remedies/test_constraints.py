@@ -9,7 +9,7 @@ CELLS = {"constrain_orthogonal": "rnn"}
 
 @pytest.mark.parametrize("name", remedies_of("test_constraints"))
 def test_every_one_trains_and_changes_what_is_learned(name):
-    trains_and_changes_what_is_learned(name, BINDING.get(name, ""), cell=CELLS.get(name, "gru"))
+    trains_and_changes_what_is_learned(name, BINDING.get(name, ""), cells=CELLS.get(name, "gru"))
 
 
 @pytest.mark.parametrize(

@@ -7,4 +7,4 @@ CELLS = {"shortcut": "rnn(2)", "skip_recurrence": "rnn"}
 
 @pytest.mark.parametrize("name", remedies_of("test_paths"))
 def test_every_one_trains_and_changes_what_is_learned(name):
-    trains_and_changes_what_is_learned(name, cell=CELLS.get(name, "gru"))
+    trains_and_changes_what_is_learned(name, cells=CELLS.get(name, "gru"))

@@ -8,7 +8,7 @@ CELLS = {"floss": "rnn"}
 
 @pytest.mark.parametrize("name", remedies_of("test_penalties"))
 def test_every_one_trains_and_changes_what_is_learned(name):
-    trains_and_changes_what_is_learned(name, ARGUMENTS.get(name, ""), cell=CELLS.get(name, "gru"))
+    trains_and_changes_what_is_learned(name, ARGUMENTS.get(name, ""), cells=CELLS.get(name, "gru"))
 
 
 def test_a_penalty_is_in_the_loss_that_is_logged():

@@ -14,7 +14,7 @@ CELLS = {"identity_start": "rnn"}
 @pytest.mark.parametrize("name", remedies_of("test_starts"))
 def test_every_one_changes_what_is_drawn_and_nothing_else(name):
     """The step that is compiled is that of the cell as it is."""
-    fields = {"cell": CELLS.get(name, "gru")}
+    fields = {"cells": CELLS.get(name, "gru")}
     with_remedy, without = Trainer(config(remedies=name + ARGUMENTS.get(name, ""), **fields)), Trainer(config(**fields))
     one, other = with_remedy.start(), without.start()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.model))
@@ -32,7 +32,7 @@ def test_the_critical_gain_keeps_the_gradient():
     """A tanh network of gain 1 that its inputs drive loses it."""
     reach = {}
     for remedy in ("gaussian_start(1.0)", "critical_start"):
-        trainer = Trainer(config(cell="rnn", hidden_size=64, task="adding(100)", remedies=remedy, seeds=4))
+        trainer = Trainer(config(cells="rnn", hidden_size=64, tasks="adding(100)", remedies=remedy, seeds=4))
         state = trainer.start()
         norms = log_norms(trainer.cell, trainer.task, state.model, state.seed, 4)
         reach[remedy] = float(np.median(norms[:, 0] - norms[:, -1]))

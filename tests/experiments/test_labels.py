@@ -1,0 +1,53 @@
+"""What figures, tables and reports call a cell: the label that its text in the config ends with."""
+
+import pytest
+
+from experiments.common import cli
+from experiments.common.config import from_config
+from experiments.common.errors import ExperimentError
+from experiments.gradient_flow.config import GradientFlow
+from experiments.remedies.config import Comparison, Trial
+from experiments.remedies.results import Outcome, findings, ranking
+
+CELLS = "lstm,lstm(forget_bias=3.0) as 'LSTM, open',gru(reset=after) as mine"
+
+
+def loaded(schema, cells):
+    config = cli._load({GradientFlow: "configs/gradient_flow.py", Comparison: "configs/remedies.py"}[schema])
+    with config.ignore_type():
+        config.cells = cells
+    return from_config(schema, config)
+
+
+def test_labels_name_the_cells_of_the_gradient_flow_study_and_the_cells_stay_what_they_are():
+    config = loaded(GradientFlow, CELLS)
+    assert config.cell_labels() == ("LSTM", "LSTM, open", "mine")
+    assert [getattr(cell, "forget_bias", None) for cell in config.make_cells()] == [1.0, 3.0, 0.0]
+    assert config.make_cells()[2].reset == "after"
+
+
+def test_labels_name_the_cells_of_the_comparison_and_the_trainings_get_the_texts():
+    config = loaded(Comparison, CELLS)
+    trials = list(config.trials())
+    assert {trial.cell for trial in trials} == {"lstm", "LSTM, open", "mine"}
+    trained = {trial.cell: config.training(trial).make_cell() for trial in trials if trial.remedy == "none"}
+    assert trained["LSTM, open"].forget_bias == 3.0 and trained["mine"].reset == "after"
+    outcomes = [Outcome(Trial(cell, "adding", 4, "none", 0, 1), 0, 10, "solved", {}, 1.5) for cell in trained]
+    sentences = findings(ranking(outcomes), outcomes, config)
+    assert any(sentence.startswith("LSTM, open: ") for sentence in sentences)
+
+
+@pytest.mark.parametrize("schema", [GradientFlow, Comparison])
+def test_two_cells_cannot_have_one_label(schema):
+    with pytest.raises(ExperimentError, match="config.cells must be cells with labels that differ"):
+        loaded(schema, "lstm as a,gru as a")
+
+
+@pytest.mark.parametrize(("default", "schema"), [("gradient_flow", GradientFlow), ("remedies", Comparison)])
+def test_labels_with_commas_and_spaces_come_through_the_command_line(default, schema, tmp_path):
+    seen = []
+    argv = ["study", f"--workdir={tmp_path}", f"--config.cells={CELLS}"]
+    main = lambda config, path: seen.append(from_config(schema, config))
+    assert cli.exit_status(main, argv, description="", default_config=f"configs/{default}.py", schema=schema) == 0
+    labels = seen[0].cell_labels() if schema is GradientFlow else tuple(seen[0].labels)
+    assert [label.lower() for label in labels] == ["lstm", "lstm, open", "mine"]

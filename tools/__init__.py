@@ -1,0 +1,1 @@
+"""What makes parts of the library from other parts."""
