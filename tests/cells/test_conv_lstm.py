@@ -85,8 +85,6 @@ def test_a_kernel_has_the_scale_of_a_matrix_over_its_window():
         ({"spatial_shape": ()}, TypeError, r"spatial_shape must be a tuple of one to three sizes, got \(\)"),
         ({"spatial_shape": (2, 2, 2, 2)}, TypeError, "spatial_shape must be a tuple of one to three sizes"),
         ({"spatial_shape": (0,)}, ValueError, "spatial_shape must be at least 1, got 0"),
-        ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1, got 0"),
-        ({"peepholes": 1}, TypeError, "peepholes must be True or False, got 1"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, error, message):
