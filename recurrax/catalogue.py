@@ -68,8 +68,8 @@ def make_cell(text: str, **defaults: Any) -> Cell:
     """Makes the cell that a text describes: a name, in brackets what it wraps and other hyper-parameters.
 
     >>> make_cell("residual(gru(reset='after'))", hidden_size=8)
-    Residual(cell=GRU(hidden_size=8, forget_bias=0.0, use_bias=True, input_init=Gaussian(gain=1.0), \
-recurrent_init=OrthogonalPerGate(gain=1.0), bias_init=Zeros(), reset='after'))
+    Residual(cell=GRU(hidden_size=8, use_bias=True, input_init=Gaussian(gain=1.0), bias_init=Zeros(), \
+recurrent_init=OrthogonalPerGate(gain=1.0), forget_bias=0.0, reset='after'))
 
     Args:
       text: a name as `find_cell` takes it, or a call in Python's syntax whose arguments are cells and literals.

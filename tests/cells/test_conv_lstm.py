@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.signal
 
 from recurrax import LSTM, unroll
 from recurrax.cells._base.convolution import convolve
@@ -58,6 +57,8 @@ def oracle_step(cell, params, carry, x):
 
 
 def test_the_convolution_is_that_of_scipy():
+    import scipy.signal  # takes a second, which every collection of the tests would
+
     rng = np.random.default_rng(0)
     a, kernel = rng.normal(size=(2, 5, 4, 3)), rng.normal(size=(3, 3, 3, 2))
     got = convolve(jnp.asarray(a), jnp.asarray(kernel))

@@ -78,7 +78,7 @@ def test_parameters_are_drawn_in_the_default_dtype_and_by_the_key_alone(case):
     assert {jnp.finfo(leaf.dtype).bits for leaf in jax.tree.leaves(wide)} == {64}
 
 
-@every_class
+@every_variant
 def test_a_wrong_input_size_is_named(case):
     wrong = {TypeError: [3.0, "3", None, True], ValueError: [-1]}
     for error, sizes in wrong.items():
@@ -87,7 +87,7 @@ def test_a_wrong_input_size_is_named(case):
                 case.cell.init(jax.random.key(0), size)
 
 
-@every_class
+@every_variant
 def test_a_hyper_parameter_of_a_wrong_kind_is_named(case):
     zeros = getattr(case.oracle, "MAY_BE_ZERO", ())
     for field in dataclasses.fields(case.cell):
@@ -98,10 +98,6 @@ def test_a_hyper_parameter_of_a_wrong_kind_is_named(case):
                 assert str(error).startswith(f"{field.name} "), f"{field.name} = {wrong!r}: {error}"
             else:
                 pytest.fail(f"{field.name} = {wrong!r} is taken")
-
-
-@every_class
-def test_a_forget_bias_needs_biases(case):
     if {"use_bias", "forget_bias"} <= {field.name for field in dataclasses.fields(case.cell)}:
         with pytest.raises(ValueError, match="^forget_bias must be 0 where use_bias is False, got 1.0"):
             dataclasses.replace(case.cell, use_bias=False, forget_bias=1.0)

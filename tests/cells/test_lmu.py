@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.signal
 import scipy.special
 
 from recurrax import unroll
@@ -25,6 +24,8 @@ VARIANTS = [
 
 def matrices(cell):
     """Voelker et al. (2019), equations 2 and 3, entry by entry, and scipy's zero-order hold."""
+    import scipy.signal  # takes a second, which every collection of the tests would
+
     size = cell.memory_size
     a, b = np.zeros((size, size)), np.zeros((size, 1))
     for i in range(size):
