@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 from recurrax._util import checks
-from recurrax.cell import Cell
 from recurrax.initializers import Initializer, check_initializers
 
 
@@ -15,13 +14,13 @@ def _initializer(name: str, value: Any) -> None:
 _CHECKS = {bool: checks.boolean, int: checks.positive_int, float: checks.finite, Initializer: _initializer}
 
 
-def check_fields(cell: Cell) -> None:
+def check_fields(cell: Any) -> None:
     """Raises unless the hyper-parameters of a cell are of their kinds; words, ranges and the rest are the cell's own.
 
     A `bool` is True or False, an `int` at least 1, a `float` a finite number, an `Initializer` an instance of one; with
     `| None`, None will do.
     """
-    for field in dataclasses.fields(cell):  # pyright: ignore[reportArgumentType]
+    for field in dataclasses.fields(cell):
         value = getattr(cell, field.name)
         for kind, check in _CHECKS.items():
             if field.type == kind or (field.type == kind | None and value is not None):
