@@ -21,7 +21,8 @@ from recurrax import GRU, LSTM, RNN, Associative, Cell, Executor, Newton, conver
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
-from recurrax.cells.min_rnns import MinGRU, MinLSTM
+from recurrax.cells.min_gru import MinGRU
+from recurrax.cells.min_lstm import MinLSTM
 
 CELLS: dict[str, tuple[list[Callable[[int], Cell]], list[str | Executor], str]] = {
     "dense": (

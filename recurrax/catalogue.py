@@ -85,8 +85,8 @@ def make_cell(text: str, **defaults: Any) -> Cell:
     """Makes the cell that a text describes: a name, in brackets what it wraps and other hyper-parameters.
 
     >>> make_cell("residual(RNN(recurrent_init=identity(gain=0.5), activation=relu))", hidden_size=8)
-    Residual(cell=RNN(hidden_size=8, activation='relu', use_bias=True, input_init=Gaussian(gain=1.0), \
-recurrent_init=Identity(gain=0.5), bias_init=Zeros()))
+    Residual(cell=RNN(hidden_size=8, use_bias=True, input_init=Gaussian(gain=1.0), bias_init=Zeros(), \
+recurrent_init=Identity(gain=0.5), activation='relu'))
 
     Args:
       text: the name of a cell or wrapper, in any case and with underscores or without, or `module:Class`; or a call in

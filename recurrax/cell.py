@@ -9,10 +9,12 @@ no cell by name.
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from recurrax._util import checks
 
 Params = Any
 """What `init` draws and an optimiser changes: a NamedTuple of arrays."""
@@ -64,23 +66,52 @@ class Cell(abc.ABC):
     A subclass is a frozen dataclass of hyper-parameters that compare and hash by value. It gives `init`,
     `initial_carry`, `project` and `step`, and overrides the other methods where their default does not fit.
     Every method takes any leading batch axes, none included, and keeps the dtype of the weights.
+
+    The properties from `layers` to `signed_gates` are its traits. What is the same for all instances is a constant of
+    the class, `linear: ClassVar[bool] = True`; what hyper-parameters decide is a property again. A field may bear the
+    name of a trait if it has a default.
     """
 
-    layers: ClassVar[tuple["Cell", ...]] = ()
-    """The cells of a composition in depth, which executors unroll layer by layer: weights and carry are tuples with an
-    entry per layer, and the output of a layer is the input of the next."""
-    diagonal: ClassVar[bool] = False
-    """True where a unit of the new carry depends on the same unit of the same field of the old one, and on no other."""
-    linear: ClassVar[bool] = False
-    """True for a cell that is diagonal, and affine in the carry: s_t = a_t * s_{t-1} + b_t."""
-    input_ndim: ClassVar[int] = 1
-    """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
-    draws_parameters: ClassVar[bool] = True
-    """False for a cell whose `init` cannot be called, so that parameters cannot be checked against it."""
-    clips_gradients: ClassVar[bool] = False
-    """True where the backward pass is no linear function of the gradient, which measurements rely on."""
-    signed_gates: ClassVar[tuple[str, ...]] = ()
-    """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
+    @property
+    def layers(self) -> tuple["Cell", ...]:
+        """The cells of a composition in depth, which executors unroll layer by layer; of any other cell, none.
+
+        Weights and carry are then tuples with an entry per layer, and the output of a layer is the input of the next.
+        """
+        return ()
+
+    @property
+    def linear(self) -> bool:
+        """Whether the step is diagonal, and affine in the carry: s_t = a_t * s_{t-1} + b_t."""
+        return False
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether a unit of the new carry depends on the same unit of the same field of the old one, and on no other.
+
+        A linear cell does.
+        """
+        return self.linear
+
+    @property
+    def input_ndim(self) -> int:
+        """Feature axes of x_t (of its first leaf, if it is a pytree); what stands before them are batch axes."""
+        return 1
+
+    @property
+    def draws_parameters(self) -> bool:
+        """False for a cell whose `init` cannot be called, so that parameters cannot be checked against it."""
+        return True
+
+    @property
+    def clips_gradients(self) -> bool:
+        """Whether the backward pass is no linear function of the gradient, which measurements rely on."""
+        return False
+
+    @property
+    def signed_gates(self) -> tuple[str, ...]:
+        """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
+        return ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -130,7 +161,9 @@ class Cell(abc.ABC):
     def retention(self, gates: Gates) -> jax.Array | None:
         """Returns the share of the old state that the step keeps, `[*B, H]` in (0, 1): f of an LSTM, 1 - z of a GRU.
 
-        None where the cell has no such gate.
+        None where the cell has no such gate. The share is the derivative of c (h, in a cell that has no c) by itself,
+        unit by unit, with the gates and all products held, at a state and candidates of zero. A subclass that changes
+        the step gives its own.
         """
         del gates
         return None
@@ -154,16 +187,12 @@ def layer_input(layer: Cell, x: Any, y: Any) -> Any:
     return with_features(x, y) if takes.num_leaves > 1 and takes == jax.tree.structure(x) else y
 
 
-def is_diagonal(cell: Cell) -> bool:
-    """Tells whether a unit of the carry depends on itself alone, as `diagonal` says, or `linear`."""
-    return cell.diagonal or cell.linear
-
-
 def check_cell(cell: Any) -> None:
-    """Raises a TypeError unless `cell` is an instance of `Cell`."""
+    """Raises a TypeError unless `cell` is an instance of `Cell` that JAX takes for no other one."""
     if not isinstance(cell, Cell):
         hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
         raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+    checks.compares_by_value("cell", cell)
 
 
 def check_measurable(cell: Any) -> None:

@@ -85,10 +85,10 @@ class StepCell(Cell):
     output_function: Callable | None
     example: tuple[tuple[jax.ShapeDtypeStruct, ...], Any]
     init_function: Callable | None
-    input_ndim: int  # pyright: ignore[reportIncompatibleVariableOverride]
+    input_ndim: int = 1
 
     @property
-    def draws_parameters(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def draws_parameters(self) -> bool:
         return self.init_function is not None
 
     def init(self, key, input_size):

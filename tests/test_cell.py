@@ -1,5 +1,6 @@
 import dataclasses
-from typing import NamedTuple
+import functools
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,26 @@ def test_what_a_cell_does_not_give_is_absent():
     assert cell.output(params, carry, None) is carry.h
     assert cell.gates(params, carry, None) is None and cell.retention(None) is None
     assert cell.input_size(params) is None
-    assert cell.layers == () and cell.signed_gates == () and not cell.linear
+    assert cell.layers == () and cell.signed_gates == () and cell.input_ndim == 1
+    assert cell.draws_parameters and not (cell.linear or cell.diagonal or cell.clips_gradients)
+
+
+def test_a_trait_is_a_constant_of_the_class_a_property_or_a_field_with_a_default():
+    class Linear(Averager):
+        linear: ClassVar[bool] = True
+
+    class Depending(Averager):
+        @property
+        def linear(self):
+            return self.rate == 0.5
+
+    @dataclasses.dataclass(frozen=True)
+    class Told(Averager):
+        input_ndim: int = 2
+
+    assert Linear().linear and Linear().diagonal
+    assert Depending().diagonal and not Depending(0.25).diagonal
+    assert Told().input_ndim == 2 and Told(input_ndim=0).input_ndim == 0
 
 
 def test_a_subclass_is_static_to_jax_from_its_definition():
@@ -72,3 +92,84 @@ def test_dot_multiplies_by_the_operation_it_is_given():
     a, w = jnp.arange(6.0).reshape(2, 3), jnp.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(dot(a, w), a @ w)
     np.testing.assert_array_equal(dot(a, w[:, 0], jnp.multiply), a * w[:, 0])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Identical(Averager):
+    """Inherits an equality that does not know of `shift`."""
+
+    shift: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Partly(Averager):
+    shift: float = dataclasses.field(default=0.0, compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class PartlyHashed(Averager):
+    shift: float = dataclasses.field(default=0.0, hash=False)
+
+
+class Undecorated(Averager):
+    shift: float = 0.0
+
+    def __init__(self, shift):
+        super().__init__()
+        object.__setattr__(self, "shift", shift)
+
+
+class Unannotated(Averager):
+    def __init__(self, shift):
+        super().__init__()
+        object.__setattr__(self, "shift", shift)
+
+
+class NoDataclass(Cell):
+    init, initial_carry, project, step = Averager.init, Averager.initial_carry, Averager.project, Averager.step
+    rate = 0.5
+
+    def __init__(self, shift):
+        self.shift = shift
+
+
+@dataclasses.dataclass
+class Thawed(Cell):
+    shift: float = 0.0
+    init, initial_carry, project, step = Averager.init, Averager.initial_carry, Averager.project, Averager.step
+
+
+@pytest.mark.parametrize(
+    ("cls", "fault"),
+    [
+        (Identical, "is defined with eq=False"),
+        (Partly, "leaves shift out of the comparison"),
+        (PartlyHashed, "leaves shift out of the comparison"),
+        (Undecorated, "adds the field shift without being decorated as a dataclass"),
+        (Unannotated, "has attributes that are no fields: shift"),
+        (NoDataclass, "is no dataclass"),
+        (Thawed, "is not frozen"),
+    ],
+)
+def test_a_cell_that_jax_would_take_for_another_is_refused(cls, fault):
+    for shift in (1.0, 2.0):
+        with pytest.raises(
+            TypeError, match=f"^cell must be a frozen dataclass .*, but {cls.__name__} {fault}. JAX would"
+        ):
+            unroll(cls(shift=shift), AveragerParams(jnp.ones(2)), jnp.ones((3, 2)))
+
+
+def test_a_subclass_without_fields_and_a_cached_property_are_taken():
+    class Renamed(Averager):
+        """Differs from its base by its class, which equality knows."""
+
+        scale: ClassVar[float] = 2.0
+
+        @functools.cached_property
+        def doubled(self):
+            return 2 * self.rate
+
+    cell = Renamed(0.25)
+    assert cell.doubled == 0.5 and cell != Averager(0.25)
+    _, ys = unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((3, 2)))
+    assert ys[0, 0] == 0.25

@@ -1,5 +1,8 @@
 """Checks of what users pass in; every message names the argument, what came and what was expected."""
 
+import dataclasses
+import functools
+import inspect
 import math
 import numbers
 from typing import Any
@@ -45,6 +48,50 @@ def boolean(name: str, value: Any) -> None:
     """Raises unless `value` is True or False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}.")
+
+
+def compares_by_value(name: str, value: Any) -> None:
+    """Raises a TypeError unless `value` is a frozen dataclass that is equal to another only if all of it is.
+
+    JAX takes equal static values for one another: what has been traced for the first is what runs for the second.
+    """
+    cls = type(value)
+    fault = _fault_of_comparison(cls)
+    if fault is None:
+        known = {field.name for field in dataclasses.fields(cls)}
+        # What a cached_property keeps is a function of the fields.
+        stray = [
+            name
+            for name in vars(value)
+            if name not in known and not isinstance(getattr(cls, name, None), functools.cached_property)
+        ]
+        fault = f"has attributes that are no fields: {', '.join(stray)}" if stray else None
+    if fault is not None:
+        raise TypeError(
+            f"{name} must be a frozen dataclass that compares all of its fields, but {cls.__name__} {fault}. JAX would "
+            "take one instance for another, and give it the other's result."
+        )
+
+
+@functools.cache
+def _fault_of_comparison(cls: type) -> str | None:
+    """Returns why instances of a class do not compare by value, or None."""
+    decorated = next((c for c in cls.__mro__ if "__dataclass_fields__" in vars(c)), None)
+    if decorated is None:
+        return "is no dataclass"
+    params = decorated.__dataclass_params__
+    if not params.frozen:
+        return "is not frozen"
+    if not params.eq:
+        return "is defined with eq=False"
+    for field in dataclasses.fields(decorated):
+        if not field.compare or field.hash is False:
+            return f"leaves {field.name} out of the comparison"
+    for c in cls.__mro__[: cls.__mro__.index(decorated)]:
+        for field, annotation in inspect.get_annotations(c).items():
+            if "ClassVar" not in str(annotation):
+                return f"adds the field {field} without being decorated as a dataclass"
+    return None
 
 
 def key(value: Any) -> None:

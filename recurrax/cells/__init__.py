@@ -8,7 +8,7 @@ from recurrax._util.lazy import exports
 if TYPE_CHECKING:
     from recurrax.cells._base.timed import Timed
     from recurrax.cells.antisymmetric_rnn import AntisymmetricRNN
-    from recurrax.cells.brc import BRC, NBRC
+    from recurrax.cells.brc import BRC
     from recurrax.cells.cfc import CfC
     from recurrax.cells.cfn import CFN
     from recurrax.cells.clockwork_rnn import ClockworkRNN
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from recurrax.cells.lstm import LSTM
     from recurrax.cells.ltc import LTC
     from recurrax.cells.mgu import MGU
-    from recurrax.cells.min_rnns import MinGRU, MinLSTM
+    from recurrax.cells.min_gru import MinGRU
+    from recurrax.cells.min_lstm import MinLSTM
     from recurrax.cells.minimal_rnn import MinimalRNN
     from recurrax.cells.mlstm import MLSTM
     from recurrax.cells.multiplicative_lstm import MultiplicativeLSTM
     from recurrax.cells.mut import MUT1, MUT2, MUT3
+    from recurrax.cells.nbrc import NBRC
     from recurrax.cells.nru import NRU
     from recurrax.cells.peephole_lstm import PeepholeLSTM
     from recurrax.cells.projected_lstm import ProjectedLSTM
@@ -75,7 +77,7 @@ else:
             "MUT1": "mut",
             "MUT2": "mut",
             "MUT3": "mut",
-            "NBRC": "brc",
+            "NBRC": "nbrc",
             "NRU": "nru",
             "QRNN": "qrnn",
             "RGLRU": "rg_lru",
@@ -104,8 +106,8 @@ else:
             "LeakyRNN": "leaky_rnn",
             "LiGRU": "li_gru",
             "LipschitzRNN": "lipschitz_rnn",
-            "MinGRU": "min_rnns",
-            "MinLSTM": "min_rnns",
+            "MinGRU": "min_gru",
+            "MinLSTM": "min_lstm",
             "MinimalRNN": "minimal_rnn",
             "MultiplicativeLSTM": "multiplicative_lstm",
             "PeepholeLSTM": "peephole_lstm",

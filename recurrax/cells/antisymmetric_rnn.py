@@ -3,14 +3,14 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class AntisymmetricRNNParams(NamedTuple):
@@ -41,7 +41,7 @@ class AntisymmetricRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class AntisymmetricRNN(Cell):
+class AntisymmetricRNN(PlainCell):
     """AntisymmetricRNN (Chang et al. 2019, equations 8 and 10): Euler's method on a stable differential equation.
 
         A = U - U^T - gamma 1
@@ -60,49 +60,35 @@ class AntisymmetricRNN(Cell):
       input_init, recurrent_init, bias_init: how V, U and b are drawn.
     """
 
-    hidden_size: int
     step_size: float = 0.01
     damping: float = 0.01
     gated: bool = False
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+
+    params_type = AntisymmetricRNNParams
+    carry_type = AntisymmetricRNNCarry
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.positive("step_size", self.step_size)
-        checks.finite("damping", self.damping)
-        checks.boolean("gated", self.gated)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
 
     @property
-    def signed_gates(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def projected_type(self):
+        """Z and n, or n alone."""
+        return AntisymmetricRNNGates if self.gated else AntisymmetricRNNProjected
+
+    @property
+    def signed_gates(self):
         """The candidate of the gated form."""
         return ("n",) if self.gated else ()
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b = jax.random.split(key, 3)
-        h, gates = self.hidden_size, 2 if self.gated else 1
-        return AntisymmetricRNNParams(
-            w_x=self.input_init(key_x, (input_size, gates * h), gates=gates),
-            w_h=self.recurrent_init(key_h, (h, h)),
-            b=self.bias_init(key_b, (gates * h,), gates=gates) if self.use_bias else None,
-        )
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.hidden_size, self.hidden_size))
 
     def prepare(self, params, *, key=None, batch_shape=()):
         u = params.w_h
         return params._replace(w_h=u.T - u - self.damping * jnp.eye(self.hidden_size, dtype=u.dtype))
-
-    def initial_carry(self, weights, batch_shape=()):
-        return AntisymmetricRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        z = z if weights.b is None else z + weights.b
-        return AntisymmetricRNNGates(*jnp.split(z, 2, axis=-1)) if self.gated else AntisymmetricRNNProjected(z)
 
     def gates(self, weights, carry, z, dot=dot):
         if not self.gated:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +93,7 @@ class CfC(Cell):
     weight_init: Initializer = Gaussian()
     bias_init: Initializer = Zeros()
 
-    signed_gates = ("g", "h")
+    signed_gates: ClassVar[tuple[str, ...]] = ("g", "h")
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)

@@ -3,12 +3,10 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono
@@ -63,20 +61,18 @@ class CFN(GatedCell):
     _: dataclasses.KW_ONLY
     forget_bias: float | Chrono = 1.0
 
+    params_type = CFNParams
     carry_type = CFNCarry
+    projected_type = CFNProjected
 
     def bias_shifts(self, forget, write):
         return {"theta": forget, "eta": -forget}
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f = jax.random.split(key, 4)
-        h = self.hidden_size
-        return CFNParams(
-            w_x=self.input_init(key_x, (input_size, 3 * h), gates=3),
-            w_h=self.recurrent_init(key_h, (h, 2 * h), gates=2),
-            b=self.draw_bias(key_b, key_f, CFNGates._fields) if self.use_bias else None,
-        )
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.hidden_size, 2 * self.hidden_size), gates=2)
+
+    def draw_shifted_bias(self, key, key_shifts, gates):
+        return super().draw_shifted_bias(key, key_shifts, CFNGates._fields)
 
     def project(self, weights, x, key=None):
         gates, n = jnp.split(x @ weights.w_x, [2 * self.hidden_size], axis=-1)

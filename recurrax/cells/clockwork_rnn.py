@@ -9,8 +9,9 @@ from jaxtyping import Array, Float, Int
 
 from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class ClockworkRNNParams(NamedTuple):
@@ -36,7 +37,7 @@ class ClockworkRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClockworkRNN(Cell):
+class ClockworkRNN(PlainCell):
     """Clockwork RNN (Koutnik et al. 2014): modules of units that move at different rates.
 
         h_t = activation(W x_t + U h_{t-1} + b)     in modules whose period divides t - 1
@@ -55,18 +56,16 @@ class ClockworkRNN(Cell):
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
-    hidden_size: int
     periods: tuple[int, ...] = (1, 2, 4, 8)
     activation: str = "tanh"
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+
+    params_type = ClockworkRNNParams
+    projected_type = ClockworkRNNProjected
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+        super().__post_init__()
         activation(self.activation)
         if not (isinstance(self.periods, tuple) and self.periods):
             raise TypeError(f"periods must be a tuple of numbers of steps, got {self.periods!r}.")
@@ -83,16 +82,6 @@ class ClockworkRNN(Cell):
         """Returns every unit's period, `[H]`."""
         return jnp.repeat(jnp.array(self.periods, jnp.int32), self.hidden_size // len(self.periods))
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b = jax.random.split(key, 3)
-        h = self.hidden_size
-        return ClockworkRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            w_h=self.recurrent_init(key_h, (h, h)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
-        )
-
     def prepare(self, params, *, key=None, batch_shape=()):
         period = self._per_unit()
         return params._replace(w_h=jnp.where(period[:, None] >= period, params.w_h, 0))
@@ -100,10 +89,6 @@ class ClockworkRNN(Cell):
     def initial_carry(self, weights, batch_shape=()):
         h = jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype)
         return ClockworkRNNCarry(h, jnp.zeros(batch_shape, jnp.int32))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return ClockworkRNNProjected(z if weights.b is None else z + weights.b)
 
     def step(self, weights, carry, z, dot=dot):
         new = activation(self.activation)(z.h + dot(carry.h, weights.w_h))

@@ -1,19 +1,17 @@
 """The convolutional LSTM."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
-from recurrax.cells._base.convolution import check_space, convolve, draw_kernel
-from recurrax.cells._base.gated import GatedCell
+from recurrax.cells._base.convolution import ConvolutionalCell, convolve
 from recurrax.cells.lstm import LSTMGates
-from recurrax.initializers import Chrono, Gaussian, Initializer, Uniform, check_initializers
+from recurrax.initializers import Chrono, Initializer, Uniform
 
 
 class ConvLSTMParams(NamedTuple):
@@ -34,7 +32,7 @@ class ConvLSTMCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvLSTM(GatedCell):
+class ConvLSTM(ConvolutionalCell):
     """Convolutional LSTM over one to three spatial axes (Shi et al. 2015, equation 3).
 
         i, f = sigmoid(W ** x_t + U ** h_{t-1} + p * c_{t-1} + b)       g = tanh(W ** x_t + U ** h_{t-1} + b)
@@ -54,49 +52,22 @@ class ConvLSTM(GatedCell):
       peephole_init: how p is drawn.
     """
 
-    spatial_shape: tuple[int, ...] = (8, 8)
-    kernel_size: int = 3
     peepholes: bool = False
     peephole_init: Initializer = Uniform(-0.1, 0.1)
     _: dataclasses.KW_ONLY
     forget_bias: float | Chrono = 1.0
-    recurrent_init: Initializer = Gaussian()
 
+    carry_type = ConvLSTMCarry
     projected_type = LSTMGates
-    signed_gates = ("g",)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_space(self.spatial_shape, self.kernel_size)
-        checks.boolean("peepholes", self.peepholes)
-        check_initializers(peephole_init=self.peephole_init)
-
-    @property
-    def input_ndim(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Spatial axes and channels."""
-        return len(self.spatial_shape) + 1
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f, key_p = jax.random.split(key, 5)
-        h, window = self.hidden_size, (self.kernel_size,) * len(self.spatial_shape)
-        return ConvLSTMParams(
-            w_x=draw_kernel(self.input_init, key_x, window, input_size, h, 4),
-            w_h=draw_kernel(self.recurrent_init, key_h, window, h, h, 4),
-            b=self.draw_bias(key_b, key_f, LSTMGates._fields) if self.use_bias else None,
-            p=self.peephole_init(key_p, (3, *self.spatial_shape, h)) if self.peepholes else None,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        zeros = jnp.zeros((*batch_shape, *self.spatial_shape, self.hidden_size), weights.w_h.dtype)
-        return ConvLSTMCarry(zeros, zeros)
-
-    def project(self, weights, x, key=None):
-        z = convolve(x, weights.w_x)
-        return LSTMGates(*jnp.split(z if weights.b is None else z + weights.b, 4, axis=-1))
+        *keys, key_p = jax.random.split(key, 5)
+        p = self.peephole_init(key_p, (3, *self.spatial_shape, self.hidden_size)) if self.peepholes else None
+        return ConvLSTMParams(*self.draw(keys, input_size), p)
 
     def gates(self, weights, carry, z, dot=dot):
         u = LSTMGates(*jnp.split(dot(carry.h, weights.w_h, convolve), 4, axis=-1))
@@ -112,9 +83,3 @@ class ConvLSTM(GatedCell):
 
     def retention(self, gates):
         return gates.f
-
-    def input_size(self, params):
-        return params.w_x.shape[-2]
-
-    def zero_input(self, input_size):
-        return jnp.zeros((*self.spatial_shape, input_size))

@@ -3,13 +3,13 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class CoRNNParams(NamedTuple):
@@ -35,7 +35,7 @@ class CoRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class CoRNN(Cell):
+class CoRNN(PlainCell):
     """Coupled oscillatory RNN, coRNN (Rusch & Mishra 2021, equation 3).
 
         a = tanh(W y_{t-1} + W' z_{t-1} + V x_t + b)
@@ -55,44 +55,26 @@ class CoRNN(Cell):
       input_init, recurrent_init, bias_init: how V, (W, W') and b are drawn.
     """
 
-    hidden_size: int
     time_step: float = 0.042
     frequency: float = 2.7
     damping: float = 4.7
     implicit_damping: bool = False
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+
+    params_type = CoRNNParams
+    carry_type = CoRNNCarry
+    projected_type = CoRNNProjected
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.positive("time_step", self.time_step)
         checks.positive("frequency", self.frequency)
-        checks.finite("damping", self.damping)
         if self.damping < 0:
             raise ValueError(f"damping must be at least 0, got {self.damping}.")
-        checks.boolean("implicit_damping", self.implicit_damping)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b = jax.random.split(key, 3)
-        h = self.hidden_size
-        return CoRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            w_h=self.recurrent_init(key_h, (2 * h, h)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype)
-        return CoRNNCarry(zeros, zeros)
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return CoRNNProjected(z if weights.b is None else z + weights.b)
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (2 * self.hidden_size, self.hidden_size))
 
     def step(self, weights, carry, z, dot=dot):
         dt, damping = self.time_step, self.damping

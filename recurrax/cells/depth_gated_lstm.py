@@ -1,18 +1,17 @@
 """LSTM layers whose cell states are joined by a gate."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import Dot, dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
-from recurrax.initializers import Chrono, Initializer, Uniform, check_initializers
+from recurrax.initializers import Chrono, Initializer, Uniform
 
 
 class DepthGatedLayer(NamedTuple):
@@ -84,13 +83,7 @@ class DepthGatedLSTM(GatedCell):
     forget_bias: float | Chrono = 1.0
 
     projected_type = LSTMGates
-    signed_gates = ("g",)
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.positive_int("num_layers", self.num_layers)
-        checks.finite("depth_bias", self.depth_bias)
-        check_initializers(peephole_init=self.peephole_init)
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}

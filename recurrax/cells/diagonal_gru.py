@@ -1,14 +1,12 @@
 """The gated recurrent unit whose units do not see each other."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.gru import GRUCarry, GRUGates
@@ -43,23 +41,17 @@ class DiagonalGRU(GatedCell):
     _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Uniform(-1.0, 1.0)
 
+    params_type = DiagonalGRUParams
     carry_type = GRUCarry
     projected_type = GRUGates
-    diagonal = True
-    signed_gates = ("n",)
+    diagonal: ClassVar[bool] = True
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def bias_shifts(self, forget, write):
         return {"z": -forget}
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_u, key_b, key_f = jax.random.split(key, 4)
-        h, gates = self.hidden_size, GRUGates._fields
-        return DiagonalGRUParams(
-            w_x=self.input_init(key_x, (input_size, 3 * h), gates=3),
-            u=self.recurrent_init(key_u, (3 * h,), gates=3),
-            b=self.draw_bias(key_b, key_f, gates) if self.use_bias else None,
-        )
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (3 * self.hidden_size,), gates=3)
 
     def gates(self, weights, carry, z, dot=dot):
         u_r, u_z, u_n = jnp.split(weights.u, 3)

@@ -12,7 +12,8 @@ from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, Zeros
 
 
 class ExpRNNParams(NamedTuple):
@@ -68,9 +69,8 @@ class ExpRNN(Cell):
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        check_fields(self)
         checks.choice("skew_init", self.skew_init, ("cayley", "henaff"))
-        check_initializers(input_init=self.input_init, bias_init=self.bias_init)
         if self.activation != "modrelu":
             activation(self.activation)
 

@@ -1,7 +1,7 @@
 """The LSTM with one part left out or changed."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMCarry, LSTMGates
-from recurrax.initializers import Chrono, Initializer, Uniform, check_initializers
+from recurrax.initializers import Chrono, Initializer, Uniform
 
 
 class GreffLSTMParams(NamedTuple):
@@ -105,20 +105,19 @@ class GreffLSTM(GatedCell):
     def __post_init__(self):
         super().__post_init__()
         checks.choice("variant", self.variant, ("NIG", "NFG", "NOG", "NIAF", "NOAF", "CIFG", "FGR"))
-        check_initializers(peephole_init=self.peephole_init)
 
     @property
-    def carry_type(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def carry_type(self):
         """What the state is."""
         return GateCarry if self.variant == "FGR" else LSTMCarry
 
     @property
-    def projected_type(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def projected_type(self):
         """What the input is projected to."""
         return _PROJECTED.get(self.variant, LSTMGates)
 
     @property
-    def signed_gates(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def signed_gates(self):
         """The block input, where it is bounded."""
         return () if self.variant == "NIAF" else ("g",)
 

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
@@ -81,32 +80,23 @@ class GridLSTM(GatedCell):
 
     projected_type = GridProjected
 
-    def __post_init__(self):
-        super().__post_init__()
-        checks.positive_int("num_layers", self.num_layers)
-        checks.boolean("share_weights", self.share_weights)
-        checks.boolean("depth_first", self.depth_first)
-
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
         h = self.hidden_size
         key_x, key_b, *keys = jax.random.split(key, 2 + (1 if self.share_weights else self.num_layers))
 
         def block(key):
             key_t, key_d, key_bt, key_bd, key_ft, key_fd = jax.random.split(key, 6)
-            biases = [
-                self.draw_bias(k, key_f, LSTMGates._fields) if self.use_bias else None
-                for k, key_f in ((key_bt, key_ft), (key_bd, key_fd))
-            ]
+            b_time = self.draw_shifted_bias(key_bt, key_ft, LSTMGates._fields)
+            b_depth = self.draw_shifted_bias(key_bd, key_fd, LSTMGates._fields)
             w_time, w_depth = (self.recurrent_init(k, (2 * h, 4 * h), gates=4) for k in (key_t, key_d))
-            return GridBlock(w_time, biases[0], w_depth, biases[1])
+            return GridBlock(w_time, b_time, w_depth, b_depth)
 
         return GridLSTMParams(
-            w_x=self.input_init(key_x, (input_size, 2 * h), gates=2),
-            b=self.bias_init(key_b, (2 * h,), gates=2) if self.use_bias else None,
+            w_x=self.draw_input(key_x, input_size),
+            b=self.draw_bias(key_b),
             blocks=tuple(block(k) for k in keys),
         )
 

@@ -1,7 +1,7 @@
 """The gated recurrent unit, in its two forms."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ class GRU(GatedCell):
     params_type = GRUParams
     carry_type = GRUCarry
     projected_type = GRUGates
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def __post_init__(self):
         super().__post_init__()

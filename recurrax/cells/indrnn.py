@@ -1,16 +1,14 @@
 """The independently recurrent network."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Uniform, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Initializer, Uniform
 
 
 class IndRNNParams(NamedTuple):
@@ -34,7 +32,7 @@ class IndRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class IndRNN(Cell):
+class IndRNN(PlainCell):
     """Independently recurrent network (Li et al. 2018): every unit sees its own state only.
 
         h_t = activation(W x_t + u * h_{t-1} + b)
@@ -49,37 +47,21 @@ class IndRNN(Cell):
       input_init, recurrent_init, bias_init: how W, u and b are drawn.
     """
 
-    hidden_size: int
     activation: str = "relu"
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Uniform(0.0, 1.0)
-    bias_init: Initializer = Zeros()
 
-    diagonal = True
+    params_type = IndRNNParams
+    carry_type = IndRNNCarry
+    projected_type = IndRNNProjected
+    diagonal: ClassVar[bool] = True
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+        super().__post_init__()
         activation(self.activation)
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_u, key_b = jax.random.split(key, 3)
-        h = self.hidden_size
-        return IndRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            u=self.recurrent_init(key_u, (h,)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return IndRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.u.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return IndRNNProjected(z if weights.b is None else z + weights.b)
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.hidden_size,))
 
     def step(self, weights, carry, z, dot=dot):
         return IndRNNCarry(activation(self.activation)(z.h + weights.u * carry.h))

@@ -22,5 +22,6 @@ class IRNN(RNN):
     """
 
     activation: str = "relu"
+    _: dataclasses.KW_ONLY
     input_init: Initializer = Normal(0.001)
     recurrent_init: Initializer = Identity()

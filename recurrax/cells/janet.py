@@ -1,13 +1,12 @@
 """The LSTM that has a forget gate and nothing else."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono
@@ -66,11 +65,7 @@ class JANET(GatedCell):
     params_type = JANETParams
     carry_type = JANETCarry
     projected_type = JANETProjected
-    signed_gates = ("g",)
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.finite("beta", self.beta)
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def bias_shifts(self, forget, write):
         return {"f": forget}

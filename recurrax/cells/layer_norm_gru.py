@@ -1,7 +1,7 @@
 """The layer-normalised GRU."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ class LayerNormGRU(GatedCell):
 
     carry_type = GRUCarry
     projected_type = GRUGates
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,7 +1,7 @@
 """The layer-normalised LSTM."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,11 +52,10 @@ class LayerNormLSTM(GatedCell):
 
     carry_type = LSTMCarry
     projected_type = LSTMGates
-    signed_gates = ("g",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def __post_init__(self):
         super().__post_init__()
-        checks.boolean("per_gate", self.per_gate)
         checks.positive("epsilon", self.epsilon)
 
     def bias_shifts(self, forget, write):

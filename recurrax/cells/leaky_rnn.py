@@ -9,8 +9,9 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class LeakyRNNParams(NamedTuple):
@@ -36,7 +37,7 @@ class LeakyRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LeakyRNN(Cell):
+class LeakyRNN(PlainCell):
     """Leaky or continuous-time RNN: rates after Wilson & Cowan (1972), potentials after Beer (1995), by Euler's method.
 
         rate:       tau dh/dt = -h + activation(W x + U h + b)          y = h
@@ -58,25 +59,22 @@ class LeakyRNN(Cell):
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
-    hidden_size: int
     time_constant: float = 10.0
     time_step: float = 1.0
     form: str = "rate"
     learn_time_constant: bool = False
     activation: str = "tanh"
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+
+    carry_type = LeakyRNNCarry
+    projected_type = LeakyRNNProjected
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.positive("time_constant", self.time_constant)
         checks.positive("time_step", self.time_step)
         checks.choice("form", self.form, ("rate", "potential"))
-        checks.boolean("learn_time_constant", self.learn_time_constant)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
         activation(self.activation)
         if self.time_constant < self.time_step or (self.learn_time_constant and self.time_constant == self.time_step):
             raise ValueError(
@@ -85,23 +83,9 @@ class LeakyRNN(Cell):
             )
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b = jax.random.split(key, 3)
-        h = self.hidden_size
-        log_time = jnp.log(jnp.full(h, self.time_constant / self.time_step - 1)) if self.learn_time_constant else None
-        return LeakyRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            w_h=self.recurrent_init(key_h, (h, h)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
-            log_time_constant=log_time,
-        )
-
-    def initial_carry(self, weights, batch_shape=()):
-        return LeakyRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return LeakyRNNProjected(z if weights.b is None else z + weights.b)
+        ratio = self.time_constant / self.time_step
+        log_time = jnp.log(jnp.full(self.hidden_size, ratio - 1)) if self.learn_time_constant else None
+        return LeakyRNNParams(*self.draw(jax.random.split(key, 3), input_size), log_time)
 
     def step(self, weights, carry, z, dot=dot):
         h, phi = carry.h, activation(self.activation)

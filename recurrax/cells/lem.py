@@ -1,7 +1,7 @@
 """Long expressive memory."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ class LEM(GatedCell):
     params_type = LEMParams
     carry_type = LEMCarry
     projected_type = LEMGates
-    signed_gates = ("z", "y")
+    signed_gates: ClassVar[tuple[str, ...]] = ("z", "y")
 
     def __post_init__(self):
         super().__post_init__()

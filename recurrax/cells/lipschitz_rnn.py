@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class LipschitzRNNParams(NamedTuple):
@@ -43,7 +44,7 @@ class LipschitzRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LipschitzRNN(Cell):
+class LipschitzRNN(PlainCell):
     """Lipschitz RNN (Erichson et al. 2021, equations 3 to 5): a linear part, and a Lipschitz nonlinearity.
 
         dh/dt = f(h) = A h + tanh(W h + U x + b)
@@ -64,39 +65,33 @@ class LipschitzRNN(Cell):
       input_init, recurrent_init, bias_init: how U, both M and b are drawn.
     """
 
-    hidden_size: int
     step_size: float = 0.03
     beta_a: float = 0.75
     beta_w: float = 0.75
     gamma_a: float = 0.001
     gamma_w: float = 0.001
     method: str = "euler"
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+
+    carry_type = LipschitzRNNCarry
+    projected_type = LipschitzRNNProjected
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.positive("step_size", self.step_size)
-        for name in ("beta_a", "beta_w", "gamma_a", "gamma_w"):
-            checks.finite(name, getattr(self, name))
         for name in ("beta_a", "beta_w"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}.")
         checks.choice("method", self.method, ("euler", "midpoint"))
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
         key_x, key_a, key_w, key_b = jax.random.split(key, 4)
-        h = self.hidden_size
         return LipschitzRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            m_a=self.recurrent_init(key_a, (h, h)),
-            m_w=self.recurrent_init(key_w, (h, h)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
+            w_x=self.draw_input(key_x, input_size),
+            m_a=self.draw_recurrent(key_a),
+            m_w=self.draw_recurrent(key_w),
+            b=self.draw_bias(key_b),
         )
 
     def prepare(self, params, *, key=None, batch_shape=()):
@@ -105,13 +100,6 @@ class LipschitzRNN(Cell):
 
         a, w = matrix(params.m_a, self.beta_a, self.gamma_a), matrix(params.m_w, self.beta_w, self.gamma_w)
         return LipschitzRNNWeights(params.w_x, jnp.concatenate([a.T, w.T], axis=-1), params.b)
-
-    def initial_carry(self, weights, batch_shape=()):
-        return LipschitzRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return LipschitzRNNProjected(z if weights.b is None else z + weights.b)
 
     def step(self, weights, carry, z, dot=dot):
         def slope(h):

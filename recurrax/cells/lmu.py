@@ -12,7 +12,8 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, Zeros
 
 
 class LMUParams(NamedTuple):
@@ -80,11 +81,9 @@ class LMU(Cell):
     memory_init: Initializer = Zeros()
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("memory_size", self.memory_size)
+        check_fields(self)
         checks.positive("window", self.window)
         activation(self.activation)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, memory_init=self.memory_init)
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

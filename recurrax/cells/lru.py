@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jaxtyping import Array, Complex, Float
 from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import Cell, dot
+from recurrax.cells._base.fields import check_fields
 
 
 class LRUParams(NamedTuple):
@@ -70,14 +71,10 @@ class LRU(Cell):
     r_max: float = 1.0
     max_phase: float = 2 * math.pi
 
-    linear = True
+    linear: ClassVar[bool] = True
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        if self.output_size is not None:
-            checks.positive_int("output_size", self.output_size)
-        checks.finite("r_min", self.r_min)
-        checks.finite("r_max", self.r_max)
+        check_fields(self)
         if not 0 <= self.r_min < self.r_max <= 1:
             raise ValueError(
                 f"r_min and r_max must satisfy 0 <= r_min < r_max <= 1, got r_min={self.r_min}, r_max={self.r_max}."

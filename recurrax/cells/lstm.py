@@ -1,7 +1,7 @@
 """Long short-term memory."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jax.nn import sigmoid
@@ -59,7 +59,7 @@ class LSTM(GatedCell):
     params_type = LSTMParams
     carry_type = LSTMCarry
     projected_type = LSTMGates
-    signed_gates = ("g",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
+from recurrax.cells._base.fields import check_fields
 from recurrax.cells._base.timed import zero_timed
-from recurrax.initializers import Initializer, Uniform, check_initializers
+from recurrax.initializers import Initializer, Uniform
 
 
 class LTCParams(NamedTuple):
@@ -83,16 +84,7 @@ class LTC(Cell):
     capacitance_init: Initializer = Uniform(0.4, 0.6)
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("unfolds", self.unfolds)
-        check_initializers(
-            weight_init=self.weight_init,
-            slope_init=self.slope_init,
-            centre_init=self.centre_init,
-            leak_init=self.leak_init,
-            rest_init=self.rest_init,
-            capacitance_init=self.capacitance_init,
-        )
+        check_fields(self)
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

@@ -1,7 +1,7 @@
 """The minimal gated unit."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jax.nn import sigmoid
@@ -53,7 +53,7 @@ class MGU(GatedCell):
     params_type = MGUParams
     carry_type = MGUCarry
     projected_type = MGUGates
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def bias_shifts(self, forget, write):
         return {"f": -forget}

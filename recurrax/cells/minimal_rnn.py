@@ -1,7 +1,7 @@
 """The network whose update happens in the space of its inputs."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ class MinimalRNN(GatedCell):
     """
 
     carry_type = MinimalRNNCarry
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def bias_shifts(self, forget, write):
         return {"u": forget}
@@ -77,7 +77,7 @@ class MinimalRNN(GatedCell):
             b=self.bias_init(key_b, (h,)) if self.use_bias else None,
             w_z=self.recurrent_init(key_z, (h, h)),
             w_h=self.recurrent_init(key_h, (h, h)),
-            b_u=self.draw_bias(key_u, key_f, ("u",)) if self.use_bias else None,
+            b_u=self.draw_shifted_bias(key_u, key_f, ("u",)),
         )
 
     def project(self, weights, x, key=None):

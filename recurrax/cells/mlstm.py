@@ -10,13 +10,13 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
+from recurrax.cells._base.fields import check_fields
 from recurrax.initializers import (
     Chrono,
     Gaussian,
     Initializer,
     Zeros,
     check_forget_bias,
-    check_initializers,
     memory_biases,
 )
 
@@ -80,10 +80,7 @@ class MLSTM(Cell):
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("num_heads", self.num_heads)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, bias_init=self.bias_init)
+        check_fields(self)
         check_forget_bias(self.forget_bias, self.use_bias)
         if self.hidden_size % self.num_heads:
             raise ValueError(f"hidden_size must be a multiple of num_heads = {self.num_heads}, got {self.hidden_size}.")

@@ -60,7 +60,7 @@ class MultiplicativeLSTM(LSTM):
         return MultiplicativeLSTMParams(
             w_x=self.input_init(key_x, (input_size, 4 * h), gates=4),
             w_m=self.recurrent_init(key_m, (h, 4 * h), gates=4),
-            b=self.draw_bias(key_b, key_f, LSTMGates._fields) if self.use_bias else None,
+            b=self.draw_shifted_bias(key_b, key_f, LSTMGates._fields),
             w_mx=self.input_init(key_mx, (input_size, h)),
             w_mh=self.recurrent_init(key_mh, (h, h)),
         )

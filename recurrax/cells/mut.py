@@ -43,7 +43,7 @@ class _MUT(GatedCell):
     params_type = MUTParams
     carry_type = MUTCarry
     projected_type = MUTGates
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
     weighted: ClassVar[tuple[str, ...]]
     """The gates that x_t reaches through a matrix; one that is left out sees x_t itself."""
     recurrent: ClassVar[tuple[str, ...]]
@@ -68,7 +68,7 @@ class _MUT(GatedCell):
         return MUTParams(
             w_x=self.input_init(key_x, (input_size, given * h), gates=given),
             w_h=self.recurrent_init(key_h, (h, recurrent * h), gates=recurrent),
-            b=self.draw_bias(key_b, key_f, MUTGates._fields) if self.use_bias else None,
+            b=self.draw_shifted_bias(key_b, key_f, MUTGates._fields),
             w_p=self.input_init(key_p, (input_size, h)) if widened else None,
         )
 

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros
 
 
 class NRUParams(NamedTuple):
@@ -85,18 +86,9 @@ class NRU(Cell):
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
-        for name in ("hidden_size", "memory_size", "num_heads", "norm_order"):
-            checks.positive_int(name, getattr(self, name))
+        check_fields(self)
         if math.isqrt(self.memory_size) ** 2 != self.memory_size:
             raise ValueError(f"memory_size must be the square of an integer, got {self.memory_size}.")
-        checks.boolean("rectify", self.rectify)
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(
-            input_init=self.input_init,
-            recurrent_init=self.recurrent_init,
-            head_init=self.head_init,
-            bias_init=self.bias_init,
-        )
         activation(self.activation)
 
     def init(self, key, input_size):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells.lstm import LSTM, LSTMGates
-from recurrax.initializers import Initializer, Uniform, check_initializers
+from recurrax.initializers import Initializer, Uniform
 
 
 class PeepholeLSTMParams(NamedTuple):
@@ -48,7 +48,6 @@ class PeepholeLSTM(LSTM):
             raise ValueError(f"peepholes must be a tuple of gates, each at most once, got {self.peepholes!r}.")
         for gate in self.peepholes:
             checks.choice("peepholes", gate, ("i", "f", "o"))
-        check_initializers(peephole_init=self.peephole_init)
 
     def init(self, key, input_size):
         key_lstm, key_p = jax.random.split(key)

@@ -1,18 +1,17 @@
 """The LSTM whose output is projected to fewer units."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
-from recurrax.initializers import Chrono, Gaussian, Initializer, check_initializers
+from recurrax.initializers import Chrono, Gaussian, Initializer
 
 
 class ProjectedLSTMParams(NamedTuple):
@@ -56,27 +55,18 @@ class ProjectedLSTM(GatedCell):
     recurrent_init: Initializer = Gaussian()
 
     projected_type = LSTMGates
-    signed_gates = ("g",)
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.output_size is not None:
-            checks.positive_int("output_size", self.output_size)
-        check_initializers(projection_init=self.projection_init)
+    signed_gates: ClassVar[tuple[str, ...]] = ("g",)
 
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f, key_r = jax.random.split(key, 5)
-        h, p = self.hidden_size, self.size_of_output
-        return ProjectedLSTMParams(
-            w_x=self.input_init(key_x, (input_size, 4 * h), gates=4),
-            w_h=self.recurrent_init(key_h, (p, 4 * h), gates=4),
-            b=self.draw_bias(key_b, key_f, LSTMGates._fields) if self.use_bias else None,
-            w_r=self.projection_init(key_r, (h, p)),
-        )
+        *keys, key_r = jax.random.split(key, 5)
+        w_r = self.projection_init(key_r, (self.hidden_size, self.size_of_output))
+        return ProjectedLSTMParams(*self.draw(keys, input_size), w_r)
+
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.size_of_output, 4 * self.hidden_size), gates=4)
 
     @property
     def size_of_output(self) -> int:

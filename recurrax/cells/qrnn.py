@@ -1,7 +1,7 @@
 """The quasi-recurrent network."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,13 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
+from recurrax.cells._base.fields import check_fields
 from recurrax.initializers import (
     Chrono,
     Gaussian,
     Initializer,
     Zeros,
     check_forget_bias,
-    check_initializers,
     memory_biases,
 )
 
@@ -104,18 +104,15 @@ class QRNN(Cell):
     input_init: Initializer = Gaussian()
     bias_init: Initializer = Zeros()
 
-    signed_gates = ("n",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("n",)
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("window", self.window)
+        check_fields(self)
         checks.choice("pooling", self.pooling, tuple(GATES))
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, bias_init=self.bias_init)
         check_forget_bias(self.forget_bias, self.use_bias)
 
     @property
-    def linear(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def linear(self):
         """True for a window of 1."""
         return self.window == 1
 

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.activations import activation
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Gaussian, Initializer
 
 
 class RecurrentSkipRNNParams(NamedTuple):
@@ -35,7 +35,7 @@ class RecurrentSkipRNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentSkipRNN(Cell):
+class RecurrentSkipRNN(PlainCell):
     """RNN with recurrent skip connections (Zhang et al. 2016: recurrent skip coefficient s; El Hihi & Bengio 1995).
 
         h_t = activation(W x_t + U h_{t-1} + V h_{t-s} + b)             h_t = 0 for t <= 0
@@ -51,40 +51,30 @@ class RecurrentSkipRNN(Cell):
       input_init, recurrent_init, bias_init: how W, both U and V, and b are drawn.
     """
 
-    hidden_size: int
     skip: int = 8
     activation: str = "tanh"
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Gaussian(0.5**0.5)
-    bias_init: Initializer = Zeros()
+
+    projected_type = RecurrentSkipRNNProjected
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("skip", self.skip)
+        super().__post_init__()
         if self.skip < 2:
             raise ValueError(f"skip must be at least 2, got {self.skip}: one step back is where U is.")
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
         activation(self.activation)
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
         key_x, key_h, key_s, key_b = jax.random.split(key, 4)
-        h = self.hidden_size
         return RecurrentSkipRNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            w_h=self.recurrent_init(key_h, (h, h)),
-            w_skip=self.recurrent_init(key_s, (h, h)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
+            w_x=self.draw_input(key_x, input_size),
+            w_h=self.draw_recurrent(key_h),
+            w_skip=self.draw_recurrent(key_s),
+            b=self.draw_bias(key_b),
         )
 
     def initial_carry(self, weights, batch_shape=()):
         return RecurrentSkipRNNCarry(jnp.zeros((*batch_shape, self.skip, self.hidden_size), weights.w_h.dtype))
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return RecurrentSkipRNNProjected(z if weights.b is None else z + weights.b)
 
     def step(self, weights, carry, z, dot=dot):
         last, first = carry.past[..., -1, :], carry.past[..., 0, :]

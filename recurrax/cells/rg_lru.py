@@ -1,7 +1,7 @@
 """The real-gated linear recurrent unit."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, Zeros
 
 
 class RGLRUParams(NamedTuple):
@@ -76,19 +77,16 @@ class RGLRU(Cell):
     input_init: Initializer = Gaussian()
     bias_init: Initializer = Zeros()
 
-    linear = True
+    linear: ClassVar[bool] = True
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        check_fields(self)
         checks.positive("c", self.c)
-        checks.finite("decay_min", self.decay_min)
-        checks.finite("decay_max", self.decay_max)
         if not 0 < self.decay_min <= self.decay_max < 1:
             raise ValueError(
                 "decay_min and decay_max must satisfy 0 < decay_min <= decay_max < 1, "
                 f"got decay_min={self.decay_min}, decay_max={self.decay_max}."
             )
-        check_initializers(input_init=self.input_init, bias_init=self.bias_init)
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

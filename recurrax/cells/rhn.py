@@ -1,7 +1,7 @@
 """The recurrent highway network."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, Zeros
 
 
 class RHNParams(NamedTuple):
@@ -69,14 +70,10 @@ class RHN(Cell):
     recurrent_init: Initializer = OrthogonalPerGate()
     bias_init: Initializer = Zeros()
 
-    signed_gates = ("h",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("h",)
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.positive_int("depth", self.depth)
-        checks.boolean("coupled", self.coupled)
-        checks.finite("transform_bias", self.transform_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init, bias_init=self.bias_init)
+        check_fields(self)
 
     @property
     def _kind(self) -> Any:

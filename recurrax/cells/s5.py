@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,8 @@ from jaxtyping import Array, Complex, Float
 from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer
 
 EDGE = -1e-4
 """Largest real part of an eigenvalue where `left_half_plane` is set."""
@@ -102,23 +103,17 @@ class S5(Cell):
     left_half_plane: bool = False
     input_init: Initializer = Gaussian()
 
-    linear = True
+    linear: ClassVar[bool] = True
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        if self.output_size is not None:
-            checks.positive_int("output_size", self.output_size)
-        checks.positive_int("blocks", self.blocks)
+        check_fields(self)
         if self.hidden_size % self.blocks:
             raise ValueError(f"blocks must divide hidden_size = {self.hidden_size}, got {self.blocks}.")
-        checks.boolean("conjugate_symmetry", self.conjugate_symmetry)
         checks.choice("discretization", self.discretization, ("zoh", "bilinear"))
         checks.positive("step_min", self.step_min)
         checks.positive("step_max", self.step_max)
         if self.step_max < self.step_min:
             raise ValueError(f"step_max must be at least step_min = {self.step_min}, got {self.step_max}.")
-        checks.boolean("left_half_plane", self.left_half_plane)
-        check_initializers(input_init=self.input_init)
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate, check_initializers
+from recurrax.cells._base.fields import check_fields
+from recurrax.initializers import Gaussian, Initializer, OrthogonalPerGate
 
 
 class SCRNParams(NamedTuple):
@@ -67,16 +68,10 @@ class SCRN(Cell):
     context_init: Initializer = Gaussian()
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        if self.context_size is not None:
-            checks.positive_int("context_size", self.context_size)
+        check_fields(self)
         checks.positive("alpha", self.alpha)
         if self.alpha >= 1:
             raise ValueError(f"alpha must be below 1, got {self.alpha}: the context would never see an input.")
-        checks.boolean("adaptive", self.adaptive)
-        check_initializers(
-            input_init=self.input_init, recurrent_init=self.recurrent_init, context_init=self.context_init
-        )
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

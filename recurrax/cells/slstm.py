@@ -1,7 +1,7 @@
 """The scalar LSTM of xLSTM."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,13 +80,13 @@ class SLSTM(GatedCell):
     forget_bias: float | Chrono = 1.0
     recurrent_init: Initializer = Gaussian()
 
+    params_type = SLSTMParams
     carry_type = SLSTMCarry
     projected_type = SLSTMProjected
-    signed_gates = ("z",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("z",)
 
     def __post_init__(self):
         super().__post_init__()
-        checks.positive_int("num_heads", self.num_heads)
         checks.choice("forget_activation", self.forget_activation, ("sigmoid", "exp"))
         if self.hidden_size % self.num_heads:
             raise ValueError(f"hidden_size must be a multiple of num_heads = {self.num_heads}, got {self.hidden_size}.")
@@ -94,16 +94,10 @@ class SLSTM(GatedCell):
     def bias_shifts(self, forget, write):
         return {"i": write, "f": forget}
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f = jax.random.split(key, 4)
-        h, size = self.hidden_size, self.hidden_size // self.num_heads
-        blocks = [self.recurrent_init(k, (size, 4 * size), gates=4) for k in jax.random.split(key_h, self.num_heads)]
-        return SLSTMParams(
-            w_x=self.input_init(key_x, (input_size, 4 * h), gates=4),
-            w_h=jnp.stack(blocks),
-            b=self.draw_bias(key_b, key_f, SLSTMProjected._fields) if self.use_bias else None,
-        )
+    def draw_recurrent(self, key):
+        size = self.hidden_size // self.num_heads
+        keys = jax.random.split(key, self.num_heads)
+        return jnp.stack([self.recurrent_init(k, (size, 4 * size), gates=4) for k in keys])
 
     def _pre_activations(self, weights, carry, z, dot) -> SLSTMProjected:
         u = dot(carry.h, weights.w_h, by_head)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
+from recurrax.cells._base.fields import check_fields
 from recurrax.initializers import (
     Chrono,
     Gaussian,
@@ -19,7 +20,6 @@ from recurrax.initializers import (
     Uniform,
     Zeros,
     check_forget_bias,
-    check_initializers,
     memory_biases,
 )
 
@@ -94,16 +94,12 @@ class SRU(Cell):
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
-        checks.boolean("peephole", self.peephole)
+        check_fields(self)
         activation(self.activation)
-        checks.finite("highway_bias", self.highway_bias)
-        checks.boolean("rescale", self.rescale)
         check_forget_bias(self.forget_bias, use_bias=True)
-        check_initializers(input_init=self.input_init, peephole_init=self.peephole_init, bias_init=self.bias_init)
 
     @property
-    def linear(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def linear(self):
         """True without a peephole."""
         return not self.peephole
 

@@ -1,14 +1,12 @@
 """The stackable recurrent cell."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
 
@@ -49,22 +47,16 @@ class STAR(GatedCell):
       use_bias, input_init, recurrent_init, bias_init: as in `GRU`.
     """
 
+    params_type = STARParams
     carry_type = STARCarry
     projected_type = STARGates
-    signed_gates = ("z",)
+    signed_gates: ClassVar[tuple[str, ...]] = ("z",)
 
     def bias_shifts(self, forget, write):
         return {"k": -forget}
 
-    def init(self, key, input_size):
-        checks.size("input_size", input_size)
-        key_x, key_h, key_b, key_f = jax.random.split(key, 4)
-        h = self.hidden_size
-        return STARParams(
-            w_x=self.input_init(key_x, (input_size, 2 * h), gates=2),
-            w_h=self.recurrent_init(key_h, (h, h)),
-            b=self.draw_bias(key_b, key_f, STARGates._fields) if self.use_bias else None,
-        )
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.hidden_size, self.hidden_size))
 
     def gates(self, weights, carry, z, dot=dot):
         return STARGates(k=sigmoid(z.k + dot(carry.h, weights.w_h)), z=jnp.tanh(z.z))

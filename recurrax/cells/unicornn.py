@@ -9,8 +9,9 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
-from recurrax.cell import Cell, dot
-from recurrax.initializers import Gaussian, Initializer, Uniform, Zeros, check_initializers
+from recurrax.cell import dot
+from recurrax.cells._base.affine import PlainCell
+from recurrax.initializers import Initializer, Uniform
 
 
 class UnICORNNParams(NamedTuple):
@@ -36,7 +37,7 @@ class UnICORNNProjected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class UnICORNN(Cell):
+class UnICORNN(PlainCell):
     """UnICORNN (Rusch & Mishra 2021 b, equation 4): independent undamped oscillators, by a symplectic scheme.
 
         z_t = z_{t-1} - dt sigmoid(c) (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})
@@ -54,43 +55,32 @@ class UnICORNN(Cell):
       control_init: how c is drawn.
     """
 
-    hidden_size: int
     time_step: float = 0.03
     alpha: float = 0.9
-    use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    _: dataclasses.KW_ONLY
     recurrent_init: Initializer = Uniform(0.0, 1.0)
-    bias_init: Initializer = Zeros()
     control_init: Initializer = Uniform(-0.1, 0.1)
 
+    carry_type = UnICORNNCarry
+    projected_type = UnICORNNProjected
+
     def __post_init__(self):
-        checks.positive_int("hidden_size", self.hidden_size)
+        super().__post_init__()
         checks.positive("time_step", self.time_step)
-        checks.finite("alpha", self.alpha)
         if self.alpha < 0:
             raise ValueError(f"alpha must be at least 0, got {self.alpha}.")
-        checks.boolean("use_bias", self.use_bias)
-        check_initializers(input_init=self.input_init, recurrent_init=self.recurrent_init)
-        check_initializers(bias_init=self.bias_init, control_init=self.control_init)
 
     def init(self, key, input_size):
-        checks.size("input_size", input_size)
         key_x, key_w, key_c, key_b = jax.random.split(key, 4)
-        h = self.hidden_size
         return UnICORNNParams(
-            w_x=self.input_init(key_x, (input_size, h)),
-            w=self.recurrent_init(key_w, (h,)),
-            c=self.control_init(key_c, (h,)),
-            b=self.bias_init(key_b, (h,)) if self.use_bias else None,
+            w_x=self.draw_input(key_x, input_size),
+            w=self.draw_recurrent(key_w),
+            c=self.control_init(key_c, (self.hidden_size,)),
+            b=self.draw_bias(key_b),
         )
 
-    def initial_carry(self, weights, batch_shape=()):
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), weights.w.dtype)
-        return UnICORNNCarry(zeros, zeros)
-
-    def project(self, weights, x, key=None):
-        z = x @ weights.w_x
-        return UnICORNNProjected(z if weights.b is None else z + weights.b)
+    def draw_recurrent(self, key):
+        return self.recurrent_init(key, (self.hidden_size,))
 
     def step(self, weights, carry, z, dot=dot):
         dt = self.time_step * sigmoid(weights.c)

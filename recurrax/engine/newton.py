@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from recurrax._util import checks
 from recurrax._util.float_leaves import is_float
-from recurrax.cell import Carry, Cell, Projected, is_diagonal
+from recurrax.cell import Carry, Cell, Projected
 from recurrax.engine.executor import Executor
 from recurrax.engine.linear_recurrence import linear_recurrence
 from recurrax.engine.products import forward_mode_refusal
@@ -212,13 +212,13 @@ class _System(NamedTuple):
     def of(cls, newton: Newton, run: Run) -> "_System":
         jacobian = newton.jacobian
         if jacobian == "auto":
-            jacobian = "diagonal" if is_diagonal(run.cell) else "full"
+            jacobian = "diagonal" if run.cell.diagonal else "full"
         return cls(run.cell, jacobian, jax.eval_shape(run.cell.initial_carry, run.weights))
 
     @property
     def exact(self) -> bool:
         """Whether `linearized` gives the Jacobian itself."""
-        return self.jacobian == "full" or is_diagonal(self.cell)
+        return self.jacobian == "full" or self.cell.diagonal
 
     def pack(self, carry: Carry) -> jax.Array:
         """Returns the vectors of carries that have any leading axes."""
@@ -246,7 +246,7 @@ class _System(NamedTuple):
 
     def linearized(self, steps: Callable[[jax.Array], jax.Array], before: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns the steps from `before`, `[T, *B, n]`, and A_1 to A_T, as vectors or as matrices `[T, *B, n, n]`."""
-        if is_diagonal(self.cell) and self.jacobian == "diagonal":
+        if self.cell.diagonal and self.jacobian == "diagonal":
             return jax.jvp(steps, (before,), (jnp.ones_like(before),))
         after, push = jax.linearize(steps, before)
         unit_vectors = jnp.eye(before.shape[-1], dtype=before.dtype)

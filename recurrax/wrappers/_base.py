@@ -61,22 +61,22 @@ class Wrapper(Cell):
         check_cell(self.cell)
 
     @property
-    def input_ndim(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def input_ndim(self):
         """That of the cell inside."""
         return self.cell.input_ndim
 
     @property
-    def draws_parameters(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def draws_parameters(self):
         """That of the cell inside."""
         return self.cell.draws_parameters
 
     @property
-    def clips_gradients(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def clips_gradients(self):
         """That of the cell inside."""
         return self.cell.clips_gradients
 
     @property
-    def signed_gates(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def signed_gates(self):
         """That of the cell inside."""
         return self.cell.signed_gates
 

@@ -53,7 +53,7 @@ class Ensemble(Wrapper):
         checks.choice("combine", self.combine, ("mean", "stack"))
 
     @property
-    def signed_gates(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def signed_gates(self):
         """None: an ensemble tells of no gates."""
         return ()
 

@@ -35,7 +35,7 @@ class Stack(Cell):
       layers: the cells, from the input to the output; wrappers around them make shortcuts, dropout and the like.
     """
 
-    layers: tuple[Cell, ...]
+    layers: tuple[Cell, ...] = ()
 
     def __post_init__(self):
         if not (isinstance(self.layers, tuple) and self.layers):
@@ -44,17 +44,17 @@ class Stack(Cell):
             check_cell(layer)
 
     @property
-    def input_ndim(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def input_ndim(self):
         """That of the first layer."""
         return self.layers[0].input_ndim
 
     @property
-    def draws_parameters(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def draws_parameters(self):
         """Whether all layers do."""
         return all(layer.draws_parameters for layer in self.layers)
 
     @property
-    def clips_gradients(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+    def clips_gradients(self):
         """Whether one of the layers does."""
         return any(layer.clips_gradients for layer in self.layers)
 

@@ -85,3 +85,8 @@ class Zoneout(Wrapper):
 
     def gates(self, weights, carry, z, dot=dot):
         return self.cell.gates(weights, carry, z.cell, dot)
+
+    def retention(self, gates):
+        """The expectation; None where fields of the state have rates of their own, of which gates do not tell."""
+        kept = None if self.rates else self.cell.retention(gates)
+        return kept if kept is None else self.rate + (1 - self.rate) * kept

@@ -8,13 +8,18 @@
 and where the default does not fit
   inputs        `(cell, rng, length, batch) -> xs`, NumPy arrays; default: normal `[length, *batch, INPUT_SIZE]`,
   smallest      `(cell) -> cell` with as few units as can be; default: with `hidden_size` 1,
-  reachable     `(carry) -> carry`, turns any numbers into a state that a run may come to; default: as they are.
+  reachable     `(carry) -> carry`, turns any numbers into a state that a run may come to; default: as they are,
+  memory        `(old, new) -> (array, array)`, what `retention` speaks of, of two states; default: their c, or h, or y,
+  MAY_BE_ZERO   names of sizes that 0 is right for; default: none.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import importlib.util
+import inspect
+from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
@@ -76,16 +81,46 @@ FIRST = list({type(case.cell): case for case in reversed(CASES)}.values())[::-1]
 CORE = [case for case in CASES if type(case.cell) in (RNN, LSTM, GRU)]
 
 
-def parameters(cases: list[Case], quick: list[Case]) -> list:
-    """Returns parameters for pytest: all cases, of which `make test` tries the quick ones and `make test-all` all."""
-    return [pytest.param(c, id=label(c.cell), marks=[] if c in quick else pytest.mark.slow) for c in cases]
+@contextlib.contextmanager
+def named(case: Case):
+    """Says of which case an error speaks."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"of {label(case.cell)}")
+        raise
 
 
-every_variant = pytest.mark.parametrize("case", parameters(CASES, CASES))
+def over(quick: Callable[[Case], bool]) -> Callable:
+    """Makes a test of a case one of all cases of a class: `make test` tries the quick ones, `make test-all` all."""
+    groups = []
+    for cls in {type(case.cell): None for case in CASES}:
+        cases = [case for case in CASES if type(case.cell) is cls]
+        for kind, marks in ((True, []), (False, pytest.mark.slow)):
+            group = [case for case in cases if quick(case) is kind]
+            if group:
+                groups.append(pytest.param(group, id=cls.__name__ if kind else f"{cls.__name__}-more", marks=marks))
+
+    def decorate(check):
+        @functools.wraps(check)
+        def check_all(*, group, **fixtures):
+            for case in group:
+                with named(case):
+                    check(case=case, **fixtures)
+
+        signature = inspect.signature(check)
+        parameters = [p.replace(name="group") if n == "case" else p for n, p in signature.parameters.items()]
+        check_all.__signature__ = signature.replace(parameters=parameters)
+        return pytest.mark.parametrize("group", groups)(check_all)
+
+    return decorate
+
+
+every_variant = over(lambda case: True)
 """Tries all variants in `make test`."""
-every_class = pytest.mark.parametrize("case", parameters(CASES, [*FIRST, *CORE]))
+every_class = over(lambda case: case in FIRST or case in CORE)
 """Tries the first variant of every class, and RNN, LSTM and GRU in all, in `make test`."""
-core_cells = pytest.mark.parametrize("case", parameters(CASES, CORE))
+core_cells = over(lambda case: case in CORE)
 """Tries RNN, LSTM and GRU in `make test`."""
 
 
@@ -183,3 +218,11 @@ def oracle_run(case, params, xs, carry, mask, resets, reverse=False):
         *(to_numpy(carry), to_numpy(xs), mask, resets, initial),
         reverse=reverse,
     )
+
+
+def memory(old, new):
+    """Returns what a step keeps a share of, of two states or of those of the cell inside."""
+    while not {"c", "h", "y"} & set(old._fields):
+        old, new = old.cell, new.cell
+    name = next(name for name in "chy" if name in old._fields)
+    return getattr(old, name), getattr(new, name)

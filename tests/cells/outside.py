@@ -43,6 +43,7 @@ class Leaky(Cell):
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)
+        checks.finite("rate", self.rate)
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)

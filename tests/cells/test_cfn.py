@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.cfn import CFN
@@ -52,16 +51,3 @@ def test_no_unit_leaves_minus_two_to_two():
     cell = CFN(hidden_size=16, input_init=Gaussian(gain=10.0))
     _, ys = unroll(cell, cell.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (50, 3)))
     assert jnp.abs(ys).max() < 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": 4, "forget_bias": None}, TypeError, "forget_bias must be a number, got None"),
-        ({"hidden_size": 4, "use_bias": False}, ValueError, "forget_bias must be 0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        CFN(**arguments)

@@ -1,6 +1,5 @@
 import jax
 import numpy as np
-import pytest
 
 from recurrax import GRU, unroll
 from recurrax.cells.conv_gru import ConvGRU
@@ -39,8 +38,3 @@ def test_at_a_single_place_it_is_the_gru():
     xs = jax.random.normal(jax.random.key(1), (9, 2, 3))
     plain = unroll(GRU(4), GRUParams(params.w_x[0], params.w_h[0], params.b, None), xs)[1]
     np.testing.assert_allclose(unroll(cell, params, xs[:, :, None])[1][:, :, 0], plain, atol=1e-6)
-
-
-def test_a_bad_hyper_parameter_is_named():
-    with pytest.raises(TypeError, match="kernel_size must be .*, got 3.0"):
-        ConvGRU(hidden_size=4, kernel_size=3.0)

@@ -50,7 +50,6 @@ def test_states_stay_bounded():
         ({"time_step": 0.0}, ValueError, "time_step must be .*, got 0.0"),
         ({"frequency": -1.0}, ValueError, "frequency must be .*, got -1.0"),
         ({"damping": -0.1}, ValueError, "damping must be at least 0, got -0.1"),
-        ({"implicit_damping": 1}, TypeError, "implicit_damping must be True or False, got 1"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, error, message):

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.depth_gated_lstm import DepthGatedLSTM
@@ -66,15 +65,3 @@ def test_a_depth_gate_that_is_open_adds_the_lower_cell_state():
     new = cell.step(params, carry, cell.project(params, jnp.zeros(1)))
     np.testing.assert_allclose(new.c[:, 0], [1.0, 3.0])
     assert cell.init(jax.random.key(0), 1).depth[0].b == 30.0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
-        ({"depth_bias": float("nan")}, "depth_bias must be .*, got nan"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        DepthGatedLSTM(hidden_size=4, **arguments)

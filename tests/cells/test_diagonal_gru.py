@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import GRU, unroll
 from recurrax.cells.diagonal_gru import DiagonalGRU
@@ -41,16 +40,3 @@ def test_forget_bias_sets_what_is_kept_at_zero_pre_activation():
     carry = cell.initial_carry(params)
     kept = cell.retention(cell.gates(params, carry, cell.project(params, jnp.zeros(2))))
     np.testing.assert_allclose(kept, sigmoid(2.0), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": 4, "use_bias": 0}, TypeError, "use_bias must be True or False, got 0"),
-        ({"hidden_size": 4, "use_bias": False, "forget_bias": 1.0}, ValueError, "forget_bias must be 0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        DiagonalGRU(**arguments)

@@ -52,15 +52,3 @@ def test_no_gradient_is_lost_at_a_state_of_zeros():
     params = cell.init(jax.random.key(0), 3)
     gradient = jax.grad(lambda p: unroll(cell, p, jnp.zeros((3, 3)))[1].sum())(params)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"skew_init": "random"}, "skew_init must be one of 'cayley', 'henaff', got 'random'"),
-        ({"activation": "modreli"}, "activation must be one of .*, got 'modreli'"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        ExpRNN(hidden_size=4, **arguments)

@@ -18,18 +18,17 @@ from recurrax._util import naming
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Cell
 from recurrax.parameters import to_dict
-from tests.cells.cases import CASES, INPUT_SIZE, close, draw, flags, label
+from tests.cells.cases import INPUT_SIZE, close, draw, every_variant, flags
 from tests.gradflow import references
 
 pytestmark = pytest.mark.slow
-every_case = pytest.mark.parametrize("case", [pytest.param(case, id=label(case.cell)) for case in CASES])
 
 
 def batch_major(tree):
     return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
 
 
-@every_case
+@every_variant
 def test_derivatives_to_second_order(x64, case):
     point = draw(case, 3, (2,))
     mask, resets = np.array([[1, 1], [0, 1], [1, 1]], bool), np.array([[0, 0], [1, 0], [0, 1]], bool)
@@ -44,7 +43,7 @@ def test_derivatives_to_second_order(x64, case):
         )
 
 
-@every_case
+@every_variant
 def test_the_flax_layers_compute_what_unroll_does(case):
     params, xs, _ = draw(case, 6, (2,))
     mask = flags(0.7, (6, 2), 1)
@@ -59,7 +58,7 @@ def test_the_flax_layers_compute_what_unroll_does(case):
     assert isinstance(linen, flax.linen.Module)
 
 
-@every_case
+@every_variant
 def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
     params, xs, carry = draw(case, 5, (2,))
     mask, resets = flags(0.8, (5, 2), 1), flags(0.2, (5, 2), 2)
@@ -72,14 +71,14 @@ def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
     np.testing.assert_allclose(got.joint, expected, rtol=0, atol=1e-10)
 
 
-@every_case
+@every_variant
 def test_lyapunov_exponents_are_rates_largest_first(x64, case):
     params, xs, _ = draw(case, 30)
     spectrum = gradflow.lyapunov_spectrum(gradflow.trajectory(case.cell, params, xs))
     assert not jnp.isnan(spectrum).any() and (spectrum[1:] <= spectrum[:-1] + 1e-9).all()
 
 
-@every_case
+@every_variant
 def test_the_name_in_a_config_leads_to_the_class(case):
     name = type(case.cell).__name__.lower()
     assert naming.lookup(name, catalogue.units((cells, wrappers), Cell), "cell") is type(case.cell)

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import LSTM, unroll
 from recurrax.cells.greff_lstm import GreffLSTM
@@ -67,15 +66,3 @@ def test_the_forget_bias_is_that_of_the_forget_gate_alone():
     assert not params.b.any() and params.w_x.shape == (2, 9) and params.p.shape == (2, 3)
     both = GreffLSTM(hidden_size=3, variant="NOG", forget_bias=Chrono(9.0)).init(jax.random.key(0), 2).b
     np.testing.assert_allclose(both[:3], -both[3:6])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"variant": "V"}, ValueError, "variant must be one of 'NIG', .*, got 'V'"),
-        ({"peephole_init": 0.1}, TypeError, "peephole_init must be .*, got 0.1"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        GreffLSTM(hidden_size=4, **arguments)

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax.cells.grid_lstm import GridLSTM
 from tests.oracles import sigmoid
@@ -48,16 +47,3 @@ def test_memory_passes_many_layers_where_the_gates_are_open():
     params = params._replace(w_x=jnp.array([[0.0, 1.0]]), blocks=(block,))
     new = cell.step(params, cell.initial_carry(params), cell.project(params, jnp.array([0.7])))
     np.testing.assert_allclose(new.y, 0.5 * np.tanh(0.7), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"num_layers": 0}, ValueError, "num_layers must be at least 1, got 0"),
-        ({"share_weights": 1}, TypeError, "share_weights must be True or False, got 1"),
-        ({"depth_first": None}, TypeError, "depth_first must be True or False, got None"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        GridLSTM(hidden_size=4, **arguments)

@@ -124,27 +124,3 @@ def test_retention_is_the_slope_of_the_new_state_in_the_old_one_without_recurren
 def test_weights_have_the_documented_layout():
     params = GRU(hidden_size=4).init(jax.random.key(0), 3)
     assert (params.w_x.shape, params.w_h.shape, params.b.shape) == ((3, 12), (4, 12), (12,))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": None}, TypeError, "hidden_size must be an integer.*, got None"),
-        ({"hidden_size": 4, "reset": "none"}, ValueError, "reset must be one of 'before', 'after', got 'none'"),
-        ({"hidden_size": 4, "reset": True}, ValueError, "reset must be one of 'before', 'after', got True"),
-        ({"hidden_size": 4, "forget_bias": float("inf")}, ValueError, "forget_bias must be finite, got inf"),
-        (
-            {"hidden_size": 4, "forget_bias": 1.0, "use_bias": False},
-            ValueError,
-            "forget_bias must be 0 where use_bias is False, got 1.0",
-        ),
-        ({"hidden_size": 4, "use_bias": "no"}, TypeError, "use_bias must be .*, got 'no'"),
-        ({"hidden_size": 4, "input_init": "zeros"}, TypeError, "input_init must be .*, got 'zeros'"),
-        ({"hidden_size": 4, "recurrent_init": Zeros}, TypeError, "recurrent_init must be .*, got <class"),
-        ({"hidden_size": 4, "bias_init": None}, TypeError, "bias_init must be .*, got None"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        GRU(**arguments)

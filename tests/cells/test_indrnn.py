@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import gradflow, unroll
 from recurrax.cells.indrnn import IndRNN
@@ -42,16 +41,3 @@ def test_a_unit_sees_its_own_state_only():
     start = cell.initial_carry(params)._replace(h=jnp.array([0.0, 1.0, 0.0]))
     _, ys = unroll(cell, params, jnp.zeros((4, 2)), start)
     assert not ys[:, [0, 2]].any() and (ys[:, 1] > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": -1}, ValueError, "hidden_size must be at least 1, got -1"),
-        ({"hidden_size": 4, "activation": "Relu"}, ValueError, "activation must be one of .*relu.*, got 'Relu'"),
-        ({"hidden_size": 4, "recurrent_init": 0.5}, TypeError, "recurrent_init must be .*, got 0.5"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        IndRNN(**arguments)

@@ -35,16 +35,3 @@ def test_without_weights_a_state_decays_with_the_forget_gate(x64, forget_bias):
     start = cell.initial_carry(params)._replace(h=jnp.array([1.0, -2.0]))
     carry, _ = unroll(cell, params, jnp.zeros((20, 1)), start)
     np.testing.assert_allclose(carry.h, sigmoid(forget_bias) ** 20 * np.array([1.0, -2.0]), rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": 4, "beta": float("inf")}, ValueError, "beta must be finite, got inf"),
-        ({"hidden_size": 4, "use_bias": False}, ValueError, "forget_bias must be 0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        JANET(**arguments)

@@ -61,7 +61,6 @@ def test_a_state_of_zeros_has_a_finite_gradient():
     ("arguments", "error", "message"),
     [
         ({"epsilon": 0.0}, ValueError, "epsilon must be .*, got 0.0"),
-        ({"per_gate": 1}, TypeError, "per_gate must be True or False, got 1"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, error, message):

@@ -67,7 +67,6 @@ def test_a_learned_time_constant_begins_where_it_is_told():
         ({"time_constant": 0.5}, "time_constant must be at least time_step = 1.0, .* got 0.5"),
         ({"time_constant": 1.0, "learn_time_constant": True}, "and above it where it is learned, got 1.0"),
         ({"time_step": 0.0}, "time_step must be .*, got 0.0"),
-        ({"form": "rates"}, "form must be one of 'rate', 'potential', got 'rates'"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, message):

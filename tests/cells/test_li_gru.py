@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.li_gru import LiGRU
@@ -51,16 +50,3 @@ def test_the_gate_does_not_squash_what_the_candidate_says(x64):
     params = cell.init(jax.random.key(0), 1)._replace(w_x=jnp.array([[0.0, 1.0]]))
     carry, _ = unroll(cell, params, jnp.full((60, 1), 100.0))
     np.testing.assert_allclose(carry.h, 100 * (1 - 0.5**60), rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"activation": "step"}, ValueError, "activation must be one of .*, got 'step'"),
-        ({"use_bias": False, "forget_bias": 1.0}, ValueError, "forget_bias must be 0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        LiGRU(**{"hidden_size": 4, **arguments})

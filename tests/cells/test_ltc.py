@@ -100,17 +100,3 @@ def test_an_input_without_times_is_refused():
     with pytest.raises(TypeError, match=r"xs \(structure .*\) is no input that LTC"):
         unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)))
     assert cell.zero_input(2).x.shape == (2,) and cell.zero_input(2).time_step == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"unfolds": 0}, ValueError, "unfolds must be at least 1, got 0"),
-        ({"unfolds": 6.0}, TypeError, "unfolds must be an integer.*, got 6.0"),
-        ({"leak_init": 0.1}, TypeError, "leak_init must be .*, got 0.1"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        LTC(**{"hidden_size": 4, **arguments})

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.minimal_rnn import MinimalRNN
@@ -37,16 +36,3 @@ def test_forget_bias_sets_what_is_kept_at_zero_pre_activation():
     params = cell.init(jax.random.key(0), 2)
     kept = cell.retention(cell.gates(params, cell.initial_carry(params), cell.project(params, jnp.zeros(2))))
     np.testing.assert_allclose(kept, sigmoid(2.0), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": True}, TypeError, "hidden_size must be an integer"),
-        ({"hidden_size": 4, "use_bias": False, "forget_bias": 1.0}, ValueError, "forget_bias must be 0"),
-        ({"hidden_size": 4, "recurrent_init": None}, TypeError, "recurrent_init must be .*, got None"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        MinimalRNN(**arguments)

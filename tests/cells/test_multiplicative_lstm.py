@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import LSTM, unroll
 from recurrax.cells.lstm import LSTMParams
@@ -48,16 +47,3 @@ def test_at_zero_input_no_gate_sees_the_state():
     gates = cell.gates(params, carry, cell.project(params, jnp.zeros(2)))
     np.testing.assert_allclose(gates.f, sigmoid(1.0), rtol=1e-6)
     np.testing.assert_allclose(gates.i, 0.5, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": 4, "use_bias": False}, ValueError, "forget_bias must be 0"),
-        ({"hidden_size": 4, "recurrent_init": 1.0}, TypeError, "recurrent_init must be .*, got 1.0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        MultiplicativeLSTM(**arguments)

@@ -96,13 +96,7 @@ def test_weights_have_the_documented_layout():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
         ({"hidden_size": 4, "memory_size": 8}, ValueError, "memory_size must be the square of an integer, got 8"),
-        ({"hidden_size": 4, "num_heads": 0}, ValueError, "num_heads must be at least 1, got 0"),
-        ({"hidden_size": 4, "norm_order": 2.5}, TypeError, "norm_order must be an integer"),
-        ({"hidden_size": 4, "rectify": 1}, TypeError, "rectify must be True or False, got 1"),
-        ({"hidden_size": 4, "activation": "tan"}, ValueError, "activation must be one of .*, got 'tan'"),
-        ({"hidden_size": 4, "head_init": None}, TypeError, "head_init must be .*, got None"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, error, message):

@@ -11,7 +11,7 @@ from recurrax import Newton, gradflow, unroll
 from recurrax.catalogue import make_cell
 from recurrax.wrappers.residual import Residual
 from recurrax.wrappers.stack import Stack
-from tests.cells import outside, test_every_cell, test_every_run, test_full_matrix
+from tests.cells import outside, test_every_cell, test_every_run, test_every_step, test_full_matrix
 from tests.cells.cases import Case
 from tests.engine import test_every_executor
 
@@ -19,14 +19,14 @@ NOT_FOR_OUTSIDE = {
     "test_a_cell_prints_as_the_code_that_makes_it",  # with names of the package alone
     "test_the_name_in_a_config_leads_to_the_class",  # module:Class does, below
 }
-OPTIONS = {"reverse": True, "dtype": "bfloat16", "part": "two", "size": -1, "error": ValueError}
+OPTIONS = {"reverse": True, "dtype": "bfloat16"}
 CHECKS = {
     name: check
-    for module in (test_every_cell, test_every_run, test_full_matrix)
+    for module in (test_every_cell, test_every_step, test_every_run, test_full_matrix)
     for name, check in vars(module).items()
     if name.startswith("test_")
     and inspect.isfunction(check)
-    and "case" in inspect.signature(check).parameters
+    and {"case", "group"} & set(inspect.signature(check).parameters)
     and name not in NOT_FOR_OUTSIDE
 }
 
@@ -35,7 +35,8 @@ CHECKS = {
 def test_the_common_suite_holds_it_to_the_contract(name, monkeypatch):
     check = CHECKS[name]
     wanted = inspect.signature(check).parameters
-    available = {"case": Case(outside.VARIANTS[0], outside), "x64": None, "monkeypatch": monkeypatch, **OPTIONS}
+    case = Case(outside.VARIANTS[0], outside)
+    available = {"case": case, "group": [case], "x64": None, "monkeypatch": monkeypatch, **OPTIONS}
     with jax.enable_x64("x64" in wanted):
         check(**{argument: available[argument] for argument in wanted})
 

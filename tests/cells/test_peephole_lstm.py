@@ -55,8 +55,6 @@ def test_the_output_gate_sees_the_new_cell_state_and_the_others_the_old_one(x64)
         ({"peepholes": ("i", "i")}, ValueError, r"peepholes must be .* at most once, got \('i', 'i'\)"),
         ({"peepholes": "ifo"}, ValueError, "peepholes must be a tuple of gates, .* got 'ifo'"),
         ({"peepholes": ("g",)}, ValueError, "peepholes must be one of 'i', 'f', 'o', got 'g'"),
-        ({"peephole_init": 0.1}, TypeError, "peephole_init must be .*, got 0.1"),
-        ({"use_bias": False}, ValueError, "forget_bias must be 0"),
     ],
 )
 def test_a_bad_hyper_parameter_is_named(arguments, error, message):

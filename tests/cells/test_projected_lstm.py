@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import LSTM, unroll
 from recurrax.cells.lstm import LSTMParams
@@ -44,15 +43,3 @@ def test_outputs_have_the_projected_size():
     carry, ys = unroll(cell, params, jnp.ones((5, 2, 3)))
     assert ys.shape == (5, 2, 3) and carry.c.shape == (2, 6)
     assert ProjectedLSTM(hidden_size=1).init(jax.random.key(0), 3).w_r.shape == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"output_size": 0}, ValueError, "output_size must be at least 1, got 0"),
-        ({"projection_init": 1}, TypeError, "projection_init must be .*, got 1"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        ProjectedLSTM(hidden_size=4, **arguments)

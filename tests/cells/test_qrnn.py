@@ -70,19 +70,3 @@ def test_forget_bias_reaches_the_gates_of_its_name():
     b = QRNN(hidden_size=2, pooling="ifo", forget_bias=Chrono(t_max=9.0)).init(jax.random.key(0), 2).b
     np.testing.assert_array_equal(b[2:4], -b[4:6])
     assert (b[4:6] > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"window": 0}, ValueError, "window must be at least 1, got 0"),
-        ({"window": 2.0}, TypeError, "window must be an integer.*, got 2.0"),
-        ({"pooling": "max"}, ValueError, "pooling must be one of 'f', 'fo', 'ifo', got 'max'"),
-        ({"use_bias": False, "forget_bias": 1.0}, ValueError, "forget_bias must be 0"),
-        ({"input_init": None}, TypeError, "input_init must be .*, got None"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        QRNN(**{"hidden_size": 4, **arguments})

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.rhn import RHN
@@ -42,16 +41,3 @@ def test_the_transform_bias_says_what_is_kept_at_first():
     np.testing.assert_allclose(carry.h, sigmoid(3.0) ** 2, rtol=1e-6)
     kept = cell.retention(cell.gates(params, start, cell.project(params, jnp.zeros(3))))
     np.testing.assert_allclose(kept, sigmoid(3.0) ** 2, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"depth": 0}, ValueError, "depth must be at least 1, got 0"),
-        ({"coupled": 1}, TypeError, "coupled must be True or False, got 1"),
-        ({"transform_bias": float("nan")}, ValueError, "transform_bias must be .*, got nan"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        RHN(hidden_size=4, **arguments)

@@ -69,28 +69,3 @@ def test_the_simple_network_has_no_gates():
     params = cell.init(jax.random.key(0), 3)
     carry = cell.initial_carry(params)
     assert cell.gates(params, carry, cell.project(params, jnp.ones(3))) is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": -3}, ValueError, "hidden_size must be at least 1, got -3"),
-        ({"hidden_size": 2.0}, TypeError, "hidden_size must be an integer.*, got 2.0 of type float"),
-        ({"hidden_size": True}, TypeError, "hidden_size must be an integer.*, got True"),
-        ({"hidden_size": "4"}, TypeError, "hidden_size must be an integer.*, got '4'"),
-        ({"hidden_size": 4, "activation": "Tanh"}, ValueError, "activation must be one of .*tanh.*, got 'Tanh'"),
-        (
-            {"hidden_size": 4, "activation": np.tanh},
-            ValueError,
-            "activation must be one of .*tanh.*, got <ufunc 'tanh'>",
-        ),
-        ({"hidden_size": 4, "use_bias": "no"}, TypeError, "use_bias must be .*, got 'no'"),
-        ({"hidden_size": 4, "input_init": "zeros"}, TypeError, "input_init must be .*, got 'zeros'"),
-        ({"hidden_size": 4, "recurrent_init": Identity}, TypeError, "recurrent_init must be .*, got <class"),
-        ({"hidden_size": 4, "bias_init": None}, TypeError, "bias_init must be .*, got None"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        RNN(**arguments)

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import unroll
 from recurrax.cells.sru import SRU
@@ -68,20 +67,3 @@ def test_biases_are_stored_for_forget_and_highway_gate():
     b = SRU(hidden_size=2, forget_bias=1.5, highway_bias=-3.0).init(jax.random.key(0), 2).b
     np.testing.assert_array_equal(b, [1.5, 1.5, -3.0, -3.0])
     assert jnp.isfinite(b).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"peephole": 1}, TypeError, "peephole must be True or False, got 1"),
-        ({"activation": "step"}, ValueError, "activation must be one of .*, got 'step'"),
-        ({"highway_bias": None}, TypeError, "highway_bias must be a number, got None"),
-        ({"rescale": 0}, TypeError, "rescale must be True or False, got 0"),
-        ({"forget_bias": "one"}, TypeError, "forget_bias must be a number, got 'one'"),
-        ({"peephole_init": 0.0}, TypeError, "peephole_init must be .*, got 0.0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        SRU(**{"hidden_size": 4, **arguments})

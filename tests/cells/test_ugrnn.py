@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from recurrax import RNN, unroll
 from recurrax.cells.rnn import RNNParams
@@ -49,16 +48,3 @@ def test_with_its_gate_shut_it_is_the_simple_network(x64):
     plain = RNNParams(params.w_x[:, 4:], params.w_h[:, 4:], params.b[4:])
     xs = jax.random.normal(jax.random.key(1), (9, 2, 3))
     np.testing.assert_allclose(unroll(cell, params, xs)[1], unroll(RNN(hidden_size=4), plain, xs)[1], rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-        ({"activation": "step"}, ValueError, "activation must be one of .*, got 'step'"),
-        ({"use_bias": False}, ValueError, "forget_bias must be 0"),
-    ],
-)
-def test_a_bad_hyper_parameter_is_named(arguments, error, message):
-    with pytest.raises(error, match=message):
-        UGRNN(**{"hidden_size": 4, **arguments})

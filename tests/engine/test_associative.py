@@ -7,7 +7,7 @@ import pytest
 
 from recurrax import LSTM, Associative, explain, unroll
 from recurrax.cells.lru import LRU
-from recurrax.cells.min_rnns import MinGRU
+from recurrax.cells.min_gru import MinGRU
 
 
 class Counting(MinGRU):

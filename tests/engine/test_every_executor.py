@@ -11,7 +11,8 @@ from recurrax import GRU, LSTM, RNN, Associative, Checkpointed, Newton, unroll
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
-from recurrax.cells.min_rnns import MinGRU, MinLSTM
+from recurrax.cells.min_gru import MinGRU
+from recurrax.cells.min_lstm import MinLSTM
 from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM

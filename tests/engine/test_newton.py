@@ -10,7 +10,7 @@ from recurrax.cell import dot
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
-from recurrax.cells.min_rnns import MinGRU
+from recurrax.cells.min_gru import MinGRU
 from recurrax.initializers import Gaussian
 
 

@@ -7,9 +7,16 @@ from recurrax import GRU, LSTM, gradflow, unroll
 from recurrax.cells.clockwork_rnn import ClockworkRNN
 from recurrax.wrappers.dilated import Dilated
 from recurrax.wrappers.stack import Stack
+from tests.cells import cases
 from tests.wrappers import inner
 
 VARIANTS = [Dilated(LSTM(4)), Dilated(GRU(3), dilation=3), Dilated(GRU(3), dilation=1)]
+
+
+def memory(old, new):
+    """Of the state that a step begins from, and of that which it leaves."""
+    first, last = (jax.tree.map(lambda a, n=n: a[:, n], state.past) for state, n in ((old, 0), (new, -1)))
+    return cases.memory(first, last)
 
 
 def oracle_gates(cell, params, carry, x):

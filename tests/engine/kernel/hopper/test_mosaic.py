@@ -7,7 +7,7 @@ import pytest
 from recurrax import GRU, LSTM, RNN
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.janet import JANET
-from recurrax.cells.min_rnns import MinGRU
+from recurrax.cells.min_gru import MinGRU
 from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
