@@ -9,24 +9,16 @@ import jax.numpy as jnp
 
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Projected
+from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
 from recurrax.engine.products import products_of_step
 from recurrax.engine.run import Run, over_steps, transition
-
-_COSTLY = frozenset(
-    (
-        *("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "pow", "sqrt", "rsqrt", "cbrt", "div"),
-        *("erf", "erfc", "erf_inv", "lgamma", "digamma", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
-        *("sinh", "cosh", "asinh", "acosh", "atanh", "reduce_sum", "sort", "dot_general", "conv_general_dilated"),
-    )
-)
-"""Primitives whose outputs are kept: dearer to compute again than to read back."""
 
 
 def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:
     # JAX marks what a checkpoint keeps by `reduce_precision`, which knows no complex numbers.
     real = not any(jnp.issubdtype(a.dtype, jnp.complexfloating) for a in arguments)
-    return real and primitive.name in _COSTLY
+    return real and primitive.name in COSTLY
 
 
 def _piece(product: jax.Array, piece: Piece) -> jax.Array:
