@@ -27,6 +27,9 @@ class Static:
 
     value: Any
 
+    def __hash__(self) -> int:
+        return hash(Static)  # JAX may ask for it, and values may have none
+
 
 def inner_jaxprs(equation: Any) -> list[Any]:
     """Returns the jaxprs among the parameters of an equation, closed."""

@@ -18,6 +18,9 @@ MOVES = frozenset(
 PRODUCTS = frozenset(("dot_general", "conv_general_dilated", "ragged_dot_general"))
 """Multiply two arrays and sum up."""
 
+REVERSE_MODE_ONLY = frozenset(("custom_lin",))
+"""Stand for the tangent of a function that has a derivative for reverse mode alone (`jax.custom_vjp`)."""
+
 CHEAP_ELEMENTWISE = frozenset(
     (
         *("add", "sub", "mul", "rem", "max", "min", "neg", "sign", "abs", "integer_pow", "square", "one_minus_square"),

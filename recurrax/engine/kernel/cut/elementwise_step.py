@@ -239,7 +239,7 @@ def _found_products(run: Run, shapes: _Shapes) -> list[Product]:
 
     def found(weights, carry, z):
         products = products_of_step(run.cell, weights, carry, z)
-        return [(p.operand, p.weight) for p in products], Static([p.op for p in products])
+        return [(p.operand, p.weight) for p in products], Static(tuple(p.op for p in products))
 
     arrays, ops = jax.eval_shape(found, shapes.weights, shapes.carry, shapes.z)
     return [Product(operand, weight, op) for (operand, weight), op in zip(arrays, ops.value, strict=True)]
