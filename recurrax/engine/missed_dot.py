@@ -18,7 +18,7 @@ def missed_dot(run: Run) -> str | None:
     return "; ".join(told) or None
 
 
-def products_without_dot(run: Run) -> list[frozenset[int]]:
+def products_without_dot(run: Run) -> list[Labels]:
     """Returns the products that a step does with weights past `dot`: for each the numbers of the weights' leaves.
 
     One of its sides depends on weights and not on the carry, the other one on the carry. Matrix products and
@@ -35,7 +35,7 @@ def products_without_dot(run: Run) -> list[frozenset[int]]:
     def step(weights, carry, z):
         return run.cell.step(structure.unflatten(weights), carry, z, silent)
 
-    found: list[frozenset[int]] = []
+    found: list[Labels] = []
 
     def visit(equation: Any, given: list[Labels]) -> None:
         if equation.primitive.name in PRODUCTS:
@@ -50,7 +50,7 @@ def products_without_dot(run: Run) -> list[frozenset[int]]:
 
 def _of_layer(run: Run) -> str | None:
     """Says it of a run whose cell is one layer."""
-    missed = frozenset().union(*products_without_dot(run))
+    missed = Labels().union(*products_without_dot(run))
     if not missed:
         return None
     leaves = jax.tree_util.tree_leaves_with_path(run.weights)
