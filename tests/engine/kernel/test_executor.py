@@ -98,7 +98,7 @@ def test_dtypes_that_differ_are_refused():
     cell = LSTM(4)
     params = cell.init(jax.random.key(0), 3)
     run = make_run(cell, params, jnp.ones((5, 2, 3)))
-    run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
+    run = run.replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
     assert "different dtypes (float16, float32)" in KERNEL.refusal(run)
 
 
