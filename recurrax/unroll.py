@@ -15,7 +15,9 @@ from recurrax.cell import Carry, Cell, Params
 from recurrax.engine.choice import Checkpointed, Choice, check_executor, choose, refusals
 from recurrax.engine.chunks import truncated
 from recurrax.engine.executor import Executor
+from recurrax.engine.jaxprs import Static
 from recurrax.engine.make_run import check_kinds, make_run
+from recurrax.engine.missed_dot import missed_dot
 from recurrax.engine.newton import Convergence, Newton
 from recurrax.engine.run import Run
 
@@ -120,6 +122,8 @@ class Explanation:
       executor: the executor that would run.
       reason: why that one.
       refused: the executors that cannot run it, each with the reason.
+      missed_dot: which weights the step multiplies without `dot`, so that no executor defers their gradients; None
+        where there are none.
       checkpoint_every: steps after which a state is kept for gradients; None for every step.
       truncate_every: (k1, k2) of truncated backpropagation; None for gradients in full.
       steps: T.
@@ -131,6 +135,7 @@ class Explanation:
     executor: str
     reason: str
     refused: dict[str, str]
+    missed_dot: str | None
     checkpoint_every: int | None
     truncate_every: tuple[int, int] | None
     steps: int
@@ -146,6 +151,8 @@ class Explanation:
             )
 
         lines = [f"{self.executor}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
+        if self.missed_dot is not None:
+            lines.append(self.missed_dot)
         if self.checkpoint_every is not None:
             lines.append(f"for gradients, keeps the state after every {self.checkpoint_every} steps")
         if self.truncate_every is not None:
@@ -186,21 +193,21 @@ def explain(
     windows = _windows(truncate_every)
     given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
     check_kinds(cell, params, xs, carry, reverse=reverse, **given)
-    found: list[tuple[Choice, dict[str, str], int, tuple[int, ...]]] = []
 
     def execute(params, xs, carry, given):
         run = make_run(cell, params, xs, carry, reverse=reverse, **given)
         choice = choose(run, executor)
         batch_shape = jax.tree.leaves(run.inputs.x)[0].shape[1 : 1 + run.batch_ndim]
-        found.append((choice, refusals(run), run.length, batch_shape))
-        return _executed(run, choice, windows)
+        told = choice, refusals(run), missed_dot(run), run.length, batch_shape
+        return _executed(run, choice, windows), Static(told)
 
-    final, ys = jax.eval_shape(execute, params, xs, carry, given)
-    (choice, refused, steps, batch_shape), chosen, every = found[0], found[0][0].executor, None
+    (final, ys), told = jax.eval_shape(execute, params, xs, carry, given)
+    choice, refused, missed, steps, batch_shape = told.value
+    chosen, every = choice.executor, None
     if isinstance(chosen, Checkpointed):
         chosen, every = chosen.executor, chosen.steps(steps)
     name = chosen if isinstance(chosen, str) else chosen.name
-    return Explanation(name, choice.reason, refused, every, windows, steps, batch_shape, final, ys)
+    return Explanation(name, choice.reason, refused, missed, every, windows, steps, batch_shape, final, ys)
 
 
 def convergence(

@@ -31,8 +31,7 @@ LEVELS = (
 STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "reproduce", "train"), ("gallery",))
 """The parts of `experiments`, likewise."""
 
-BETWEEN_STUDIES = {
-}
+BETWEEN_STUDIES = {}
 """Who may import what of another study all the same."""
 
 SHARED = {"experiments": ("recurrax._util",)}

@@ -162,8 +162,9 @@ def choose(run: Run, executor: str | Executor) -> Choice:
         inner = choose(run, asked.executor)
         return Choice(dataclasses.replace(asked, executor=inner.executor), inner.reason)
     if run.cell.layers:
+        layers = asked if isinstance(asked, Layers) else Layers(executor)
         return Choice(
-            Layers(executor), f"{len(run.cell.layers)} layers one after the other, each by executor={executor!r}"
+            layers, f"{len(run.cell.layers)} layers one after the other, each by executor={layers.executor!r}"
         )
     if asked is None:
         return _by_rule(run)

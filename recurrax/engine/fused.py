@@ -23,6 +23,7 @@ import numpy as np
 from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
 from recurrax.cell import Carry, Projected
 from recurrax.engine.executor import Executor
+from recurrax.engine.jaxprs import Static
 from recurrax.engine.linearized import linearized
 from recurrax.engine.products import pieces_of, products_of, refusal
 from recurrax.engine.run import Run, emit_all, over_steps, project_all, states_of_all
@@ -79,19 +80,17 @@ def _states_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     )
     d_z = _float_tangents(z, d_z)
     with_floats = float_merger(run.weights)
-    ops: list = []
 
     def matrices(floats):
         products = products_of(run.replace(weights=with_floats(floats)), z)
-        ops[:] = [p.op for p in products]
-        return [p.weight for p in products]
+        return [p.weight for p in products], Static(tuple(p.op for p in products))
 
-    factors, d_factors = jax.jvp(matrices, (float_leaves(run.weights),), (d_weights,))
+    (factors, ops), (d_factors, _) = jax.jvp(matrices, (float_leaves(run.weights),), (d_weights,))
     parts = pieces_of(run, z)
     final, states, operands, pushforwards = linearized(run, z, factors, parts)
     # What a weight's tangent does to a product, all steps at once; with the input's tangent where the two are added.
     taps = []
-    for op, a, d_weight, of_product in zip(ops, operands, d_factors, parts, strict=True):
+    for op, a, d_weight, of_product in zip(ops.value, operands, d_factors, parts, strict=True):
         through = jax.vmap(op, (0, None))(a, d_weight)  # [T, *B, N]
         split = jnp.split(through, [piece.begin for piece in of_product[1:]], axis=-1)
         for piece, part in zip(of_product, split, strict=True):

@@ -9,24 +9,17 @@ import jax.numpy as jnp
 
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Projected
+from recurrax.engine.jaxprs import Static
+from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
 from recurrax.engine.products import products_of_step
 from recurrax.engine.run import Run, over_steps, transition
-
-_COSTLY = frozenset(
-    (
-        *("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "pow", "sqrt", "rsqrt", "cbrt", "div"),
-        *("erf", "erfc", "erf_inv", "lgamma", "digamma", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
-        *("sinh", "cosh", "asinh", "acosh", "atanh", "reduce_sum", "sort", "dot_general", "conv_general_dilated"),
-    )
-)
-"""Primitives whose outputs are kept: dearer to compute again than to read back."""
 
 
 def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:
     # JAX marks what a checkpoint keeps by `reduce_precision`, which knows no complex numbers.
     real = not any(jnp.issubdtype(a.dtype, jnp.complexfloating) for a in arguments)
-    return real and primitive.name in _COSTLY
+    return real and primitive.name in COSTLY
 
 
 def _piece(product: jax.Array, piece: Piece) -> jax.Array:
@@ -48,10 +41,8 @@ def linearized(
       s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, taps) -> carry`, of
       float leaves; the last three for all steps. A tap is a tangent that is added to a piece of a product.
     """
-    layout: Any = None
 
     def step(carry, step_inputs):
-        nonlocal layout
         z, inputs = step_inputs
         arguments = (run.weights, run.initial, carry, z)
         mergers = [float_merger(argument) for argument in arguments]
@@ -85,11 +76,10 @@ def linearized(
             lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
         )
         pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)
-        unique, layout = _without_repeats((new, operands, pushforward))
-        return new, unique
+        return new, _without_repeats((new, operands, pushforward))
 
-    final, unique = over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse)
-    treedef, places = layout
+    final, (unique, layout) = over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse)
+    treedef, places = layout.value
     states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
     return final, states, operands, pushforwards
 
@@ -110,12 +100,12 @@ def _tapped_jvp(begin, primals, tangents):
     return product, d_product + jnp.pad(d_tap, [(0, 0)] * (tap.ndim - 1) + [(begin, missing)])
 
 
-def _without_repeats(tree: Any) -> tuple[list[jax.Array], tuple[Any, list[int]]]:
+def _without_repeats(tree: Any) -> tuple[list[jax.Array], Static]:
     """Returns the different arrays of a pytree, so that a scan stacks each once, and how to put it together again."""
     leaves, treedef = jax.tree.flatten(tree)
     unique = list({id(leaf): leaf for leaf in leaves}.values())
     number = {id(leaf): n for n, leaf in enumerate(unique)}
-    return unique, (treedef, [number[id(leaf)] for leaf in leaves])
+    return unique, Static((treedef, tuple(number[id(leaf)] for leaf in leaves)))
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["residuals"], meta_fields=["treedef", "shared"])

@@ -9,8 +9,12 @@ from jax.core import Tracer
 
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Cell, Projected, Weights
+from recurrax.engine.jaxprs import Labels, Static, dependence, equations
+from recurrax.engine.primitives import REVERSE_MODE_ONLY
 from recurrax.engine.product_pieces import Piece, pieces
 from recurrax.engine.run import Run, project_all
+
+_NESTED = "step calls dot inside another transformation (jit, scan, vmap, checkpoint), not at its top level"
 
 
 class Product(NamedTuple):
@@ -50,7 +54,7 @@ def given_products(step: Callable[[Any], Any], products: list[jax.Array]) -> tup
     return step(given), operands
 
 
-def _step_shapes(run: Run) -> tuple[Weights, Carry, Projected]:
+def step_shapes(run: Run) -> tuple[Weights, Carry, Projected]:
     """Returns what a step is given, as shapes and dtypes."""
     return jax.eval_shape(lambda run: (run.weights, *_zeros(run, project_all(run))), run)
 
@@ -77,33 +81,24 @@ def pieces_of(run: Run, z: Projected) -> list[list[Piece]]:
 
 def refusal(run: Run) -> str | None:
     """Says why weight gradients of the run cannot be deferred; None where they can."""
-    shapes = _step_shapes(run)
-    closures: list[bool] = []
+    shapes = step_shapes(run)
 
     def factors(*step):
         products = products_of_step(run.cell, *step)
-        closures[:] = [_holds_tracers(p.op, p.operand, p.weight) for p in products]
-        return [(-p.operand, -p.weight) for p in products]
+        closures = any(_holds_tracers(p.op, p.operand, p.weight) for p in products)
+        return [-p.weight for p in products], [-p.operand for p in products], Static(closures)
 
     try:
-        # Values of an inner trace that is over by then show as constants, or are found out by JAX.
-        nested = _has_tracers(jax.make_jaxpr(factors)(*shapes))
+        traced, (weights, _, closures) = jax.make_jaxpr(factors, return_shape=True)(*shapes)
     except jax.errors.UnexpectedTracerError:
-        nested = True
-    if nested:
-        return "step calls dot inside another transformation (jit, scan, vmap, checkpoint), not at its top level"
-    if any(closures):
+        return _NESTED
+    if _has_tracers(traced):  # values of an inner trace that is over by now
+        return _NESTED
+    if closures.value:
         return "step gives dot an op that uses the carry, the input or weights besides its two arguments"
-
-    def weights_for_two(weights, carry, z):
-        twice = jax.tree.map(lambda a: jnp.stack([a, a]), (carry, z))
-        return jax.vmap(lambda state: [p.weight for p in products_of_step(run.cell, weights, *state)], out_axes=None)(
-            twice
-        )
-
-    try:
-        jax.eval_shape(weights_for_two, *shapes)
-    except ValueError:  # what is returned unmapped would have to be mapped
+    of_weights, *of_step = (len(jax.tree.leaves(tree)) for tree in shapes)
+    labels = [Labels()] * of_weights + [Labels({"step"})] * sum(of_step)
+    if any(dependence(traced.jaxpr, labels)[: len(weights)]):
         return "step gives dot a weight that depends on the carry or the input"
     return None
 
@@ -115,7 +110,8 @@ def forward_mode_refusal(run: Run) -> str | None:
         return jax.jvp(lambda carry: run.cell.step(weights, carry, z), (carry,), (carry,))
 
     # JAX writes down what only a transposition could evaluate, and complains when it compiles.
-    if " custom_lin[" in str(jax.make_jaxpr(tangent)(*_step_shapes(run))):
+    traced = jax.make_jaxpr(tangent)(*step_shapes(run))
+    if any(equation.primitive.name in REVERSE_MODE_ONLY for equation in equations(traced.jaxpr)):
         return "its step has a derivative for reverse mode only (jax.custom_vjp), and this executor needs forward mode"
     return None
 
@@ -144,12 +140,11 @@ class StepSize(NamedTuple):
 
 def step_size(run: Run) -> StepSize:
     """Returns the size of a step."""
-    shapes = _step_shapes(run)
-    counts: list[int] = []
-    jax.eval_shape(lambda *step: counts.append(len(products_of_step(run.cell, *step))), *shapes)
+    shapes = step_shapes(run)
+    count = jax.eval_shape(lambda *step: Static(len(products_of_step(run.cell, *step))), *shapes)
     projection = jax.make_jaxpr(project_all)(run)
     return StepSize(
-        products=counts[0],
+        products=count.value,
         projects=bool(projection.eqns),
         projected=sum(a.size for a in jax.tree.leaves(shapes[2])),
         weights=sum(a.size for a in float_leaves(run.weights)),

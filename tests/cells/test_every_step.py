@@ -12,6 +12,9 @@ from recurrax import LSTM
 from recurrax._util.float_leaves import is_float
 from recurrax.cell import dot
 from recurrax.cells.lstm import LSTMCarry
+from recurrax.engine.jaxprs import Static
+from recurrax.engine.make_run import make_run
+from recurrax.engine.missed_dot import products_without_dot
 from tests.cells import cases, test_lstm
 from tests.cells.cases import Case, at, close, draw, every_class, every_variant, to_numpy
 
@@ -170,55 +173,8 @@ def test_a_cell_that_says_so_is_diagonal_and_linear(x64, case):
 def test_products_of_the_carry_with_a_weight_go_through_dot(case):
     if case.cell.layers:
         return  # its layers run one by one, each with its own products
-    params, xs, carry = draw(case, 1, (2,))
-    weights = case.cell.prepare(params, batch_shape=(2,))
-    z = case.cell.project(weights, at(xs, 0))
 
-    def silent(operand, weight, op=jnp.dot):
-        return jnp.zeros(jax.eval_shape(op, operand, weight).shape, operand.dtype) + 0 * operand.ravel()[0]
+    def missed(*arguments):
+        return Static(products_without_dot(make_run(case.cell, *arguments)))
 
-    def step(weights, carry):
-        return case.cell.step(weights, carry, z, dot=silent)
-
-    assert products_of_weights(jax.make_jaxpr(step)(weights, carry), len(jax.tree.leaves(weights))) == []
-
-
-def products_of_weights(closed, count):
-    """Returns the products of a weight, one of the first `count` arguments, with something that depends on the rest."""
-    found = []
-
-    def walk(jaxpr, origins):
-        """Origins are sets of "weights" and "state", by variable."""
-        origin = dict(zip(jaxpr.invars, origins, strict=True))
-
-        def of(v):
-            return set() if isinstance(v, jax.extend.core.Literal) else origin.get(v, set())
-
-        for equation in jaxpr.eqns:
-            given = [of(v) for v in equation.invars]
-            if equation.primitive.name in ("dot_general", "conv_general_dilated") and given in (
-                [{"weights"}, {"state"}],
-                [{"state"}, {"weights"}],
-                [{"weights"}, {"state", "weights"}],
-                [{"state", "weights"}, {"weights"}],
-            ):
-                found.append(equation)
-            inner = [v for v in equation.params.values() if hasattr(v, "eqns") or hasattr(v, "jaxpr")]
-            if len(inner) == 1 and len(getattr(inner[0], "jaxpr", inner[0]).invars) == len(given):
-                results = walk(getattr(inner[0], "jaxpr", inner[0]), given)
-            else:
-                results = [set().union(*given)] * len(equation.outvars)
-            origin.update(zip(equation.outvars, results, strict=True))
-        return [of(v) for v in jaxpr.outvars]
-
-    jaxpr = closed.jaxpr
-    walk(jaxpr, [{"weights"}] * count + [{"state"}] * (len(jaxpr.invars) - count))
-    return found
-
-
-def test_a_product_that_bypasses_dot_is_found():
-    def step(weight, state):
-        return jax.nn.relu(state * 2) @ weight + state @ state.T @ state
-
-    shapes = jnp.ones((3, 3)), jnp.ones((3, 3))
-    assert len(products_of_weights(jax.make_jaxpr(step)(*shapes), 1)) == 1
+    assert jax.eval_shape(missed, *draw(case, 1, (2,))).value == []

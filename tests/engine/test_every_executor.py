@@ -19,12 +19,12 @@ from recurrax.cells.slstm import SLSTM
 from recurrax.engine.choice import EXECUTORS
 from recurrax.engine.fused import Fused
 from recurrax.engine.kernel.executor import Kernel
-from recurrax.engine.kernel.reference import Plain
+from recurrax.engine.kernel.reference import Reference
 from recurrax.engine.make_run import make_run
 from tests.cells.cases import CASES, FIRST, draw, label
 from tests.engine.comparison import BATCH, FEATURES, RUNS, STEPS, assert_close, problem
 
-KERNEL = Kernel(Plain())
+KERNEL = Kernel(Reference())
 """The kernel in the language that runs on every device."""
 SETTINGS = [b for b in EXECUTORS.values() if b.name not in ("scan", "kernel", "checkpointed")] + [
     KERNEL,

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from recurrax.wrappers._base import Wrapper, batch_shape_of, check_rate, check_shortcut, output_shape, two_keys
 
 from recurrax import GRU, LSTM
 from recurrax.cells.conv_gru import ConvGRU
+from recurrax.wrappers._base import Wrapper, batch_shape_of, check_rate, check_shortcut, output_shape, two_keys
 
 
 def test_the_bare_base_is_the_cell_inside():

@@ -1,7 +1,12 @@
-"""The whole time loop in one GPU kernel, whose elementwise part is traced from any cell.
+"""The whole time loop in one kernel, whose elementwise part is traced from any cell.
 
-`executor` is the door. A run goes through these files in this order: `elementwise` cuts the cell's step at its products
-(by `lanes` and `tracing`), `blocks` takes their weights, `shards` brings arrays into the layout of the kernel,
-`derivative` says what a gradient is, and a `language` executes the two loops over time: `mosaic` on a Hopper GPU (with
-`planner`, `packing`, `forward`, `backward`, `frame`, `exchange`, `substitution`, `hopper`), `plain` anywhere.
+A run goes through these files:
+
+* `executor` is the door. It refuses what cannot be run.
+* `cut/` knows no device. `elementwise_step` traces a step and cuts it at its products; `registers` translates what is
+  left to instructions, `heads` brings the weights into one form, `evaluation` runs what was traced at another shape.
+* `problem` brings a run into the layout of an implementation, with `groups`, and its states back.
+* `derivative` says what the derivatives of the states are, in terms of two loops over time.
+* `implementation` says what executes the two loops, `devices` which one does here. `reference` does it anywhere, in
+  plain JAX; `hopper/` does it on NVIDIA's Hopper GPUs.
 """

@@ -1,4 +1,4 @@
-"""States of a run whose two loops a kernel language executes, and their derivatives of every kind and order.
+"""States of a run whose two loops an implementation executes, and their derivatives of every kind and order.
 
 The states solve s_t = F(s_{t-1}, z_t, weights). Of their tangents, what does not come from the state before is taken
 for all steps at once; the rest is a linear system,
@@ -16,40 +16,40 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, Lanes
-from recurrax.engine.kernel.loops import Language, Problem
+from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, PerUnit
+from recurrax.engine.kernel.implementation import Implementation, Problem
 from recurrax.engine.kernel.reference import wide
 from recurrax.engine.run import over_steps
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def states(language: Language, step: ElementwiseStep, problem: Problem) -> Lanes:
-    """Returns s_1 to s_T, `[T, S, D, 8]` each, in the dtype of the carry."""
-    return _over_models(language.forward, step)(problem)
+def states(implementation: Implementation, step: ElementwiseStep, problem: Problem) -> PerUnit:
+    """Returns s_1 to s_T, `[T, N, D, E]` each, in the dtype of the carry."""
+    return _over_models(implementation.forward, step)(problem)
 
 
 @states.defjvp
-def _states_jvp(language: Language, step: ElementwiseStep, primals, tangents):
+def _states_jvp(implementation: Implementation, step: ElementwiseStep, primals, tangents):
     (problem,), (d_problem,) = primals, tangents
-    found = states(language, step, problem)
+    found = states(implementation, step, problem)
     earlier = jax.tree.map(lambda s: s[:-1], found)
 
-    def before(carry: Lanes) -> Lanes:
+    def before(carry: PerUnit) -> PerUnit:
         return tuple(jnp.concatenate([a[None], s]) for a, s in zip(carry, earlier, strict=True))
 
     # Recomputed when a gradient is taken, not kept until then.
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def of_inputs(problem: Problem) -> Lanes:
+    def of_inputs(problem: Problem) -> PerUnit:
         return _all_steps(step, problem, before(problem.carry))[0]
 
     _, d_inputs = jax.jvp(of_inputs, (problem,), (d_problem,))
     given = before(problem.carry)
 
-    def residual(d_states: Lanes) -> Lanes:
+    def residual(d_states: PerUnit) -> PerUnit:
         d_before = jax.tree.map(lambda d: jnp.concatenate([jnp.zeros_like(d[:1]), d[:-1]]), d_states)
         return jax.tree.map(jnp.subtract, d_states, _pushed(step, problem, given, d_before))
 
-    def solve(_, d_inputs: Lanes) -> Lanes:
+    def solve(_, d_inputs: PerUnit) -> PerUnit:
         def advance(d_carry, inputs):
             d_input, z, carry, d_carry = jax.tree.map(lambda a: a[None], (*inputs, d_carry))
             moved = _pushed(step, problem._replace(z=z), carry, d_carry)
@@ -59,15 +59,15 @@ def _states_jvp(language: Language, step: ElementwiseStep, primals, tangents):
         start = jax.tree.map(lambda d: jnp.zeros_like(d[0]), d_inputs)
         return over_steps(advance, start, (d_inputs, problem.z, given))[1]
 
-    def solve_transposed(_, cotangents: Lanes) -> Lanes:
+    def solve_transposed(_, cotangents: PerUnit) -> PerUnit:
         _, products = _all_steps(step, problem, given)
         products = tuple(tuple(g.astype(w.dtype) for g in p) for p, w in zip(products, problem.weights, strict=True))
-        return _over_models(language.backward, step)(problem, given, products, cotangents)
+        return _over_models(implementation.backward, step)(problem, given, products, cotangents)
 
     return found, jax.lax.custom_linear_solve(residual, d_inputs, solve, solve_transposed)
 
 
-def _all_steps(step: ElementwiseStep, problem: Problem, before: Lanes) -> tuple[Lanes, list[Lanes]]:
+def _all_steps(step: ElementwiseStep, problem: Problem, before: PerUnit) -> tuple[PerUnit, list[PerUnit]]:
     """Returns s_1 to s_T from s_0 to s_{T-1}, and the products of all steps."""
     constants = tuple(jnp.broadcast_to(a, before[0].shape) for a in problem.constants)
 
@@ -77,21 +77,21 @@ def _all_steps(step: ElementwiseStep, problem: Problem, before: Lanes) -> tuple[
     return step.advance(constants, before, wide(problem.z), multiply)
 
 
-def _pushed(step: ElementwiseStep, problem: Problem, before: Lanes, d_before: Lanes) -> Lanes:
+def _pushed(step: ElementwiseStep, problem: Problem, before: PerUnit, d_before: PerUnit) -> PerUnit:
     """Returns J_t ds_{t-1}."""
     return jax.jvp(lambda before: _all_steps(step, problem, before)[0], (before,), (d_before,))[1]
 
 
-def _multiplied(weight: jax.Array, operands: jax.Array) -> Lanes:
+def _multiplied(weight: jax.Array, operands: jax.Array) -> PerUnit:
     """Returns the gates of all steps, rounded as they are read by the backward loop, and so are their cotangents."""
-    length, shards = operands.shape[:2]
+    length, groups = operands.shape[:2]
     by_set = operands.astype(weight.dtype).reshape(length, weight.shape[0], -1, *operands.shape[-2:])
     product = jnp.einsum("wgij,twsjb->gtwsib", weight, by_set)
-    return tuple(wide(product).reshape(len(product), length, shards, *operands.shape[-2:]))
+    return tuple(wide(product).reshape(len(product), length, groups, *operands.shape[-2:]))
 
 
 def _over_models(run, step: ElementwiseStep):
-    """Returns a loop for which `vmap` means more shards: of more weights, if these are mapped, too."""
+    """Returns a loop for which `vmap` means more groups: of more weights, if these are mapped, too."""
 
     @custom_vmap
     def loop(problem: Problem, *rest):
@@ -113,8 +113,8 @@ def _over_models(run, step: ElementwiseStep):
         shared = not any(jax.tree.leaves(in_batched[0].weights)) and all(w.shape[1] == 1 for w in problem.weights)
         weights = tuple(w[0] for w in problem.weights) if shared else of_run(problem.weights)
         folded = Problem(of_steps(problem.z), of_run(problem.constants), of_run(problem.carry), weights)
-        lanes = loop(folded, *of_steps(tuple(rest)))
-        parted = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(len(a), axis_size, -1, *a.shape[2:]), 1, 0), lanes)
+        found = loop(folded, *of_steps(tuple(rest)))
+        parted = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(len(a), axis_size, -1, *a.shape[2:]), 1, 0), found)
         return parted, jax.tree.map(lambda _: True, parted)
 
     return loop

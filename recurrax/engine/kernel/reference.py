@@ -9,19 +9,31 @@ import jax
 import jax.numpy as jnp
 
 from recurrax._util.float_leaves import at_least_float32
-from recurrax.engine.kernel.cut.elementwise_step import Lanes
+from recurrax.engine.kernel.cut.elementwise_step import PerUnit
+from recurrax.engine.kernel.implementation import Layout
 from recurrax.engine.run import over_steps
 
 
 @dataclasses.dataclass(frozen=True)
-class Plain:
-    """The language of JAX."""
+class Reference:
+    """The loops of `jax.lax.scan`. Groups and heads are filled up as a kernel fills them up.
+
+    Attributes:
+      examples: of a group.
+      units: whose multiple a head is filled up to.
+    """
+
+    examples: int = 8
+    units: int = 8
 
     def unavailable(self):
         return None
 
-    def refusal(self, step, sizes, dtype):
-        del step, sizes, dtype
+    def layout(self, workload):
+        return Layout(self.examples, -(-workload.units // self.units) * self.units)
+
+    def refusal(self, step, workload):
+        del step, workload
         return None
 
     def forward(self, step, problem):
@@ -53,15 +65,15 @@ def wide(tree):
     return jax.tree.map(at_least_float32, tree)
 
 
-def multiplied(weight: jax.Array, operand: jax.Array) -> Lanes:
-    """Returns the gates W a, `[S, D, 8]` each; factors in the dtype of the weight, sums in float32 at least."""
+def multiplied(weight: jax.Array, operand: jax.Array) -> PerUnit:
+    """Returns the gates W a, `[N, D, E]` each; factors in the dtype of the weight, sums in float32 at least."""
     by_set = operand.astype(weight.dtype).reshape(weight.shape[0], -1, *operand.shape[-2:])
     product = jnp.einsum("wgij,wsjb->gwsib", weight, by_set, preferred_element_type=wide(weight).dtype)
     return tuple(product.reshape(-1, *operand.shape))
 
 
-def multiplied_back(weight: jax.Array, gates: Lanes) -> jax.Array:
-    """Returns the sum over gates of W^T g, `[S, D, 8]`."""
+def multiplied_back(weight: jax.Array, gates: PerUnit) -> jax.Array:
+    """Returns the sum over gates of W^T g, `[N, D, E]`."""
     stacked = jnp.stack([g.astype(weight.dtype) for g in gates])
     by_set = stacked.reshape(len(gates), weight.shape[0], -1, *gates[0].shape[-2:])
     product = jnp.einsum("wgij,gwsib->wsjb", weight, by_set, preferred_element_type=wide(weight).dtype)

@@ -13,11 +13,11 @@ from recurrax.cells.layer_norm_lstm import LayerNormLSTM
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.executor import Kernel
-from recurrax.engine.kernel.reference import Plain
+from recurrax.engine.kernel.reference import Reference
 from recurrax.engine.make_run import make_run
 from tests.engine.comparison import assert_close
 
-KERNEL = Kernel(Plain())
+KERNEL = Kernel(Reference())
 CELLS = [RNN(24), LSTM(24), PeepholeLSTM(24), GRU(24), GRU(24, reset="after"), JANET(24), SLSTM(24, num_heads=2)]
 
 
@@ -35,7 +35,7 @@ def states_and_gradients(cell, params, xs, executor):
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: type(c).__name__)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
-    """What a kernel rounds, `Plain` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
+    """What a kernel rounds, `Reference` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
     xs = jax.random.normal(jax.random.key(1), (64, 16, 12)).astype(dtype)
     assert KERNEL.refusal(make_run(cell, params, xs)) is None
@@ -98,7 +98,7 @@ def test_dtypes_that_differ_are_refused():
     cell = LSTM(4)
     params = cell.init(jax.random.key(0), 3)
     run = make_run(cell, params, jnp.ones((5, 2, 3)))
-    run = run._replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
+    run = run.replace(carry=jax.tree.map(lambda a: a.astype(jnp.float16), run.carry))
     assert "different dtypes (float16, float32)" in KERNEL.refusal(run)
 
 

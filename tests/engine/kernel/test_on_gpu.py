@@ -15,7 +15,7 @@ from recurrax.cells.janet import JANET
 from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
-from recurrax.engine.kernel.hopper.mosaic import Mosaic
+from recurrax.engine.kernel.hopper.implementation import Hopper
 from tests.cells.cases import label
 
 pytestmark = pytest.mark.gpu
@@ -29,7 +29,7 @@ BOUNDS = {"bfloat16": 5e-3, "float16": 1e-3, "float32": 1e-3}
 
 @pytest.fixture(autouse=True)
 def hopper():
-    reason = Mosaic().unavailable()
+    reason = Hopper().unavailable()
     if reason is not None:
         pytest.fail(f"make test-gpu needs a Hopper GPU: {reason}.")
 

@@ -1,7 +1,8 @@
 """A step of a cell cut at its products into elementwise functions, which a kernel can run on any part of the units.
 
-The step is traced once, for one example, and followed number by number (`lanes`). What depends on the weights alone is
-computed before the loop. Whatever mixes the units in another way than by `dot`, a sum over them for one, cannot be cut.
+The step is traced once, for one example, and translated to instructions on registers (`registers`). What depends on
+the weights alone is computed before the loop. A step that mixes the units in another way than by `dot`, by a sum over
+them for one, cannot be cut.
 """
 
 import dataclasses
@@ -15,14 +16,15 @@ import numpy as np
 
 from recurrax._util.float_leaves import at_least_float32, is_float
 from recurrax.cell import Weights
-from recurrax.engine.kernel.cut.blocks import block_count, output_order
-from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
-from recurrax.engine.kernel.cut.lanes import Follower, Instruction, Lane, needed
+from recurrax.engine.jaxprs import Static
+from recurrax.engine.kernel.cut.evaluation import NotElementwiseError
+from recurrax.engine.kernel.cut.heads import head_count, output_order
+from recurrax.engine.kernel.cut.registers import Instruction, Source, Translator, needed
 from recurrax.engine.products import Product, given_products, products_of_step
 from recurrax.engine.run import Inputs, Run, project_all, transition
 
-Lanes = tuple[jax.Array, ...]
-"""Arrays of any one shape, a number per unit, example and step each."""
+PerUnit = tuple[jax.Array, ...]
+"""Arrays of one shape, whatever it is: each holds one number per unit, for all examples and steps at hand."""
 
 
 def _as_it_is(function: Callable) -> Callable:
@@ -41,7 +43,7 @@ class Stage(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Lanes of a step's arguments."""
+    """How many arrays with a number per unit the arguments of a step are."""
 
     constants: int
     carry: int
@@ -54,23 +56,23 @@ class ElementwiseStep:
 
         a_j = operand_j(constants, s_{t-1}, z_t, r_<j)    r_j = W_j a_j    s_t = update(constants, s_{t-1}, z_t, r)
 
-    All arguments and results are tuples of lanes, arrays of any one shape.
+    All arguments and results are `PerUnit`.
 
     Attributes:
       units: H.
       heads: into how many groups of units that do not see each other all weights part them.
-      carry: the lanes of the carry; likewise `initial` (what resets restore), `z` and `flags` (the projected input, the
-        mask and the resets).
+      carry: where the arrays of the carry come from; likewise `initial` (what resets restore), `z` and `flags` (the
+        projected input, the mask and the resets).
       stages: the products, in their order.
-      constants: `weights -> lanes`, `[H]` each: what a step takes of the weights other than through `dot`.
+      constants: `weights -> arrays`, `[H]` each: what a step takes of the weights other than through `dot`.
     """
 
     units: int
     heads: int
-    carry: tuple[Lane, ...]
-    initial: tuple[Lane, ...]
-    z: tuple[Lane, ...]
-    flags: tuple[Lane, ...]
+    carry: tuple[Source, ...]
+    initial: tuple[Source, ...]
+    z: tuple[Source, ...]
+    flags: tuple[Source, ...]
     stages: tuple[Stage, ...]
     constants: Callable[[Weights], tuple[jax.Array, ...]]
     _instructions: tuple[Instruction, ...]
@@ -80,7 +82,7 @@ class ElementwiseStep:
 
     @property
     def counts(self) -> "Counts":
-        """How many lanes the arguments have."""
+        """How many arrays the arguments are."""
         return Counts(*map(len, self._arguments))
 
     def operand(self, stage: int, constants, carry, z, products) -> jax.Array:
@@ -92,8 +94,13 @@ class ElementwiseStep:
         return tuple(self._evaluate(self._new_carry, constants, carry, z, products))
 
     def advance(
-        self, constants: Lanes, carry: Lanes, z: Lanes, multiply: Callable[[int, jax.Array], Lanes], traced=_as_it_is
-    ) -> tuple[Lanes, list[Lanes]]:
+        self,
+        constants: PerUnit,
+        carry: PerUnit,
+        z: PerUnit,
+        multiply: Callable[[int, jax.Array], PerUnit],
+        traced=_as_it_is,
+    ) -> tuple[PerUnit, list[PerUnit]]:
         """Does the step.
 
         Args:
@@ -106,7 +113,7 @@ class ElementwiseStep:
         Returns:
           s_t, and the gates of all stages.
         """
-        products: list[Lanes] = []
+        products: list[PerUnit] = []
         for stage in range(len(self.stages)):
             operand = traced(functools.partial(self.operand, stage))(constants, carry, z, products)
             products.append(multiply(stage, operand))
@@ -114,14 +121,14 @@ class ElementwiseStep:
 
     def retreat(
         self,
-        constants: Lanes,
-        carry: Lanes,
-        z: Lanes,
-        products: list[Lanes],
-        adjoint: Lanes,
-        multiply_back: Callable[[int, Lanes], jax.Array],
+        constants: PerUnit,
+        carry: PerUnit,
+        z: PerUnit,
+        products: list[PerUnit],
+        adjoint: PerUnit,
+        multiply_back: Callable[[int, PerUnit], jax.Array],
         traced=_as_it_is,
-    ) -> Lanes:
+    ) -> PerUnit:
         """Returns (ds_t / ds_{t-1})^T times the adjoint of s_t.
 
         Args:
@@ -186,8 +193,8 @@ def elementwise_step(run: Run) -> ElementwiseStep:
     carry = jax.tree.leaves(shapes.carry)
     if any(new.shape != old.shape for new, old in zip(closed.out_avals, carry, strict=False)):
         raise NotElementwiseError("its weights are drawn for every example")
-    blocks = [block_count(p, units) for p in found]
-    heads = int(np.gcd.reduce(blocks)) if blocks else 1
+    of_products = [head_count(p, units) for p in found]
+    heads = int(np.gcd.reduce(of_products)) if found else 1
     return _cut(units, heads, shapes, closed, found)
 
 
@@ -229,15 +236,13 @@ class _Shapes(NamedTuple):
 
 def _found_products(run: Run, shapes: _Shapes) -> list[Product]:
     """Returns the products of a step, operands and weights as shapes."""
-    ops: list[Any] = []
 
-    def record(weights, carry, z):
-        found = products_of_step(run.cell, weights, carry, z)
-        ops[:] = [p.op for p in found]
-        return [(p.operand, p.weight) for p in found]
+    def found(weights, carry, z):
+        products = products_of_step(run.cell, weights, carry, z)
+        return [(p.operand, p.weight) for p in products], Static(tuple(p.op for p in products))
 
-    arrays = jax.eval_shape(record, shapes.weights, shapes.carry, shapes.z)
-    return [Product(operand, weight, op) for (operand, weight), op in zip(arrays, ops, strict=True)]
+    arrays, ops = jax.eval_shape(found, shapes.weights, shapes.carry, shapes.z)
+    return [Product(operand, weight, op) for (operand, weight), op in zip(arrays, ops.value, strict=True)]
 
 
 def _result(product: Product) -> Any:
@@ -252,43 +257,43 @@ def _step(run: Run, weights, initial, carry, z, flags, products):
 
 def _cut(units: int, heads: int, shapes: _Shapes, closed: Any, products: list[Product]) -> ElementwiseStep:
     """Returns the step; `closed` takes its arguments and the products' results."""
-    follower = Follower(units)
-    weights = follower.weights(jax.tree.leaves(shapes.weights))
-    initial, initial_lanes = follower.arguments(jax.tree.leaves(shapes.initial))
-    carry, carry_lanes = follower.arguments(jax.tree.leaves(shapes.carry))
-    z, z_lanes = follower.arguments(jax.tree.leaves(shapes.z))
-    flags, flag_lanes = follower.arguments(jax.tree.leaves(shapes.flags))
-    flags = list(map(follower.as_flag, flags))
+    translator = Translator(units)
+    weights = translator.weights(jax.tree.leaves(shapes.weights))
+    initial, initial_sources = translator.arguments(jax.tree.leaves(shapes.initial))
+    carry, carry_sources = translator.arguments(jax.tree.leaves(shapes.carry))
+    z, z_sources = translator.arguments(jax.tree.leaves(shapes.z))
+    flags, flag_sources = translator.arguments(jax.tree.leaves(shapes.flags))
+    flags = list(map(translator.as_flag, flags))
     results, gates = [], []
     for product in products:
         result = _result(product)
-        lanes, registers = follower.products(result.shape, output_order(product, result.size, units, heads))
-        results.append(lanes)
+        placed, registers = translator.products(result.shape, output_order(product, result.size, units, heads))
+        results.append(placed)
         gates.append(registers)
-    outputs = follower.run(closed, [*weights, *initial, *carry, *z, *flags, *results])
-    new = [lane for value in outputs[: len(carry)] for lane in follower.registers(value, "its carry")]
-    operands = [follower.registers(value, "an operand of a product") for value in outputs[len(carry) :]]
+    outputs = translator.translate(closed, [*weights, *initial, *carry, *z, *flags, *results])
+    new = [register for value in outputs[: len(carry)] for register in translator.registers(value, "its carry")]
+    operands = [translator.registers(value, "an operand of a product") for value in outputs[len(carry) :]]
     stages: dict[int, tuple[list, list]] = {}
     for n, (operand, of_product) in enumerate(zip(operands, gates, strict=True)):
         numbers, registers = stages.setdefault(operand[0], ([], []))
         numbers.append(n)
         registers.extend(of_product)
-    used = {i for x in follower.instructions for i in x.inputs if isinstance(i, int)} | set(new) | set(stages)
-    initial_lanes, z_lanes, flag_lanes = (
-        {register: lane for register, lane in lanes.items() if register in used}
-        for lanes in (initial_lanes, z_lanes, flag_lanes)
+    used = {i for x in translator.instructions for i in x.inputs if isinstance(i, int)} | set(new) | set(stages)
+    initial_sources, z_sources, flag_sources = (
+        {register: source for register, source in sources.items() if register in used}
+        for sources in (initial_sources, z_sources, flag_sources)
     )
-    constants = tuple(register for register, _, _ in follower.taken.values())
+    constants = tuple(register for register, _, _ in translator.taken.values())
     return ElementwiseStep(
         units=units,
         heads=heads,
-        carry=tuple(carry_lanes.values()),
-        initial=tuple(initial_lanes.values()),
-        z=tuple(z_lanes.values()),
-        flags=tuple(flag_lanes.values()),
+        carry=tuple(carry_sources.values()),
+        initial=tuple(initial_sources.values()),
+        z=tuple(z_sources.values()),
+        flags=tuple(flag_sources.values()),
         stages=tuple(Stage(operand, tuple(n), tuple(g)) for operand, (n, g) in stages.items()),
-        constants=follower.constants([known.name for known in weights]),
-        _instructions=tuple(follower.instructions),
-        _arguments=((*constants, *initial_lanes), tuple(carry_lanes), (*z_lanes, *flag_lanes)),
+        constants=translator.constants([known.name for known in weights]),
+        _instructions=tuple(translator.instructions),
+        _arguments=((*constants, *initial_sources), tuple(carry_sources), (*z_sources, *flag_sources)),
         _new_carry=tuple(new),
     )

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.cut import jaxprs as tracing
+from recurrax.engine.kernel.cut import evaluation
 
 
 def _log1p(x: jax.Array, **_: Any) -> jax.Array:
@@ -65,7 +65,7 @@ def substituted(function: Callable) -> Callable:
     def run(*arguments):
         flat, treedef = jax.tree.flatten(arguments)
         closed, shapes = jax.make_jaxpr(lambda *flat: function(*treedef.unflatten(flat)), return_shape=True)(*flat)
-        outputs = tracing.evaluate(closed, flat, RULES)
+        outputs = evaluation.evaluate(closed, flat, RULES)
         shaped, treedef = jax.tree.flatten(shapes)
         # A derivative that is zero everywhere comes as one number.
         whole = [a if jnp.shape(a) == s.shape else jnp.full(s.shape, a) for a, s in zip(outputs, shaped, strict=True)]

@@ -14,7 +14,7 @@ from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.projected_lstm import ProjectedLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.cut.elementwise_step import elementwise_step
-from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
+from recurrax.engine.kernel.cut.evaluation import NotElementwiseError
 from recurrax.engine.make_run import make_run
 from recurrax.wrappers.recurrent_gradient import RecurrentGradient
 

@@ -12,9 +12,8 @@ from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.kernel.cut.elementwise_step import elementwise_step
-from recurrax.engine.kernel.executor import sizes_of
-from recurrax.engine.kernel.hopper.mosaic import FIRST_JAX, Mosaic
-from recurrax.engine.kernel.hopper.planner import plan
+from recurrax.engine.kernel.hopper.implementation import FIRST_JAX, Hopper
+from recurrax.engine.kernel.problem import workload_of
 from recurrax.engine.make_run import make_run
 from tests.cells.cases import FIRST, draw, label
 
@@ -30,9 +29,9 @@ def lowered(cell, width=64, batch=16, dtype="bfloat16", steps=16, flags=False):
     def trace(params, xs, mask):
         run = make_run(cell, params, xs, mask=mask, resets=mask)
         step = elementwise_step(run)
-        sizes = sizes_of(step, run)
-        assert Mosaic().refusal(step, sizes, jnp.dtype(dtype)) is None
-        found.extend((plan(sizes), Mosaic().lower(step, sizes, dtype)))
+        workload = workload_of(step, run)
+        assert Hopper().refusal(step, workload) is None
+        found.extend((Hopper().plan(workload), Hopper().lower(step, workload)))
 
     params = jax.eval_shape(lambda: jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), width)))
     mask = jax.ShapeDtypeStruct((steps, batch), bool) if flags else None
@@ -51,14 +50,14 @@ def lowered(cell, width=64, batch=16, dtype="bfloat16", steps=16, flags=False):
     ids=label,
 )
 def test_cells_and_dtypes(cell, dtype):
-    layout, texts = lowered(cell, dtype=dtype, flags=True)
-    assert layout.exchange == ("cluster" if layout.forward.shared_bytes else "none")
+    plan, texts = lowered(cell, dtype=dtype, flags=True)
+    assert plan.route == ("cluster" if plan.forward.shared_bytes else "none")
     assert all("mosaic_gpu" in text for text in texts)
 
 
 @needs_mosaic
 @pytest.mark.parametrize(
-    ("cell", "exchange"),
+    ("cell", "route"),
     [
         (LSTM(20), "none"),
         (LSTM(512), "cluster"),
@@ -69,9 +68,9 @@ def test_cells_and_dtypes(cell, dtype):
     ],
     ids=lambda value: value if isinstance(value, str) else label(value),
 )
-def test_plans(cell, exchange):
-    layout, _ = lowered(cell, batch=16)
-    assert layout.exchange == exchange
+def test_plans(cell, route):
+    plan, _ = lowered(cell, batch=16)
+    assert plan.route == route
 
 
 @needs_mosaic
@@ -89,20 +88,20 @@ def test_every_cell_that_can_be_cut(case):
         return
     run = make_run(case.cell, params, xs, carry)
     from recurrax.engine.kernel.executor import Kernel
-    from recurrax.engine.kernel.reference import Plain
+    from recurrax.engine.kernel.reference import Reference
 
-    if Kernel(Plain()).refusal(run) is None:
-        step = elementwise_step(case.cell, run)
-        sizes = sizes_of(step, case.cell, run)
-        assert Mosaic().refusal(step, sizes, jnp.dtype("float32")) is None
+    if Kernel(Reference()).refusal(run) is None:
+        step = elementwise_step(run)
+        workload = workload_of(step, run)
+        assert Hopper().refusal(step, workload) is None
 
 
 def test_what_is_not_there_is_said():
-    assert Mosaic().unavailable()
+    assert Hopper().unavailable()
     cell = LSTM(4)
     run = make_run(cell, cell.init(jax.random.key(0), 3), jnp.ones((4, 2, 3)))
     step = elementwise_step(run)
-    sizes = sizes_of(step, run)
-    assert "not float64" in Mosaic().refusal(step, sizes, jnp.dtype("float64"))
+    workload = workload_of(step, run)
+    assert "not float64" in Hopper().refusal(step, workload._replace(dtype=jnp.dtype("float64")))
     with jax.default_matmul_precision("highest"):
-        assert "'highest'" in Mosaic().refusal(step, sizes, jnp.dtype("float32"))
+        assert "'highest'" in Hopper().refusal(step, workload)

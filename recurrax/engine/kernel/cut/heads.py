@@ -1,10 +1,14 @@
-"""The weights of a product as blocks, one per head: whatever bilinear operation it is."""
+"""Into which heads a product parts the units, and its weight head by head, whatever bilinear operation it is.
+
+A head is a group of units that hear each other through the weights and nobody else. A dense matrix has one head, a
+block-diagonal one a head per block.
+"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.engine.kernel.cut.jaxprs import NotElementwiseError
+from recurrax.engine.kernel.cut.evaluation import NotElementwiseError
 from recurrax.engine.products import Product
 
 
@@ -13,12 +17,12 @@ def is_matrix(product: Product) -> bool:
     return product.op is jnp.dot and product.weight.ndim == 2
 
 
-def block_weight(product: Product, weight: jax.Array, units: int, heads: int) -> jax.Array:
-    """Returns the weight of a product as blocks `[heads, gates, H / heads (to), H / heads (from)]`."""
+def weight_by_head(product: Product, weight: jax.Array, units: int, heads: int) -> jax.Array:
+    """Returns the weight of a product as `[heads, gates, H / heads (to), H / heads (from)]`."""
     size = units // heads
     if is_matrix(product) and heads == 1:
         return jnp.transpose(weight.reshape(units, -1, units), (1, 2, 0))[None]
-    # The blocks side by side are what comes of the same unit of every head being one.
+    # If the same unit of every head is one, the results are a row of every head, side by side.
     ones = jnp.tile(jnp.eye(size, dtype=weight.dtype), (1, heads)).reshape(size, *product.operand.shape)
     with jax.default_matmul_precision("highest"):
         rows = product.op(ones, weight).reshape(size, -1)
@@ -33,8 +37,8 @@ def _pattern(product: Product, units: int) -> np.ndarray:
         return np.asarray(product.op(ones, jnp.ones(product.weight.shape))).reshape(units, -1) != 0
 
 
-def block_count(product: Product, units: int) -> int:
-    """Returns into how many blocks that do not see each other a product parts the units."""
+def head_count(product: Product, units: int) -> int:
+    """Returns into how many heads a product parts the units."""
     if product.operand.size != units:
         raise NotElementwiseError("a product takes more or fewer numbers than there are units")
     if is_matrix(product):

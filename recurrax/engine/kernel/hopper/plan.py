@@ -2,15 +2,15 @@
 
 The units of a head are dealt out to blocks of threads, each on a multiprocessor of its own, that keep the rows of the
 weights for their units from the first step to the last. The blocks of a head exchange what is multiplied at every
-step. Batches are cut into shards of 8 examples, the least that a tensor core multiplies at once; shards and heads know
+step. Batches are cut into groups of 8 examples, the least that a tensor core multiplies at once; groups and heads know
 nothing of each other. More blocks with fewer units each were the faster choice wherever both fit (measured on an H100:
-256 units in 8 blocks 0.93 us a step, in 4 blocks 1.30), and so were more shards instead of larger ones.
+256 units in 8 blocks 0.93 us a step, in 4 blocks 1.30), and so were more groups instead of larger ones.
 """
 
 from typing import NamedTuple
 
-SHARD = 8
-"""Examples in a shard."""
+EXAMPLES = 8
+"""Examples in a group."""
 ROWS = 64
 """Rows of weights that a warp group multiplies at once."""
 BARRIER_BYTES = 1024
@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
     """What a run asks for."""
 
     steps: int
-    shards: int
+    groups: int
     """Heads times groups of 8 examples."""
     units: int
     """Units of a head."""
@@ -59,10 +59,10 @@ class Plan(NamedTuple):
     tile_units: int
     """Units of a block of threads, 32 or 64: with 32, the rows of two gates share a tile of 64."""
     blocks: int
-    """Blocks of threads of a shard."""
-    exchange: str
-    """How blocks exchange what is multiplied: "none", "cluster" (shared memory of their neighbours), "grid" (global
-    memory)."""
+    """Blocks of threads of a group."""
+    route: str
+    """How what is multiplied goes from block to block: "none", "cluster" (by the shared memory of its blocks), "grid"
+    (by global memory)."""
     lookahead: int
     """Steps that inputs are read in advance."""
     forward: Loop
@@ -90,25 +90,26 @@ HOPPER = Chip()
 """An H100 or H200."""
 
 
-def plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
+def make_plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
     """Returns the layout of a run, or the reason why there is none, as the end of a sentence."""
     tile = tile_units(sizes.units, sizes.gates, sizes.itemsize)
     units = padded_units(sizes.units, sizes.gates, sizes.itemsize)
     blocks = units // tile
-    numbers = sizes.steps * sizes.shards * units * SHARD
+    numbers = sizes.steps * sizes.groups * units * EXAMPLES
     if numbers >= 2**31:
         return f"{numbers:,} numbers per gate are more than 32 bits can count"
     if not sizes.gates:
         nothing = Loop(slots=1, register_blocks=0, shared_bytes=0)
         return Plan(tile, blocks, "none", lookahead=4, forward=nothing, backward=nothing)
-    exchange = "none" if blocks == 1 else "cluster" if blocks <= chip.cluster else "grid"
-    if exchange == "grid" and blocks * sizes.shards > chip.multiprocessors:
+    route = "none" if blocks == 1 else "cluster" if blocks <= chip.cluster else "grid"
+    if route == "grid" and blocks * sizes.groups > chip.multiprocessors:
         # They wait for each other, so that all have to run at the same time.
+        needed = blocks * sizes.groups
         return (
-            f"{units} units and {SHARD * sizes.shards} examples take {blocks * sizes.shards} multiprocessors at once, "
+            f"{units} units and {EXAMPLES * sizes.groups} examples take {needed} multiprocessors at once, "
             f"there are {chip.multiprocessors}"
         )
-    slots = 1 if exchange == "grid" else 2
+    slots = 1 if route == "grid" else 2
     loops = []
     for backward in (False, True):
         loop = _loop(sizes, chip, tile, units, slots, backward)
@@ -118,7 +119,7 @@ def plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
                 f"the {direction} pass does not fit on the chip: {blocks} blocks of {tile} units, gates {sizes.gates}"
             )
         loops.append(loop)
-    return Plan(tile, blocks, exchange, 1, *loops)
+    return Plan(tile, blocks, route, 1, *loops)
 
 
 def _loop(sizes: Sizes, chip: Chip, tile: int, units: int, slots: int, backward: bool) -> Loop | None:
@@ -128,7 +129,7 @@ def _loop(sizes: Sizes, chip: Chip, tile: int, units: int, slots: int, backward:
     weights = sum(tiles) * ROWS * units * sizes.itemsize
     # Forward, one number per unit is exchanged; backward one for each of its gates.
     exchanged = sum(per_tile * n for n in tiles) if backward else len(tiles)
-    buffers = slots * exchanged * units * SHARD * sizes.itemsize
+    buffers = slots * exchanged * units * EXAMPLES * sizes.itemsize
     free = chip.shared_bytes - BARRIER_BYTES - buffers
     excess = weights - free
     if excess <= 0:

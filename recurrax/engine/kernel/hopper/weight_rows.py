@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from recurrax.engine.kernel.hopper.planner import Plan
+from recurrax.engine.kernel.hopper.plan import Plan
 
 
 def paired_rows(weight: jax.Array, plan: Plan) -> jax.Array:

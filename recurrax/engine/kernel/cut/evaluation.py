@@ -8,45 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+from recurrax.engine.jaxprs import inner_jaxprs
+from recurrax.engine.primitives import CALLS, ELEMENTWISE
+
 
 class NotElementwiseError(Exception):
     """A step that cannot be cut; the message says why, as the end of a sentence."""
-
-
-CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat", "checkpoint"))
-"""Primitives that call the jaxpr among their parameters, and mean nothing else."""
-
-ELEMENTWISE = frozenset(
-    (
-        *(
-            "add",
-            "sub",
-            "mul",
-            "div",
-            "rem",
-            "max",
-            "min",
-            "neg",
-            "sign",
-            "abs",
-            "pow",
-            "integer_pow",
-            "square",
-            "sqrt",
-        ),
-        *("rsqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "erf_inv", "sin"),
-        *("cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "floor", "ceil"),
-        *("round", "clamp", "select_n", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "is_finite"),
-        *("convert_element_type", "add_any", "copy", "copy_p", "reduce_precision", "one_minus_square"),
-    )
-)
-"""Primitives whose outputs depend, number for number, on their inputs."""
-
-
-def inner(equation: Any) -> Any:
-    """Returns the closed jaxpr that an equation calls."""
-    found = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-    return found if hasattr(found, "jaxpr") else core.ClosedJaxpr(found, ())
 
 
 def function_of(equation: Any) -> Callable[..., list]:
@@ -74,7 +41,7 @@ def elementwise_only(jaxpr: Any) -> str | None:
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name in CALLS or name == "custom_jvp_call":
-            found = elementwise_only(inner(equation).jaxpr)
+            found = elementwise_only(inner_jaxprs(equation)[0].jaxpr)
             if found is not None:
                 return found
         elif name == "broadcast_in_dim" and equation.invars[0].aval.shape == ():
@@ -111,7 +78,7 @@ def evaluate(closed: Any, arguments: Sequence[Any], rules: Mapping[str, Callable
         inputs = [read(v) for v in equation.invars]
         name = equation.primitive.name
         if name in CALLS or (name == "custom_jvp_call" and rules is not None):
-            outputs = evaluate(inner(equation), inputs, rules)
+            outputs = evaluate(inner_jaxprs(equation)[0], inputs, rules)
         elif name == "custom_jvp_call":
             outputs = with_own_derivative(equation)(*inputs)
         elif name == "broadcast_in_dim":  # of a scalar, which goes with any shape
@@ -134,7 +101,7 @@ def with_own_derivative(equation: Any) -> Callable[..., list]:
 
     @jax.custom_jvp
     def run(*inputs):
-        return evaluate(inner(equation), inputs)
+        return evaluate(inner_jaxprs(equation)[0], inputs)
 
     @run.defjvp
     def _(primals, tangents):

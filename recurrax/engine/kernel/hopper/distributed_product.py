@@ -1,4 +1,4 @@
-"""How the blocks of a shard tell each other what they multiply next, and the product of what they were told.
+"""A product that the blocks of a group do together: they tell each other what is multiplied, each does its own rows.
 
 At every step each block writes its part to shared memory and sends it to the others. Two buffers are used in turn, so
 that no block has to wait until the others have read: a block that sends for step t + 2 has received for t + 1, which
@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
 
-from recurrax.engine.kernel.hopper import pallas as hopper
-from recurrax.engine.kernel.hopper.planner import ROWS, SHARD, Loop, Plan
+from recurrax.engine.kernel.hopper.mosaic import blocks, tiles
+from recurrax.engine.kernel.hopper.plan import EXAMPLES, ROWS, Loop, Plan
 
 CHAINS = 4
 """Sums that a product is parted into: one alone would wait for itself (measured: 45 clocks a `wgmma`, with four 17)."""
 
 
-class Shape(NamedTuple):
+class ProductShape(NamedTuple):
     """One product within a loop over time."""
 
     plan: Plan
@@ -42,29 +42,29 @@ class Shape(NamedTuple):
     @property
     def sent_shape(self) -> tuple[int, int]:
         """What one block sends of one tile: examples of gates, by units."""
-        return self.gates_sent * SHARD, self.plan.tile_units
+        return self.gates_sent * EXAMPLES, self.plan.tile_units
 
     def scratch(self) -> list:
-        """Returns the memory that a block needs: weights, buffers, barriers of the exchange and of loads."""
+        """Returns the memory that a block needs: weights, buffers, barriers of what is sent and of what is loaded."""
         kept = self.units - self.loop.register_blocks * self.plan.tile_units
         return [
-            hopper.shared((self.tiles, ROWS, kept), self.dtype),
-            hopper.shared((self.loop.slots, self.parts * self.tiles_sent, *self.sent_shape), self.dtype),
-            hopper.BARRIERS,
-            hopper.barrier(num_arrivals=self.tiles),
-            hopper.barrier(),
+            blocks.shared((self.tiles, ROWS, kept), self.dtype),
+            blocks.shared((self.loop.slots, self.parts * self.tiles_sent, *self.sent_shape), self.dtype),
+            blocks.BARRIERS,
+            blocks.barrier(num_arrivals=self.tiles),
+            blocks.barrier(),
         ]
 
-    def global_buffer(self, shards: int) -> list:
+    def global_buffer(self, groups: int) -> list:
         """Returns the type of the buffer in global memory, where one is needed."""
-        shape = (shards, 2, self.parts * self.tiles_sent, *self.sent_shape)
-        return [jax.ShapeDtypeStruct(shape, self.dtype)] if self.plan.exchange == "grid" else []
+        shape = (groups, 2, self.parts * self.tiles_sent, *self.sent_shape)
+        return [jax.ShapeDtypeStruct(shape, self.dtype)] if self.plan.route == "grid" else []
 
 
-class Exchange:
+class DistributedProduct:
     """One product within a running kernel."""
 
-    def __init__(self, shape: Shape, weights, scratch: list, buffer, semaphores, weight_set, shard, block):
+    def __init__(self, shape: ProductShape, weights, scratch: list, buffer, semaphores, weight_set, group, block):
         """Starts to load the weights, `[W, tiles, rows, D]`."""
         self.shape, self.block = shape, block
         self.kept, self.received, self.barriers, self.loaded, self.copied = scratch
@@ -72,55 +72,55 @@ class Exchange:
         columns = shape.units - shape.loop.register_blocks * tile
         rows = pl.ds(block * ROWS, ROWS)
         for n in range(shape.tiles):
-            hopper.copy_to_shared(weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded)
+            blocks.copy_to_shared(weights.at[weight_set, n, rows, pl.ds(0, columns)], self.kept.at[n], self.loaded)
         self.in_registers = []
         if shape.loop.register_blocks:
             rest = pl.ds(columns, shape.units - columns)
-            self.in_registers = [hopper.load_factor(weights.at[weight_set, n, rows, rest]) for n in range(shape.tiles)]
-        if plan.exchange == "cluster":
-            hopper.init_barriers(self.barriers)
-        if plan.exchange == "grid":
-            self.buffer, self.semaphore = buffer.at[shard], semaphores.at[shard]
+            self.in_registers = [tiles.load_factor(weights.at[weight_set, n, rows, rest]) for n in range(shape.tiles)]
+        if plan.route == "cluster":
+            blocks.init_barriers(self.barriers)
+        if plan.route == "grid":
+            self.buffer, self.semaphore = buffer.at[group], semaphores.at[group]
 
     def wait_for_weights(self) -> None:
         """Waits until the weights are there."""
-        hopper.wait(self.loaded)
+        blocks.wait(self.loaded)
 
-    def send(self, tiles: list[list[jax.Array]], t: jax.Array) -> None:
+    def send(self, gates_of_tiles: list[list[jax.Array]], t: jax.Array) -> None:
         """Sends this block's part of step t: for every tile, what stands side by side in it."""
         plan, count = self.shape.plan, self.shape.tiles_sent
         slot = self._slot(t)
         first = self.block * count
-        for n, gates in enumerate(tiles):
+        for n, gates in enumerate(gates_of_tiles):
             for g, gate in enumerate(gates):
-                where = self.received.at[slot, first + n, pl.ds(g * SHARD, SHARD)]
-                hopper.store_transposed(gate, where, plan)
-        hopper.commit()
-        if plan.exchange == "cluster":
+                where = self.received.at[slot, first + n, pl.ds(g * EXAMPLES, EXAMPLES)]
+                tiles.store_transposed(gate, where, plan)
+        blocks.commit()
+        if plan.route == "cluster":
             examples, units = self.shape.sent_shape
             size = count * examples * units * jnp.dtype(self.shape.dtype).itemsize
-            hopper.send_to_cluster(self.received.at[slot, first], self.barriers, slot, plan.blocks, size, plan)
-        elif plan.exchange == "grid":
-            hopper.copy_to_global(
+            blocks.send_to_cluster(self.received.at[slot, first], self.barriers, slot, plan.blocks, size, plan)
+        elif plan.route == "grid":
+            blocks.copy_to_global(
                 self.received.at[slot, pl.ds(first, count)], self.buffer.at[lax.rem(t, 2), pl.ds(first, count)]
             )
-            hopper.wait_for_copies_to_global()
-            hopper.signal(self.semaphore)
+            blocks.wait_for_copies_to_global()
+            blocks.signal(self.semaphore)
 
     def receive(self, t: jax.Array) -> None:
         """Waits until all parts of step t are in shared memory."""
         plan = self.shape.plan
-        if plan.exchange == "cluster":
-            hopper.wait_barrier(self.barriers, lax.rem(t, 2), lax.rem(lax.div(t, 2), 2))
-        elif plan.exchange == "grid":
-            hopper.wait_for_signals(self.semaphore, (t + 1) * plan.blocks)
-            hopper.copy_to_shared(self.buffer.at[lax.rem(t, 2)], self.received.at[self._slot(t)], self.copied)
-            hopper.wait(self.copied)
+        if plan.route == "cluster":
+            blocks.wait_barrier(self.barriers, lax.rem(t, 2), lax.rem(lax.div(t, 2), 2))
+        elif plan.route == "grid":
+            blocks.wait_for_signals(self.semaphore, (t + 1) * plan.blocks)
+            blocks.copy_to_shared(self.buffer.at[lax.rem(t, 2)], self.received.at[self._slot(t)], self.copied)
+            blocks.wait(self.copied)
 
-    def product(self, t: jax.Array) -> list[jax.Array]:
+    def result(self, t: jax.Array) -> list[jax.Array]:
         """Returns the weights times what was received, tile by tile."""
         shape, tile = self.shape, self.shape.plan.tile_units
-        slot, zero = self._slot(t), hopper.opaque_zero()
+        slot, zero = self._slot(t), tiles.opaque_zero()
         in_memory = shape.parts - shape.loop.register_blocks
         chains = max(1, min(CHAINS // shape.tiles, shape.parts))
 
@@ -134,11 +134,11 @@ class Exchange:
                     else:
                         begin = (k - in_memory) * tile
                         weight = self.in_registers[n][:, begin : begin + tile]
-                    hopper.multiply(sums[n * chains + k % chains], weight, operand)
-            hopper.wait_for_products()
+                    tiles.multiply(sums[n * chains + k % chains], weight, operand)
+            tiles.wait_for_products()
             return [s[...] for s in sums]
 
-        types = [hopper.accumulator(shape.sent_shape[0]) for _ in range(shape.tiles * chains)]
+        types = [tiles.accumulator(shape.sent_shape[0]) for _ in range(shape.tiles * chains)]
         parts = pl.run_scoped(multiply, *types)
         return [functools.reduce(jnp.add, parts[n * chains : (n + 1) * chains]) for n in range(shape.tiles)]
 
@@ -148,12 +148,12 @@ class Exchange:
 
 def meet(barrier) -> None:
     """Waits until all blocks of the cluster have come here."""
-    hopper.arrive(barrier)
-    hopper.wait(barrier)
+    blocks.arrive(barrier)
+    blocks.wait(barrier)
 
 
 def meeting_point(plan: Plan):
     """Returns the type of the barrier of `meet`."""
-    if plan.exchange == "cluster":
-        return hopper.cluster_barrier()
-    return hopper.barrier(num_arrivals=1)
+    if plan.route == "cluster":
+        return blocks.cluster_barrier()
+    return blocks.barrier(num_arrivals=1)

@@ -4,15 +4,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax.engine.kernel.hopper.packing import paired_rows
-from recurrax.engine.kernel.hopper.planner import Sizes, plan
+from recurrax.engine.kernel.hopper.plan import Sizes, make_plan
+from recurrax.engine.kernel.hopper.weight_rows import paired_rows
 
 UNITS = 96
 
 
 def drawn(gates):
     rng = np.random.default_rng(0)
-    layout = plan(Sizes(4, 1, UNITS, (gates,), 2))
+    layout = make_plan(Sizes(4, 1, UNITS, (gates,), 2))
     return layout, rng.normal(size=(gates, UNITS, UNITS)), rng.normal(size=(UNITS, 8))
 
 
