@@ -7,7 +7,8 @@ from experiments.common.config import from_config
 from experiments.common.errors import ExperimentError
 from experiments.gradient_flow.config import GradientFlow
 from experiments.remedies.config import Comparison, Trial
-from experiments.remedies.results import Outcome, findings, ranking
+from experiments.remedies.findings import findings
+from experiments.remedies.results import Outcome, ranking
 
 CELLS = "lstm,lstm(forget_bias=3.0) as 'LSTM, open',gru(reset=after) as mine"
 
