@@ -7,59 +7,42 @@ import re
 ROOT = pathlib.Path(__file__).parents[1]
 
 STANDS_FOR = {
+    "recurrax/cells/_base/affine.py": "cells/test_rnn.py",
+    "recurrax/cells/_base/bistable.py": "cells/test_brc.py",
     "recurrax/cells/_base/convolution.py": "cells/test_conv_lstm.py",
-    "recurrax/cells/_base/gated.py": "test_catalogue.py",
+    "recurrax/cells/_base/fields.py": "cells/test_every_cell.py",
+    "recurrax/cells/_base/gated.py": "cells/test_lstm.py",
+    "recurrax/cells/_base/minimal.py": "cells/test_min_gru.py",
     "recurrax/cells/_base/normalization.py": "wrappers/test_layer_norm.py",
     "recurrax/cells/_base/timed.py": "cells/test_ltc.py",
-    "recurrax/engine/kernel/cut/jaxprs.py": "engine/kernel/cut/test_elementwise_step.py",
-    "recurrax/engine/kernel/cut/lanes.py": "engine/kernel/cut/test_elementwise_step.py",
-    "recurrax/engine/kernel/derivative.py": "engine/kernel/test_executor.py",
-    "recurrax/engine/kernel/hopper/backward.py": "engine/kernel/hopper/test_mosaic.py",
-    "recurrax/engine/kernel/hopper/exchange.py": "engine/kernel/hopper/test_mosaic.py",
-    "recurrax/engine/kernel/hopper/forward.py": "engine/kernel/hopper/test_mosaic.py",
-    "recurrax/engine/kernel/hopper/pallas.py": "engine/kernel/hopper/test_mosaic.py",
-    "recurrax/engine/kernel/hopper/time_loop.py": "engine/kernel/hopper/test_mosaic.py",
-    "recurrax/engine/kernel/loops.py": "engine/kernel/test_executor.py",
-    "recurrax/engine/kernel/reference.py": "engine/kernel/test_executor.py",
-    "recurrax/engine/make_run.py": "engine/test_run.py",
-    "recurrax/engine/products.py": "engine/kernel/cut/test_blocks.py",
-    "recurrax/interop/cudnn.py": "interop/test_exchange.py",
-    "recurrax/interop/equinox.py": "interop/test_exchange.py",
-    "recurrax/interop/haiku.py": "interop/test_exchange.py",
-    "recurrax/interop/keras.py": "interop/test_exchange.py",
-    "recurrax/interop/layout.py": "interop/test_exchange.py",
-    "recurrax/interop/linen.py": "interop/test_exchange.py",
-    "recurrax/interop/nnx.py": "interop/test_exchange.py",
-    "recurrax/interop/torch.py": "interop/test_exchange.py",
-    "recurrax/tasks/catalogue.py": "_util/test_naming.py",
+    "recurrax/engine/kernel/hopper/backward.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/distributed_product.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/forward.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/mosaic/assembly.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/mosaic/blocks.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/mosaic/tiles.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/engine/kernel/hopper/time_loop.py": "engine/kernel/hopper/test_implementation.py",
+    "recurrax/interop/_arrays.py": "interop/test_every_library.py",
+    "recurrax/interop/_cells.py": "interop/test_every_library.py",
+    "recurrax/interop/_flax.py": "interop/test_every_library.py",
+    "recurrax/linen/_module.py": "linen/test_rnn.py",
+    "recurrax/nnx/_module.py": "nnx/test_rnn.py",
     "experiments/common/errors.py": "experiments/common/test_cli.py",
-    "experiments/common/plotting.py": "experiments/gradient_flow/test_study.py",
-    "experiments/common/rates.py": "experiments/remedies/test_study.py",
-    "experiments/common/report.py": "experiments/gradient_flow/test_study.py",
-    "experiments/common/slurm.py": "experiments/remedies/test_study.py",
-    "experiments/common/stopping.py": "experiments/train/test_study.py",
-    "experiments/common/sweep.py": "experiments/remedies/test_study.py",
-    "experiments/gradient_flow/config.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/costs.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/figures.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/findings.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/language_model.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/measure.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/results.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/sources.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/theory.py": "experiments/gradient_flow/test_study.py",
-    "experiments/gradient_flow/zoo.py": "experiments/gradient_flow/test_study.py",
-    "experiments/remedies/config.py": "experiments/remedies/test_study.py",
-    "experiments/remedies/figures.py": "experiments/remedies/test_study.py",
-    "experiments/remedies/results.py": "experiments/remedies/test_study.py",
-    "experiments/reproduce/figures.py": "experiments/reproduce/test_batch_norm_gain.py",
-    "experiments/train/figures.py": "experiments/train/test_study.py",
-    "experiments/training/config.py": "experiments/train/test_study.py",
-    "experiments/training/measure.py": "experiments/train/test_study.py",
-    "experiments/training/model.py": "experiments/train/test_study.py",
-    "experiments/training/results.py": "experiments/train/test_study.py",
-    "experiments/training/tensorboard.py": "experiments/train/test_study.py",
-    "experiments/training/trainer.py": "experiments/train/test_study.py",
+    "experiments/common/stopping.py": "experiments/train/test_session.py",
+    "experiments/gradient_flow/figures/cost.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/gates.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/gradient_map.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/gradient_norm.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/jacobian.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/learning.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/lyapunov.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/paths.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/gradient_flow/figures/zoo.py": "experiments/gradient_flow/test_figures.py",
+    "experiments/remedies/figures/_legend.py": "experiments/remedies/figures/test_success.py",
+    "experiments/reproduce/figures/batch_norm_gain.py": "experiments/reproduce/test_batch_norm_gain.py",
+    "experiments/reproduce/figures/curse_of_memory.py": "experiments/reproduce/test_curse_of_memory.py",
+    "experiments/training/remedies/_base.py": "experiments/training/remedies/test_remedies.py",
+    "experiments/training/remedies/_wrapped.py": "experiments/training/test_config.py",
 }
 """Modules without a test of their own: which test, named from `tests/`, reaches their lines."""
 
@@ -79,12 +62,12 @@ def twin_of(module):
 
 
 def speaks_of(test, module):
-    """Whether a test names a module, or what it defines, or the package that it is a part of."""
+    """Whether a test names a module, or what it defines, or a package that it is a part of."""
     text = (ROOT / test).read_text(encoding="utf-8")
     path = ROOT / module
     body = ast.parse(path.read_text(encoding="utf-8")).body
     names = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    names |= {path.stem.removeprefix("_"), path.parent.name}
+    names |= {path.stem.removeprefix("_"), *pathlib.PurePath(module).parts[1:-1]}
     return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
 
 
