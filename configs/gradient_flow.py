@@ -24,7 +24,9 @@ def get_config():
     config.seeds = 4
     config.seed = 0
     config.data = ml_collections.ConfigDict({"source": "text", "path": "", "variance": 1.0, "features": 32})
-    config.flow = ml_collections.ConfigDict({"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400})
+    config.measure = ml_collections.ConfigDict(
+        {"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400}
+    )
     config.train = ml_collections.ConfigDict(
         {
             "snapshots": (0, 5, 10, 20, 50, 100, 200),

@@ -16,6 +16,6 @@ from configs import gradient_flow
 def get_config():
     """Returns the configuration; `cells` may be any list as well, wrappers and hyper-parameters included."""
     config = gradient_flow.get_config()
-    flow = {"batch": 8, "jacobian_batch": 1, "lyapunov_length": 100}
-    config.update({"cells": "all", "seeds": 2, "flow": flow, "train": {"snapshots": (0,)}})
+    measure = {"batch": 8, "jacobian_batch": 1, "lyapunov_length": 100}
+    config.update({"cells": "all", "seeds": 2, "measure": measure, "train": {"snapshots": (0,)}})
     return config

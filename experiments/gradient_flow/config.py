@@ -32,7 +32,7 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True)
-class Flow:
+class Measure:
     """Where gradients are measured.
 
     Attributes:
@@ -51,7 +51,7 @@ class Flow:
         require(self.length >= 8, "length", self.length, "at least 8")
         require(self.batch >= 1, "batch", self.batch, "at least 1")
         require(
-            1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and flow.batch"
+            1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and measure.batch"
         )
         require(self.lyapunov_length >= 20, "lyapunov_length", self.lyapunov_length, "at least 20")
 
@@ -103,7 +103,7 @@ class GradientFlow:
     seeds: int
     seed: int
     data: Data
-    flow: Flow
+    measure: Measure
     train: Train
 
     def __post_init__(self):

@@ -82,8 +82,8 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
     """
     seeds = config.seed + jnp.arange(config.seeds)
     models = init_model(cell, source, seeds)
-    xs, targets = source.sequences(MEASURED, config.flow.batch, config.flow.length)
-    others = xs[:, : config.flow.jacobian_batch], source.sequences(LONG, 1, config.flow.lyapunov_length)[0][:, 0]
+    xs, targets = source.sequences(MEASURED, config.measure.batch, config.measure.length)
+    others = xs[:, : config.measure.jacobian_batch], source.sequences(LONG, 1, config.measure.lyapunov_length)[0][:, 0]
     snapshots = config.train.snapshots
     arrays = {f"theory/{key}": value for key, value in predicted(cell, source, models, xs).items()}
     norms, ends, held_out, training, trainer = [], [], [], None, None

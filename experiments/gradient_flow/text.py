@@ -46,7 +46,8 @@ def load_text(path: str, *, minimum_length: int = 2) -> Text:
     if min(split, len(values) - split) < minimum_length:
         raise ExperimentError(
             f"config.data.path: {name} has {len(values)} bytes; these lengths need at least {10 * minimum_length}.\n"
-            "Give a longer text, or smaller config.flow.length, config.flow.lyapunov_length and config.train.length."
+            "Give a longer text, or smaller config.measure.length, config.measure.lyapunov_length and "
+            "config.train.length."
         )
     symbols = np.unique(values)
     # A table, since `return_inverse` sorts a large text by way of 16 bytes for each of its own.

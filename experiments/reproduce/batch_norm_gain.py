@@ -99,13 +99,13 @@ def _loss(cell: BatchNorm, model: Any, task: Task, batch: Batch, key: jax.Array,
     def step(carry, inputs):
         x, probe = inputs
         carry = cell.step(weights, carry, cell.project(weights, x, key))
-        carry = carry._replace(cell=carry.cell._replace(h=carry.cell.h + probe))
-        return carry, carry.cell.h
+        carry = carry._replace(inner=carry.inner._replace(h=carry.inner.h + probe))
+        return carry, carry.inner.h
 
     carry = cell.initial_carry(weights, probes.shape[1:2])
     # As in the paper: the first pixels are black in all images, and nothing can be divided by a variance of zero.
-    noise = NOISE * jax.random.normal(key, carry.cell.h.shape)
-    carry = carry._replace(cell=carry.cell._replace(h=carry.cell.h + noise))
+    noise = NOISE * jax.random.normal(key, carry.inner.h.shape)
+    carry = carry._replace(inner=carry.inner._replace(h=carry.inner.h + noise))
     _, ys = jax.lax.scan(step, carry, (batch.xs, probes))
     return task.loss(read(model, ys), batch) * probes.shape[1]
 

@@ -25,7 +25,7 @@ class AttentionParams(NamedTuple):
 class AttentionCarry(NamedTuple):
     """State of `Attention`."""
 
-    cell: Any
+    inner: Any
     """State of the cell inside, its h being s_t."""
     past: Float[Array, "*B K H"]
     """h of the last K steps, the newest last."""
@@ -85,9 +85,9 @@ class Attention(Wrapper):
         return self.cell.project(weights.inner, x, key)
 
     def step(self, weights, carry, z, dot=dot):
-        new = self.cell.step(weights.inner, carry.cell, z, dot)
+        new = self.cell.step(weights.inner, carry.inner, z, dot)
         known = jnp.arange(self.window, dtype=jnp.int32) >= self.window - carry.count[..., None]
-        hidden = jnp.tanh(dot(carry.cell.h, weights.w_s)[..., None, :] + dot(carry.past, weights.w_h))
+        hidden = jnp.tanh(dot(carry.inner.h, weights.w_s)[..., None, :] + dot(carry.past, weights.w_h))
         scores = dot(hidden, weights.v)[..., 0]
         # At the first step there is nothing to look at: all shares are zero.
         shares = jnp.where(known, jax.nn.softmax(jnp.where(known, scores, jnp.finfo(scores.dtype).min)), 0)
@@ -97,10 +97,10 @@ class Attention(Wrapper):
         return AttentionCarry(new._replace(h=new.h + context), past, count)
 
     def output(self, weights, carry, z):
-        return self.cell.output(weights.inner, carry.cell, z)
+        return self.cell.output(weights.inner, carry.inner, z)
 
     def gates(self, weights, carry, z, dot=dot):
-        return self.cell.gates(weights.inner, carry.cell, z, dot)
+        return self.cell.gates(weights.inner, carry.inner, z, dot)
 
     def input_size(self, params):
         return self.cell.input_size(params.inner)

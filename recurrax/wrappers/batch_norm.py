@@ -35,14 +35,14 @@ class BatchNormParams(NamedTuple):
 class BatchNormCarry(NamedTuple):
     """State of `BatchNorm`: that of the cell inside, and the number `[*B]` of steps done."""
 
-    cell: Any
+    inner: Any
     t: jax.Array
 
 
 class BatchNormProjected(NamedTuple):
     """What a step needs of x_t alone: the projection of the cell inside, as it is and for an input of zeros."""
 
-    cell: Any
+    inner: Any
     shift: Any
     training: jax.Array | None
     """`[*B]` where statistics are those of the batch, None where they are those that are stored."""
@@ -123,11 +123,11 @@ class BatchNorm(Wrapper):
         return self._step(weights, carry, z, dot)[0]
 
     def output(self, weights, carry, z):
-        return self.cell.output(weights.inner, carry.cell, self._normalized(weights, carry.t - 1, z)[0])
+        return self.cell.output(weights.inner, carry.inner, self._normalized(weights, carry.t - 1, z)[0])
 
     def gates(self, weights, carry, z, dot=dot):
         inner, _ = self._normalized(weights, carry.t, z)
-        return self.cell.gates(weights.inner, carry.cell, inner, self._normalizing(weights, carry.t, z, dot, []))
+        return self.cell.gates(weights.inner, carry.inner, inner, self._normalizing(weights, carry.t, z, dot, []))
 
     def input_size(self, params):
         return self.cell.input_size(params.inner)
@@ -157,11 +157,11 @@ class BatchNorm(Wrapper):
         """Returns the new state, and the statistics that were seen."""
         inner, of_input = self._normalized(weights, carry.t, z)
         of_state: list[BatchStatistics] = []
-        new = self.cell.step(weights.inner, carry.cell, inner, self._normalizing(weights, carry.t, z, dot, of_state))
+        new = self.cell.step(weights.inner, carry.inner, inner, self._normalizing(weights, carry.t, z, dot, of_state))
         return BatchNormCarry(new, carry.t + 1), (of_input, tuple(of_state))
 
     def _normalized(self, weights, t, z):
-        leaves, structure = jax.tree.flatten(z.cell)
+        leaves, structure = jax.tree.flatten(z.inner)
         parts = zip(leaves, weights.gain_x, weights.statistics_x, strict=True)
         normal, seen = zip(*(self._batch_norm(a, g, s, t, z.training) for a, g, s in parts), strict=True)
         return jax.tree.map(jnp.add, structure.unflatten(normal), z.shift), tuple(seen)

@@ -24,7 +24,7 @@ class HighwayParams(NamedTuple):
 class HighwayProjected(NamedTuple):
     """What a step needs of x_t alone: the projection of the cell inside, the gate, and x_t."""
 
-    cell: Any
+    inner: Any
     t: jax.Array
     x: jax.Array
 
@@ -71,13 +71,13 @@ class Highway(Wrapper):
         return HighwayProjected(self.cell.project(weights.inner, x, key), t, features)
 
     def step(self, weights, carry, z, dot=dot):
-        return self.cell.step(weights.inner, carry, z.cell, dot)
+        return self.cell.step(weights.inner, carry, z.inner, dot)
 
     def output(self, weights, carry, z):
-        return z.t * self.cell.output(weights.inner, carry, z.cell) + (1 - z.t) * z.x
+        return z.t * self.cell.output(weights.inner, carry, z.inner) + (1 - z.t) * z.x
 
     def gates(self, weights, carry, z, dot=dot):
-        return self.cell.gates(weights.inner, carry, z.cell, dot)
+        return self.cell.gates(weights.inner, carry, z.inner, dot)
 
     def input_size(self, params):
         return self.cell.input_size(params.inner)

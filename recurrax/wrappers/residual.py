@@ -12,7 +12,7 @@ from recurrax.wrappers._base import Wrapper, check_shortcut
 class ResidualProjected(NamedTuple):
     """What a step needs of x_t alone: the projection of the cell inside, and x_t."""
 
-    cell: Any
+    inner: Any
     x: jax.Array
 
 
@@ -38,10 +38,10 @@ class Residual(Wrapper):
         return ResidualProjected(self.cell.project(weights, x, key), features_of(x))
 
     def step(self, weights, carry, z, dot=dot):
-        return self.cell.step(weights, carry, z.cell, dot)
+        return self.cell.step(weights, carry, z.inner, dot)
 
     def gates(self, weights, carry, z, dot=dot):
-        return self.cell.gates(weights, carry, z.cell, dot)
+        return self.cell.gates(weights, carry, z.inner, dot)
 
     def output(self, weights, carry, z):
-        return self.cell.output(weights, carry, z.cell) + z.x
+        return self.cell.output(weights, carry, z.inner) + z.x

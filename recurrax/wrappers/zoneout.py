@@ -14,7 +14,7 @@ from recurrax.wrappers._base import Wrapper, batch_shape_of, check_rate, two_key
 class ZoneoutProjected(NamedTuple):
     """What a step needs of x_t alone: the projection of the cell inside, and which units are held."""
 
-    cell: Any
+    inner: Any
     held: Any
     """Booleans in the structure of the state; None at evaluation."""
 
@@ -73,7 +73,7 @@ class Zoneout(Wrapper):
         return [rates.get(getattr(path[0], "name", ""), self.rate) if is_float(leaf) else 0.0 for path, leaf in paths]
 
     def step(self, weights, carry, z, dot=dot):
-        new = self.cell.step(weights, carry, z.cell, dot)
+        new = self.cell.step(weights, carry, z.inner, dot)
         if z.held is not None:
             return jax.tree.map(jnp.where, z.held, carry, new)
         old, treedef = jax.tree.flatten(carry)
@@ -81,10 +81,10 @@ class Zoneout(Wrapper):
         return treedef.unflatten([b if rate == 0 else rate * a + (1 - rate) * b for rate, a, b in parts])
 
     def output(self, weights, carry, z):
-        return self.cell.output(weights, carry, z.cell)
+        return self.cell.output(weights, carry, z.inner)
 
     def gates(self, weights, carry, z, dot=dot):
-        return self.cell.gates(weights, carry, z.cell, dot)
+        return self.cell.gates(weights, carry, z.inner, dot)
 
     def retention(self, gates):
         """The expectation; None where fields of the state have rates of their own, of which gates do not tell."""

@@ -23,7 +23,7 @@ COMPARISONS = [path for path in CONFIGS if "experiments.remedies" in (ROOT / pat
 
 TRAINING = ("steps=2", "log_every=1", "eval_every=1", "save_every=1", "hidden_size=4", "batch=2", "eval_batches=1",
             "seeds=1")  # fmt: skip
-FLOW = ("hidden_size=4", "seeds=1", "flow.length=8", "flow.batch=2", "flow.jacobian_batch=1", "flow.lyapunov_length=20",
+FLOW = ("hidden_size=4", "seeds=1", "measure.length=8", "measure.batch=2", "measure.jacobian_batch=1", "measure.lyapunov_length=20",
         "train.batch=2", "train.length=6")  # fmt: skip
 STUDIES = {
     "experiments.train": (train.main, Training, TRAINING),

@@ -12,16 +12,16 @@ VARIANTS = [Attention(LSTM(4), window=3), Attention(GRU(3), window=5, size=2)]
 
 
 def oracle_gates(cell, params, carry, x):
-    return inner.oracle_gates(cell.cell, params.inner, carry.cell, x)
+    return inner.oracle_gates(cell.cell, params.inner, carry.inner, x)
 
 
 def oracle_step(cell, params, carry, x):
     """Kerg et al. (2020), equations 1 to 4, over what there is of the past."""
-    new, _ = inner.oracle_step(cell.cell, params.inner, carry.cell, x)
+    new, _ = inner.oracle_step(cell.cell, params.inner, carry.inner, x)
     there = carry.past[cell.window - carry.count :]
     context = 0
     if len(there):
-        e = np.exp([(np.tanh(carry.cell.h @ params.w_s + h @ params.w_h) @ params.v)[0] for h in there])
+        e = np.exp([(np.tanh(carry.inner.h @ params.w_s + h @ params.w_h) @ params.v)[0] for h in there])
         context = (e / e.sum()) @ there
     s = new.h + context
     past = np.concatenate([carry.past[1:], new.h[None]])
@@ -38,7 +38,7 @@ def test_equal_scores_give_the_mean_of_what_there_is():
     before, _ = unroll(cell, params, xs[:6])
     np.testing.assert_allclose(ys[-1], carry.past[-1] + before.past.mean(0), atol=1e-6)
     first, _ = unroll(cell, params, xs[:1])
-    np.testing.assert_allclose(first.cell.h, first.past[-1])
+    np.testing.assert_allclose(first.inner.h, first.past[-1])
 
 
 def test_the_gradient_takes_the_shortcut():

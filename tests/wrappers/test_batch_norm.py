@@ -22,7 +22,7 @@ def normalized(cell, a, gains, statistics, t):
 
 def pre_activation(cell, params, carry, x):
     inner = params.inner
-    from_state = normalized(cell, carry.cell.h @ inner.w_h, params.gain_h, params.statistics_h, carry.t)
+    from_state = normalized(cell, carry.inner.h @ inner.w_h, params.gain_h, params.statistics_h, carry.t)
     from_input = normalized(cell, x @ inner.w_x + inner.b, params.gain_x, params.statistics_x, carry.t)
     return from_state + from_input + inner.b
 
@@ -40,12 +40,12 @@ def oracle_gates(cell, params, carry, x):
 
 def oracle_step(cell, params, carry, x):
     if isinstance(cell.cell, RNN):
-        new = carry.cell._replace(h=np.tanh(pre_activation(cell, params, carry, x)))
+        new = carry.inner._replace(h=np.tanh(pre_activation(cell, params, carry, x)))
     else:
         gates = oracle_gates(cell, params, carry, x)
-        c = gates["f"] * carry.cell.c + gates["i"] * gates["g"]
-        new = carry.cell._replace(h=gates["o"] * np.tanh(c), c=c)
-    return carry._replace(cell=new, t=carry.t + 1), new.h
+        c = gates["f"] * carry.inner.c + gates["i"] * gates["g"]
+        new = carry.inner._replace(h=gates["o"] * np.tanh(c), c=c)
+    return carry._replace(inner=new, t=carry.t + 1), new.h
 
 
 CELL = BatchNorm(RNN(16, recurrent_init=OrthogonalPerGate()), gain=0.7, steps=9)

@@ -41,7 +41,7 @@ def draw(results: StudyResults) -> Drawing | None:
     caption = (
         "How open the gates are: densities over all units, steps, sequences and seeds. i, r: input and reset gate, f: "
         "forget gate, z: update gate (h = (1 - z) h + z n), o: output gate, g, n: candidate. "
-        f"{results.source}. H = {config.hidden_size}, {config.seeds} seeds x {config.flow.batch} sequences x "
-        f"{config.flow.length} steps."
+        f"{results.source}. H = {config.hidden_size}, {config.seeds} seeds x {config.measure.batch} sequences x "
+        f"{config.measure.length} steps."
     )
     return Drawing("gates", "Gate activations", figure, rows.columns, caption)

@@ -46,7 +46,7 @@ def draw(results: StudyResults) -> Drawing:
     bar.set_label("norm relative to k = 0")
     caption = (
         "The same gradient norm, divided by its value at the loss, as training goes on: median over "
-        f"{config.seeds} seeds x {config.flow.batch} sequences. {results.source}. H = {config.hidden_size}. White: "
+        f"{config.seeds} seeds x {config.measure.batch} sequences. {results.source}. H = {config.hidden_size}. White: "
         "lines of equal norm."
     )
     return Drawing("gradient_map", "Gradient norm over training step and distance", figure, rows.columns, caption)

@@ -42,15 +42,15 @@ def draw(results: StudyResults) -> Drawing:
             handles += ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":")
             labels.append("theory, see caption")
         ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0)
-        ax.set_xlim(0, config.flow.length)
+        ax.set_xlim(0, config.measure.length)
         powers_of_ten(ax.yaxis)
         panel_letter(ax, panel)
     axes[0, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$")
     theory = " ".join(dict.fromkeys(str(c.arrays["theory/text"]) for c in cells if "theory/text" in c.arrays))
     caption = (
         "Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier. "
-        f"{results.source}. H = {config.hidden_size}, T = {config.flow.length}; lines: median over {config.seeds} "
-        f"seeds x {config.flow.batch} sequences, shaded: 10 % to 90 %. τ: steps in which the norm falls to 1/e, ± "
+        f"{results.source}. H = {config.hidden_size}, T = {config.measure.length}; lines: median over {config.seeds} "
+        f"seeds x {config.measure.batch} sequences, shaded: 10 % to 90 %. τ: steps in which the norm falls to 1/e, ± "
         "standard error over seeds, fitted to the first stretch that is about exponential and, where the slope changes "
         f"later, to the second half as well. {theory}"
     )

@@ -42,7 +42,7 @@ def draw(results: StudyResults) -> Drawing:
             rows.add(cell.label, cell.snapshots[p], distance, largest.low, largest.median, largest.high, middle.median)
         ax.set_title(snapshot_title(cells[0].snapshots[p]))
         ax.set_xlabel("distance k (steps)")
-        ax.set_xlim(0, config.flow.length)
+        ax.set_xlim(0, config.measure.length)
         powers_of_ten(ax.yaxis)
         panel_letter(ax, panel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -55,7 +55,7 @@ def draw(results: StudyResults) -> Drawing:
     caption = (
         "Thick: leading singular value of the Jacobian product, the most that any small difference in the state can "
         f"grow over k steps; thin: the median of all singular values. {results.source}. H = {config.hidden_size}; "
-        f"median and 10 % to 90 % (of the leading one) over {config.seeds} seeds x {config.flow.jacobian_batch} "
+        f"median and 10 % to 90 % (of the leading one) over {config.seeds} seeds x {config.measure.jacobian_batch} "
         "sequences. The lower edge is cut."
     )
     left_out = [cell.label for cell in cells if "log_singular_value/largest" not in cell.arrays]

@@ -38,7 +38,7 @@ def draw(results: StudyResults) -> Drawing | None:
             _panel(ax, cell, p, styles, rows)
             title = snapshot_title(cell.snapshots[p])
             ax.set_title(f"{cell.label}: {title[0].lower() + title[1:]}")
-            ax.set_xlim(0, config.flow.length)
+            ax.set_xlim(0, config.measure.length)
             panel_letter(ax, row * len(ends) + panel)
         axes[row, 0].set_ylabel("norm of the part of ∂L/∂s$_{T-k}$")
     lines = {str(line.get_label()): line for ax in axes[:, 0] for line in ax.get_lines()}
@@ -50,7 +50,7 @@ def draw(results: StudyResults) -> Drawing | None:
         "the constant error carousel, h the way through the recurrent weights), and the part that changed between "
         "fields. The parts, not their norms, add up to the whole; where they cancel, one may exceed it. "
         f"{dotted}{results.source}. H = {config.hidden_size}; median and 10 % to 90 % over {config.seeds} seeds x "
-        f"{config.flow.batch} sequences. The lower edge is cut."
+        f"{config.measure.batch} sequences. The lower edge is cut."
     )
     return Drawing("paths", "Paths of the gradient through the state", figure, rows.columns, caption)
 

@@ -59,8 +59,8 @@ def draw(results: StudyResults) -> Drawing:
         f"{results.source}. H = {config.hidden_size}. (a) Steps in which the norm of the total gradient with respect "
         "to the whole state falls (or grows) e-fold, fitted to the first stretch that is about exponential, ± standard "
         "error over seeds; ▸: no change within error, at least so long. (b) What is left of the norm after "
-        f"{far} steps: median over {config.seeds} seeds x {config.flow.batch} sequences, and 10 % to 90 %; 0: none at "
-        "all. How weights are drawn, the width and the inputs tell in these numbers as much as the cell."
+        f"{far} steps: median over {config.seeds} seeds x {config.measure.batch} sequences, and 10 % to 90 %; 0: none "
+        "at all. How weights are drawn, the width and the inputs tell in these numbers as much as the cell."
     )
     table = {
         "cell": [cells[n].label for n in order],

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from experiments.gradient_flow.config import Data, Flow, GradientFlow, Train
+from experiments.gradient_flow.config import Data, GradientFlow, Measure, Train
 from experiments.gradient_flow.results import CellResults, StudyResults
 
 SEEDS, STEPS, SEQUENCES, SIZE, BINS = 2, 12, 3, 4, 50
 
 
 def config(cells="rnn,lstm", snapshots=(0, 2, 5), source="text"):
-    flow = Flow(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30)
+    measure = Measure(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30)
     train = Train(snapshots=snapshots, batch=4, length=8, learning_rate=0.01, clip_norm=1.0)
     data = Data(source=source, path="", variance=1.0, features=3)
-    return GradientFlow(cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, flow=flow, train=train)
+    return GradientFlow(cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, measure=measure, train=train)
 
 
 def log_norms(rate, *lead):

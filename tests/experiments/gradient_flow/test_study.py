@@ -20,8 +20,8 @@ from experiments.gradient_flow import study
 from experiments.gradient_flow.config import GradientFlow
 
 SMALL = (
-    "--config.hidden_size=4", "--config.seeds=2", "--config.flow.length=12", "--config.flow.batch=3",
-    "--config.flow.jacobian_batch=1", "--config.flow.lyapunov_length=30", "--config.train.snapshots=0,2,5",
+    "--config.hidden_size=4", "--config.seeds=2", "--config.measure.length=12", "--config.measure.batch=3",
+    "--config.measure.jacobian_batch=1", "--config.measure.lyapunov_length=30", "--config.train.snapshots=0,2,5",
     "--config.train.batch=4", "--config.train.length=8", "--config.cells=rnn,lstm",
 )  # fmt: skip
 
