@@ -38,8 +38,8 @@ def draw(results: StudyResults) -> Drawing:
     caption = (
         "All Lyapunov exponents of the joint state (for an LSTM h and c together), largest first: the mean rate at "
         f"which small differences grow (above 0) or fade. {results.source}. Along {config.measure.lyapunov_length} "
-        f"steps, the first tenth not counted; H = {config.hidden_size}; line: mean over {config.seeds} seeds, shaded: from "
-        "the lowest to the highest seed. The lower edge is cut."
+        f"steps, the first tenth not counted; H = {config.hidden_size}; line: mean over {config.seeds} seeds, shaded: "
+        "from the lowest to the highest seed. The lower edge is cut."
     )
     if any(cell.arrays["state_size"] > measure.LARGE_STATE for cell in cells):
         caption += f" Of states with N > {measure.LARGE_STATE} the {measure.LEADING} leading exponents are measured."
