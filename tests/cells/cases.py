@@ -150,13 +150,8 @@ def core(cell: Cell) -> Cell:
 @functools.cache
 def drawn(cell: Cell, seed: int = 0):
     """The parameters that a cell draws, as float32 NumPy arrays."""
-    with jax.enable_x64(False):
-        return jax.device_get(initializer(cell)(jax.random.key(seed)))
-
-
-@functools.cache
-def initializer(cell: Cell):
-    return jax.jit(lambda key: cell.init(key, INPUT_SIZE))
+    with jax.enable_x64(False):  # op by op: cells share programs, and one for each took most of the time
+        return jax.device_get(cell.init(jax.random.key(seed), INPUT_SIZE))
 
 
 def noisy(rng, scale, tree, dtype):

@@ -30,7 +30,6 @@ from tests.cells.cases import (
     every_variant,
     flags,
     identical,
-    initializer,
     oracle_run,
     resized,
     smallest,
@@ -71,7 +70,7 @@ def test_values_equal_the_oracle_with_masks_and_resets(x64, case, reverse):
 @every_variant
 def test_parameters_are_drawn_in_the_default_dtype_and_by_the_key_alone(case):
     first, other = drawn(case.cell, seed=0), drawn(case.cell, seed=1)
-    identical(initializer(case.cell)(jax.random.key(0)), first)
+    identical(jax.device_get(case.cell.init(jax.random.key(0), INPUT_SIZE)), first)
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other), strict=True))
     assert {jnp.finfo(leaf.dtype).bits for leaf in jax.tree.leaves(first)} == {32}
     with jax.enable_x64(True):

@@ -88,15 +88,11 @@ def hold_retention(case, monkeypatch):
     """Compares with the slope of every unit of the memory by itself, at rest, with gates and products held."""
     cell, memory = case.cell, getattr(case.oracle, "memory", cases.memory)
     params, xs, carry = draw(case, 1, (2,))
-    gates = gates_of(case, params, at(xs, 0), carry)
-    kept = None if gates is None else cell.retention(gates)
-    if kept is None:
+    gates = jax.eval_shape(lambda *point: gates_of(case, *point), params, at(xs, 0), carry)
+    if gates is None or cell.retention(jax.tree.map(jnp.ones_like, gates)) is None:
         return
-    assert (kept > 0).all() and (kept < 1).all()
     units = memory(carry, carry)[0][0].size
     params, xs, carry = draw(case, 1, (units,))  # example n moves unit n
-    weights = cell.prepare(params, batch_shape=(units,))
-    rest, z = jax.tree.map(jnp.zeros_like, carry), cell.project(weights, at(xs, 0))
     products, states, owner = Held(), Held(), type(cases.core(cell))
 
     def own(a):
@@ -109,18 +105,25 @@ def hold_retention(case, monkeypatch):
         found = gates(self, weights, states(carry), z, dot)
         return found._replace(**{name: jnp.zeros_like(getattr(found, name)) for name in self.signed_gates})
 
-    direction = jax.grad(lambda state: own(memory(state, state)[0]).sum(), allow_int=True)(rest)
-    moved = jax.tree.map(lambda a, d: a + 1e-6 * d if is_float(a) else a, rest, direction)
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, "gates", held_gates)
-        after_rest = cell.step(weights, rest, z, held_dot)
-        products.rewind(), states.rewind()
-        after_moved = cell.step(weights, moved, z, held_dot)
-    kept = cell.retention(cell.gates(weights, rest, z))
-    before, after = memory(rest, after_rest)
-    moved_before, moved_after = memory(moved, after_moved)
-    slope = own(moved_after - after) / own(moved_before - before)
-    np.testing.assert_allclose(slope, own(kept), rtol=1e-8)
+    @jax.jit
+    def shares_and_slopes(params, x, carry):
+        weights = cell.prepare(params, batch_shape=(units,))
+        z, rest = cell.project(weights, x), jax.tree.map(jnp.zeros_like, carry)
+        shares = [cell.retention(cell.gates(weights, state, z)) for state in (carry, rest)]
+        direction = jax.grad(lambda state: own(memory(state, state)[0]).sum(), allow_int=True)(rest)
+        moved = jax.tree.map(lambda a, d: a + 1e-6 * d if is_float(a) else a, rest, direction)
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, "gates", held_gates)
+            after_rest = cell.step(weights, rest, z, held_dot)
+            products.rewind(), states.rewind()
+            after_moved = cell.step(weights, moved, z, held_dot)
+        before, after = memory(rest, after_rest)
+        moved_before, moved_after = memory(moved, after_moved)
+        return shares, own(moved_after - after) / own(moved_before - before)
+
+    (anywhere, at_rest), slopes = shares_and_slopes(params, at(xs, 0), carry)
+    assert (anywhere > 0).all() and (anywhere < 1).all()
+    np.testing.assert_allclose(slopes, own(at_rest), rtol=1e-8)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,7 @@ def test_the_flax_layers_compute_what_unroll_does(case):
     close((carry, outputs), (final, batch_major(ys)), rtol=1e-6, atol=1e-6)
     layer = recurrax.nnx.RNN(case.cell, INPUT_SIZE, rngs=nnx.Rngs(0))
     nnx.update(layer, nnx.State(jax.tree.map(nnx.Param, to_dict(params))))
-    close(layer(batch_major(xs), **given), (final, batch_major(ys)), rtol=1e-6, atol=1e-6)
+    close(tuple(layer(batch_major(xs), **given)), (final, batch_major(ys)), rtol=1e-6, atol=1e-6)
     assert isinstance(linen, flax.linen.Module)
 
 
