@@ -218,6 +218,6 @@ def oracle_run(case, params, xs, carry, mask, resets, reverse=False):
 def memory(old, new):
     """Returns what a step keeps a share of, of two states or of those of the cell inside."""
     while not {"c", "h", "y"} & set(old._fields):
-        old, new = old.cell, new.cell
+        old, new = old.inner, new.inner
     name = next(name for name in "chy" if name in old._fields)
     return getattr(old, name), getattr(new, name)
