@@ -62,6 +62,7 @@ test-all: $(VENV)/.peers
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu' $(ARGS)
 
 # With the environment that has JAX for the GPU: make test-gpu BIN=/path/to/env/bin
+test-gpu: export JAX_PLATFORMS = cuda,cpu
 test-gpu:
 	$(BIN)/python -m pytest -m gpu tests/engine/kernel $(ARGS)
 

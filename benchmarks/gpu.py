@@ -41,7 +41,7 @@ def cudnn(kind: str, size: tuple[int, int, int], dtype: str) -> Callable[[], Non
     import torch  # pyright: ignore[reportMissingImports]
 
     batch, steps, width = size
-    torch.executors.cuda.matmul.allow_tf32 = torch.executors.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](width, width)
     layer = layer.to("cuda", getattr(torch, dtype))
     xs = torch.randn(steps, batch, width, device="cuda", dtype=getattr(torch, dtype), requires_grad=True)
@@ -71,7 +71,7 @@ def flash_rnn(kind: str, size: tuple[int, int, int]) -> Callable[[], None]:
     def train():
         for a in (wx, r, b):
             a.grad = None
-        h, _ = flashrnn(wx, r, b, function=name, executor="cuda_fused", dtype="bfloat16")
+        h, _ = flashrnn(wx, r, b, function=name, backend="cuda_fused", dtype="bfloat16")
         h[0].float().square().mean().backward()
         torch.cuda.synchronize()
 

@@ -15,8 +15,7 @@ import jax.numpy as jnp
 from absl import app, flags
 
 from benchmarks.timing import geometric_mean, interleaved, ratio
-from recurrax import GRU, LSTM, Cell, unroll
-from recurrax.cell import dot
+from recurrax import GRU, LSTM, Cell, dot, unroll
 from recurrax.cells.lstm import LSTMCarry
 
 _SIZES = flags.DEFINE_list("sizes", "16x50x32,32x100x64,64x128x128,1x1000x128,128x256x256", "sizes BxTxH")

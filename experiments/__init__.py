@@ -1,1 +1,1 @@
-"""The studies: one script each, run as `python -m experiments.NAME --workdir=DIR`."""
+"""The studies: a folder each, run as `python -m experiments.NAME --workdir=DIR`."""

@@ -134,7 +134,8 @@ def traits(cls: type[Cell]) -> str:
 
 def section(e: Entry, numbers: str = "") -> str:
     """Returns a cell's section."""
-    fields = ", ".join(f.name for f in dataclasses.fields(e.cls))  # pyright: ignore[reportArgumentType]
+    in_order = sorted(dataclasses.fields(e.cls), key=lambda f: f.kw_only)  # pyright: ignore[reportArgumentType]
+    fields = ", ".join(f.name for f in in_order)
     parts = [
         f"### {e.cls.__name__}",
         e.summary,

@@ -69,7 +69,8 @@ def from_step(
     checks.arrays("example", example)
     if output is None and example is None:
         raise ValueError(
-            "Give output=, which tells y from the new carry, or example=, an input x_t without batch axes."
+            "output or example must be given, got neither: output tells y from the new carry, example is an input x_t "
+            "without batch axes, from which the shape of y is found."
         )
     specs, treedef = jax.tree.flatten(example)
     example_specs = tuple(jax.ShapeDtypeStruct(jnp.shape(leaf), leaf.dtype) for leaf in specs)

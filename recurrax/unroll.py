@@ -124,7 +124,7 @@ class Explanation:
       refused: the executors that cannot run it, each with the reason.
       missed_dot: which weights the step multiplies without `dot`, so that no executor defers their gradients; None
         where there are none.
-      checkpoint_every: steps after which a state is kept for gradients; None for every step.
+      every: steps after which a state is kept for gradients, as `Checkpointed` has it; None for every step.
       truncate_every: (k1, k2) of truncated backpropagation; None for gradients in full.
       steps: T.
       batch_shape: the batch axes.
@@ -136,7 +136,7 @@ class Explanation:
     reason: str
     refused: dict[str, str]
     missed_dot: str | None
-    checkpoint_every: int | None
+    every: int | None
     truncate_every: tuple[int, int] | None
     steps: int
     batch_shape: tuple[int, ...]
@@ -153,8 +153,8 @@ class Explanation:
         lines = [f"{self.executor}: {self.reason}", *(f"not {name}: {why}" for name, why in self.refused.items())]
         if self.missed_dot is not None:
             lines.append(self.missed_dot)
-        if self.checkpoint_every is not None:
-            lines.append(f"for gradients, keeps the state after every {self.checkpoint_every} steps")
+        if self.every is not None:
+            lines.append(f"for gradients, keeps the state after every {self.every} steps")
         if self.truncate_every is not None:
             lines.append("outputs of every {} steps send gradients back over the last {}".format(*self.truncate_every))
         lines.append(

@@ -79,7 +79,7 @@ def test_every_unit_is_made_by_the_name_of_its_class_and_by_the_one_that_configs
             assert type(make(name, **options)) is type(make(cls.__name__, **options)) is cls
 
 
-LSTM_ARGUMENTS = "hidden_size, forget_bias, use_bias, input_init, recurrent_init, bias_init"
+LSTM_ARGUMENTS = "hidden_size, use_bias, input_init, bias_init, recurrent_init, forget_bias"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ LSTM_ARGUMENTS = "hidden_size, forget_bias, use_bias, input_init, recurrent_init
         ("3", ValueError, "cell '3' names no cell"),
         ("gaussian", ValueError, "unknown cell 'gaussian'"),
         ("residual(lstn)", ValueError, r"unknown cell 'lstn'\. Did you mean lstm"),
-        ("rnn(recurrent_init=gausian(gain=1))", ValueError, r"unknown cell 'gausian'\. Did you mean gaussian"),
+        ("rnn(recurrent_init=gausian(gain=1))", ValueError, r"unknown name 'gausian'\. Did you mean gaussian"),
         (
             "rnn(recurrent_init=gaussian(gian=1))",
             TypeError,
@@ -107,7 +107,11 @@ LSTM_ARGUMENTS = "hidden_size, forget_bias, use_bias, input_init, recurrent_init
             rf"lstm has no argument 'forgetbias'\. Did you mean forget_bias\? Its arguments are {LSTM_ARGUMENTS}\.",
         ),
         ("lstm(3, hidden_size=3)", TypeError, "lstm is given hidden_size twice"),
-        ("lstm(3, 1.0, 2, 3, 4, 5, 6)", TypeError, f"lstm takes at most 6 arguments, got 7. Its .* {LSTM_ARGUMENTS}"),
+        (
+            "lstm(3, 1.0, 2, 3, 4, 5, 6)",
+            TypeError,
+            f"lstm takes at most 1 arguments without a name, got 7. Its .* {LSTM_ARGUMENTS}",
+        ),
         ("residual", TypeError, "residual needs cell. Its arguments are cell"),
         ("lstm(bias_init=open('x'))", ValueError, "unknown cell 'open'"),
         ("lstm(forget_bias=1 if 2 else 3)", ValueError, "may hold names, calls and literals only, not '1 if 2 else 3'"),
@@ -150,3 +154,10 @@ def test_remedies_are_looked_up_alike():
     with pytest.raises(ValueError, match="unknown remedy 'clipnrm'. Did you mean clip_norm"):
         remedies.make_remedies("clipnrm(1.0)")
     assert remedies.make_remedies("ClipNorm(1.0)") == remedies.make_remedies("clip_norm(1.0)")
+
+
+def test_arguments_without_a_name_are_those_of_the_class():
+    assert make_cell("gru(8)") == GRU(8)
+    with pytest.raises(TypeError, match="gru takes at most 2 arguments without a name, got 3"):
+        make_cell("gru(8, after, 3)")
+    assert make_cell("gru(8, after)") == GRU(8, "after")

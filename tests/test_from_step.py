@@ -162,7 +162,7 @@ def test_what_the_functions_return_wrongly_is_named(rest):
     [
         ({"step": 1}, TypeError, "step must be a function, got 1"),
         ({"initial_carry": None}, TypeError, "initial_carry must be a function, got None"),
-        ({"output": None}, ValueError, "Give output=.* or example="),
+        ({"output": None}, ValueError, "output or example must be given"),
         ({"output": 3}, TypeError, "output must be a function, got 3"),
         ({"init": "zeros"}, TypeError, "init must be a function, got 'zeros'"),
         ({"output": None, "example": [1.0]}, TypeError, r"example\[0\] must be an array, got 1.0"),

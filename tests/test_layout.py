@@ -31,9 +31,6 @@ LEVELS = (
 STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "reproduce", "train"), ("gallery",))
 """The parts of `experiments`, likewise."""
 
-BETWEEN_STUDIES = {}
-"""Who may import what of another study all the same."""
-
 SHARED = {"experiments": ("recurrax._util",)}
 """Private packages of the library that others of this repository may use."""
 
@@ -97,9 +94,7 @@ def wrong_way(paths, top, levels):
             if imported not in level:
                 yield f"{label(path)} imports {name}: name the module that defines it"
             elif imported != part and level[imported] >= level[part]:
-                allowed = BETWEEN_STUDIES.get(label(path), ())
-                if not any(name.startswith(f"{module}.") for module in allowed):
-                    yield f"{label(path)} must not import {name}"
+                yield f"{label(path)} must not import {name}"
 
 
 def test_there_is_something_to_look_at():
@@ -113,12 +108,6 @@ def test_imports_within_the_library_point_one_way():
 
 def test_imports_between_studies_point_one_way():
     assert not list(wrong_way(STUDIES, "experiments", STUDY_LEVELS))
-
-
-def test_every_exception_between_studies_is_used():
-    for file, modules in BETWEEN_STUDIES.items():
-        names = imports(ROOT / file)
-        assert all(any(name.startswith(f"{module}.") for name in names) for module in modules), file
 
 
 def test_what_is_private_to_a_package_is_imported_there_alone():

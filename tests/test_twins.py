@@ -62,12 +62,12 @@ def twin_of(module):
 
 
 def speaks_of(test, module):
-    """Whether a test names a module, or what it defines, or a package that it is a part of."""
+    """Whether a test names a module, or what it defines, or the package that it is a part of."""
     text = (ROOT / test).read_text(encoding="utf-8")
     path = ROOT / module
     body = ast.parse(path.read_text(encoding="utf-8")).body
     names = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    names |= {path.stem.removeprefix("_"), *pathlib.PurePath(module).parts[1:-1]}
+    names |= {path.stem.removeprefix("_"), path.parent.name}
     return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
 
 

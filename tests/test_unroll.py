@@ -554,7 +554,7 @@ ERRORS = {
         TypeError,
         "carry.h is int32 .* makes it float32.* Cast params",
     ),
-    "carry is a tuple": ({"carry": tuple(run.carry)}, TypeError, "carry has another structure than LSTM"),
+    "carry is a tuple": ({"carry": tuple(run.carry)}, TypeError, "carry holds a plain tuple where LSTM"),
     "carry is one array": ({"carry": run.carry.h}, TypeError, "carry has another structure than LSTM"),
     "carry is of another cell": (
         {"carry": RNN(hidden_size=H).initial_carry(run.params, (B,))},
@@ -606,7 +606,7 @@ ERRORS = {
     "executor is unknown": (
         {"executor": "fast"},
         ValueError,
-        "executor must be one of 'auto', 'scan', 'fused', 'associative', 'newton', 'kernel', got 'fast'",
+        "executor must be one of 'auto', 'scan', 'fused', 'associative', 'newton', 'kernel', 'checkpointed', got 'fast'",
     ),
     "executor is missing": (
         {"executor": None},

@@ -29,12 +29,10 @@ class Exports:
     Attributes:
       base: the class of the package's units, all of which are exported; None for all public functions.
       also: more names, by file: what a unit of one's own is written with, and inputs of a kind of their own.
-      but: files that only serve the others.
     """
 
     base: type | None
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    but: tuple[str, ...] = ()
 
 
 PACKAGES = {
@@ -42,7 +40,7 @@ PACKAGES = {
     wrappers: Exports(Cell, also=(("_base", ("Wrapper",)),)),
     tasks: Exports(Task, also=(("task", ("Batch", "Chance", "Classification", "Regression", "Solved", "Task")),)),
     training: Exports(None),
-    interop: Exports(None, but=("layout",)),
+    interop: Exports(None),
 }
 
 
@@ -55,7 +53,7 @@ def exported(package: ModuleType) -> Files:
             found.setdefault(cls.__module__.removeprefix(package.__name__ + "."), []).append(cls.__name__)
     else:
         for module in pkgutil.iter_modules(package.__path__):
-            if module.name not in wanted.but and not module.name.startswith("_"):
+            if not module.name.startswith("_"):
                 found[module.name] = _functions(importlib.import_module(f"{package.__name__}.{module.name}"))
     return {file: _by_kind(names) for file, names in sorted(found.items()) if names}
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.common.config import FieldError, require
+from experiments.common.config import FieldError, require, require_choice
 from recurrax import Cell
 from recurrax._util import naming
 from recurrax.catalogue import all_cells, make_cell
@@ -25,7 +25,7 @@ class Data:
     features: int
 
     def __post_init__(self):
-        require(self.source in ("text", "noise"), "source", self.source, "'text' or 'noise'")
+        require_choice("source", self.source, ("text", "noise"))
         require(self.variance > 0, "variance", self.variance, "a number above 0")
         require(self.features >= 1, "features", self.features, "at least 1")
         require(self.source == "text" or not self.path, "path", self.path, "empty where data.source is 'noise'")

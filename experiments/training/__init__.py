@@ -1,1 +1,1 @@
-"""Training a cell on a task with remedies: the parts of `experiments/train.py`."""
+"""Training a cell on a task with remedies, as all studies do it that train."""

@@ -85,11 +85,17 @@ class Vocabulary:
         if ":" in name:
             cls = imported(name, self.base if top else object, self.kind)
         else:
-            cls = lookup(name, self.known if top else {**self.arguments, **self.known}, self.kind)
-        fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-        if len(args) > len(fields):
-            raise TypeError(f"{name} takes at most {len(fields)} arguments, got {len(args)}.{_valid(fields)}")
-        given = list(zip(fields, args, strict=False)) + [(str(k.arg), k.value) for k in keywords]
+            known = self.known if top else {**self.arguments, **self.known}
+            cls = lookup(name, known, self.kind if top else "name")
+        # In the order of the signature, where those that are given by name alone come last.
+        in_order = sorted(dataclasses.fields(cls), key=lambda field: field.kw_only)
+        fields = {field.name: field for field in in_order if field.init}
+        positional = [field.name for field in fields.values() if not field.kw_only]
+        if len(args) > len(positional):
+            raise TypeError(
+                f"{name} takes at most {len(positional)} arguments without a name, got {len(args)}.{_valid(fields)}"
+            )
+        given = list(zip(positional, args, strict=False)) + [(str(k.arg), k.value) for k in keywords]
         values = {}
         for argument, node in given:
             if argument not in fields:

@@ -1,1 +1,1 @@
-"""How a recurrence is executed: one file per executor, all of one meaning, which `recurrence` states once."""
+"""How a recurrence is executed: one file per executor, all of one meaning, which `run` states once."""

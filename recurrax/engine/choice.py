@@ -86,11 +86,7 @@ def check_executor(executor: Any) -> None:
       TypeError, ValueError: it is none of these; the message says what to give.
     """
     if isinstance(executor, Executor):
-        # Compared without its own fields, one instance would be taken for another that was traced before.
-        if "__dataclass_fields__" not in vars(type(executor)):
-            raise TypeError(
-                f"executor must be an instance of a frozen dataclass, which {type(executor).__name__} is not."
-            )
+        checks.compares_by_value("executor", executor)
     elif isinstance(executor, type) and issubclass(executor, Executor):
         raise TypeError(f"executor must be an instance, e.g. {executor.__name__}(), got the class itself.")
     elif not isinstance(executor, str):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recurrax._util import checks
+from recurrax._util.naming import did_you_mean
 from recurrax.cell import Cell, Params
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 from recurrax.gradflow.trajectory import trajectory
@@ -41,8 +42,12 @@ def critical_gain(
     if high <= low:
         raise ValueError(f"high must be above low = {low}, got {high}.")
     paths, _ = jax.tree_util.tree_flatten_with_path(params)
-    if not any(_name(path) == weight for path, _ in paths):
-        raise ValueError(f"weight must name a parameter of {cell!r}, got {weight!r}.")
+    names = sorted({_name(path) for path, _ in paths})
+    if weight not in names:
+        raise ValueError(
+            f"weight must name a parameter of {cell!r}, one of {', '.join(names)}, got {weight!r}."
+            f"{did_you_mean(weight, names)}"
+        )
     # From the second round on between the two neighbours of the crossing.
     for _ in range(_ROUNDS):
         gains = np.geomspace(low, high, _POINTS)

@@ -38,7 +38,7 @@ def gate_activations(path: Trajectory) -> Gates:
     check_trajectory(path)
     gates = _activations(path)
     if gates is None:
-        raise TypeError(f"{path.cell!r} has no gates: its `gates` returns None.")
+        raise TypeError(f"path must be of a cell that has gates, got one of {path.cell!r}, whose `gates` returns None.")
     return gates
 
 

@@ -43,10 +43,15 @@ def kind_of(cell: Cell, library: str, allowed: Iterable[str]) -> str:
     raise ValueError(f"cell must be one that {library} has, which {cell!r} is not.")
 
 
+_USES = ("prepare", "project", "gates", "step", "output")
+"""The methods that give weights their meaning."""
+
+
 def is_a(name: str, cell: Cell) -> bool:
-    """Tells whether a cell is of a kind: of its class, or of a subclass that keeps the parameters."""
+    """Tells whether a cell is of a kind: of its class, or of a subclass that keeps the parameters and what they do."""
     kind = _KINDS[name]
-    return isinstance(cell, kind.cell) and type(parameter_shapes(cell, 1)) is kind.params
+    same = all(getattr(type(cell), method) is getattr(kind.cell, method) for method in _USES)
+    return isinstance(cell, kind.cell) and same and type(parameter_shapes(cell, 1)) is kind.params
 
 
 def require_reset(cell: Cell, reset: str, library: str) -> None:

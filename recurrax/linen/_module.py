@@ -51,7 +51,7 @@ class CellModule(nn.Module):
 
     @nn.nowrap
     def variables_of(self, params: Params, *, input_size: int | None = None) -> dict[str, Any]:
-        """Returns the variables that hold given parameters, from `recurrax.interop.torch.from_torch` for instance.
+        """Returns the variables that hold given parameters, from `recurrax.interop.from_torch` for instance.
 
         Args:
           params: those of the cell.

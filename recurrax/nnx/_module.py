@@ -54,7 +54,10 @@ class CellModule(nnx.Module):
         self.rngs = nnx.data(_kept(rngs) if draws_noise(cell, in_features) else None)
         for name, value in tree.items():
             if hasattr(self, name):
-                raise ValueError(f"{cell!r} has a parameter {name!r}, but so is called an attribute of the layer.")
+                raise ValueError(
+                    f"cell must have no parameter named {name!r}, which is an attribute of the layer; rename that of "
+                    f"{cell!r}."
+                )
             setattr(self, name, nnx.data(jax.tree.map(nnx.Param, value)))
 
     def initialize_carry(self, input_shape: tuple[int, ...], rngs: Any = None) -> Carry:
@@ -68,7 +71,7 @@ class CellModule(nnx.Module):
         return initial_carry(self.cell, self._params(), input_shape, self.dtype)
 
     def set_params(self, params: Params) -> None:
-        """Puts given parameters in the place of its own, from `recurrax.interop.torch.from_torch` for instance.
+        """Puts given parameters in the place of its own, from `recurrax.interop.from_torch` for instance.
 
         Args:
           params: those of the cell; they are cast to `param_dtype`, and go where the old ones are.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from recurrax._util import checks
 from recurrax._util.float_leaves import is_float
+from recurrax._util.naming import did_you_mean
 from recurrax.cell import dot
 from recurrax.wrappers._base import Wrapper
 
@@ -58,7 +59,10 @@ class RecurrentGradient(Wrapper):
         fields = getattr(jax.eval_shape(lambda p: self.cell.initial_carry(self.cell.prepare(p)), params), "_fields", ())
         for field in self.cut:
             if field not in fields:
-                raise ValueError(f"cut names {field!r}, the state of {self.cell!r} has {', '.join(fields)}.")
+                raise ValueError(
+                    f"cut must name fields of the state of {self.cell!r}, {', '.join(fields)}, got {field!r}."
+                    f"{did_you_mean(field, fields)}"
+                )
         return params
 
     def step(self, weights, carry, z, dot=dot):

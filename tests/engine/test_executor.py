@@ -1,8 +1,10 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
 
-from recurrax import RNN, Associative, Executor, Newton, explain, unroll
+from recurrax import RNN, Associative, Executor, Newton, Scan, explain, unroll
 from recurrax.engine.choice import EXECUTORS
 
 
@@ -49,7 +51,19 @@ def test_an_executor_that_compares_without_its_settings_is_refused():
             object.__setattr__(self, "setting", setting)
 
     cell = RNN(3)
-    with pytest.raises(TypeError, match="frozen dataclass, .*Mine"):
+    with pytest.raises(
+        TypeError, match="executor must be a frozen dataclass .* Mine has attributes that are no fields: setting"
+    ):
+        unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), executor=Mine(1))
+
+
+def test_an_executor_that_leaves_a_setting_out_of_the_comparison_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Mine(Scan):
+        setting: int = dataclasses.field(default=0, compare=False)
+
+    cell = RNN(3)
+    with pytest.raises(TypeError, match="Mine leaves setting out of the comparison"):
         unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)), executor=Mine(1))
 
 
@@ -58,5 +72,5 @@ def test_explain_tells_who_cannot_run_it_and_what_is_kept_or_cut():
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((100, 2))
     explanation = explain(cell, params, xs, executor="checkpointed", truncate_every=(5, 20))
     assert set(explanation.refused) == {"associative", "kernel"}
-    assert (explanation.checkpoint_every, explanation.truncate_every) == (10, (5, 20))
+    assert (explanation.every, explanation.truncate_every) == (10, (5, 20))
     assert "every 10 steps" in str(explanation) and "over the last 20" in str(explanation)

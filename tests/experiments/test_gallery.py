@@ -38,7 +38,7 @@ def test_a_docstring_is_taken_apart():
     e = gallery.entry(LSTM)
     assert e.summary.startswith("Long short-term memory (Hochreiter & Schmidhuber 1997")
     assert e.body[0].startswith("```text\ni, f, o = sigmoid(") and e.body[1].startswith("The cell state c is carried")
-    assert "\n\n`from recurrax.cells import LSTM`: `LSTM(hidden_size, forget_bias, " in gallery.section(e)
+    assert "\n\n`from recurrax.cells import LSTM`: `LSTM(hidden_size, use_bias, " in gallery.section(e)
     assert e.attributes.startswith("hidden_size: H.") and e.file == "recurrax/cells/lstm.py"
 
 

@@ -72,5 +72,5 @@ def test_reversal_keeps_the_order_of_the_inputs():
 
 def test_a_cell_without_gates_is_refused():
     cell = RNN(4)
-    with pytest.raises(TypeError, match="has no gates"):
+    with pytest.raises(TypeError, match="path must be of a cell that has gates, got one of"):
         gradflow.gate_statistics(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences()))

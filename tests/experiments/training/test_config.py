@@ -7,7 +7,7 @@ from tests.experiments.training.small import config
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"remedies": "clip"}, "config.remedies is wrong: unknown remedy 'clip'; known are bound_candidate"),
+        ({"remedies": "clip"}, "config.remedies is wrong: unknown remedy 'clip'. Did you mean clip_norm"),
         ({"remedies": "clip_norm(-1.0)"}, "config.remedies is wrong: max_norm must be above 0, got -1.0"),
         ({"remedies": "forget_bias", "cells": "rnn"}, "ForgetBias does not fit RNN, which has no forget_bias"),
         (
