@@ -7,11 +7,10 @@ import re
 ROOT = pathlib.Path(__file__).parents[1]
 
 STANDS_FOR = {
-    "recurrax/cells/_base/affine.py": "cells/test_every_cell.py",
     "recurrax/cells/_base/bistable.py": "cells/test_brc.py",
     "recurrax/cells/_base/convolution.py": "cells/test_conv_lstm.py",
     "recurrax/cells/_base/fields.py": "cells/test_every_cell.py",
-    "recurrax/cells/_base/gated.py": "cells/test_every_cell.py",
+    "recurrax/cells/_base/gated.py": "cells/test_lstm.py",
     "recurrax/cells/_base/minimal.py": "cells/test_min_gru.py",
     "recurrax/cells/_base/normalization.py": "wrappers/test_layer_norm.py",
     "recurrax/cells/_base/timed.py": "cells/test_ltc.py",

@@ -1,5 +1,6 @@
 """Runs many experiments as jobs of a Slurm cluster, by submitit; one that fails does not stop the rest."""
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ def sweep(
       ExperimentError: submitit is not installed, there is no Slurm here, or an option is wrong.
       Terminated: SIGTERM came.
     """
+    # Imported, it would set logging up anew and close the handlers that are there.
+    os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
     try:
         import submitit
     except ImportError:

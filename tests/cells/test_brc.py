@@ -1,3 +1,5 @@
+"""The bistable cell."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np

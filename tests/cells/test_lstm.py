@@ -1,3 +1,5 @@
+"""The LSTM, and what gated cells share."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np

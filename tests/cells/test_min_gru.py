@@ -1,3 +1,5 @@
+"""The minimal GRU, and what minimal cells share."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np

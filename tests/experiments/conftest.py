@@ -2,7 +2,6 @@
 
 import jax
 import pytest
-import submitit  # noqa: F401  sets logging up when it is imported, which closes the stderr that pytest lends to a test
 
 
 @pytest.fixture(scope="package", autouse=True)

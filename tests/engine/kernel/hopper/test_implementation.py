@@ -1,4 +1,7 @@
-"""Both kernels are lowered for a GPU, which needs none: it finds what Mosaic refuses, in types, layouts and calls."""
+"""Both kernels are lowered for a GPU, which needs none: it finds what Mosaic refuses, in types, layouts and calls.
+
+So it tests the tiles, the blocks of threads and the assembly that they are made of.
+"""
 
 import jax
 import jax.numpy as jnp
