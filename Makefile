@@ -48,7 +48,7 @@ gradient-flow: $(VENV)/.experiments
 	$(BIN)/python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=$(WORKDIR) $(ARGS)
 
 gallery: $(VENV)/.experiments
-	$(BIN)/python -m experiments.gallery $(ARGS)
+	$(BIN)/python -m tools.gallery $(ARGS)
 
 exports: $(VENV)/.experiments
 	$(BIN)/python -m tools.exports

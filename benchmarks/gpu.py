@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from absl import app, flags
 
 from benchmarks.steps import training_step
-from benchmarks.timing import Timed, interleaved
+from benchmarks.timing import Timing, interleaved
 from recurrax import GRU, LSTM, RNN, Cell, explain
 
 CELLS: dict[str, Callable[[int], Cell]] = {"lstm": LSTM, "gru": lambda width: GRU(width, reset="after"), "rnn": RNN}
@@ -97,7 +97,7 @@ def runs(kind: str, size: tuple[int, int, int]) -> dict[str, Callable[[], None]]
     return found
 
 
-def row(kind: str, text: str, timed: dict[str, Timed]) -> str:
+def row(kind: str, text: str, timed: dict[str, Timing]) -> str:
     """Returns a row of the table."""
     peers = [timed[name].median for name in timed if name.startswith("cuDNN")]
     names = ["kernel", "fused", *(f"cuDNN {dtype}" for dtype in CUDNN), "FlashRNN"]

@@ -16,7 +16,7 @@ from absl import app, flags
 from matplotlib.figure import Figure
 
 from benchmarks.peers import JAX_LIBRARIES, LIBRARIES, Shape, flops
-from benchmarks.timing import Timed, gemm_gflops, geometric_mean, interleaved, ratio
+from benchmarks.timing import Timing, gemm_gflops, geometric_mean, interleaved, ratio
 
 SIZES = "16x50x32,32x100x64,64x128x128,1x1000x128,128x256x256,32x512x512"
 _OUT = flags.DEFINE_string("out", "runs/bench", "folder for the tables and the figure")
@@ -28,7 +28,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 11, "rounds; large sizes get fewer", lo
 Key = tuple[str, str, Shape]
 
 
-def measure(cell: str, shape: Shape, mode: str, rounds: int) -> dict[str, Timed]:
+def measure(cell: str, shape: Shape, mode: str, rounds: int) -> dict[str, Timing]:
     """Times every library that is installed."""
     runs = {}
     for name, build in LIBRARIES.items():
@@ -43,7 +43,7 @@ def measure(cell: str, shape: Shape, mode: str, rounds: int) -> dict[str, Timed]
     return interleaved(runs, max(3, rounds // 3) if large else rounds)
 
 
-def claims(results: dict[Key, dict[str, Timed]]) -> list[str]:
+def claims(results: dict[Key, dict[str, Timing]]) -> list[str]:
     """Says how fast recurrax trains beside the others; above 1 it is faster."""
     against_jax, against_torch = {}, {}
     for (cell, mode, shape), timed in results.items():
@@ -69,7 +69,7 @@ def claims(results: dict[Key, dict[str, Timed]]) -> list[str]:
     return lines
 
 
-def table(results: dict[Key, dict[str, Timed]], limit: float) -> str:
+def table(results: dict[Key, dict[str, Timing]], limit: float) -> str:
     """Returns the Markdown table: milliseconds of recurrax, and the times of the others over it."""
     others = [name for name in LIBRARIES if name != "recurrax"]
     head = ["cell", "B x T x H", "mode", "recurrax, ms", "of GEMM limit", "first call, s", *others]
@@ -88,7 +88,7 @@ def table(results: dict[Key, dict[str, Timed]], limit: float) -> str:
     return "\n".join(rows)
 
 
-def figure(results: dict[Key, dict[str, Timed]]) -> Figure:
+def figure(results: dict[Key, dict[str, Timing]]) -> Figure:
     """Draws every library's training time over recurrax's."""
     colors = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#D55E00")
     trained = {key: timed for key, timed in results.items() if key[1] == "train"}
@@ -121,7 +121,7 @@ def main(argv: list[str]) -> None:
     out = Path(_OUT.value)
     out.mkdir(parents=True, exist_ok=True)
     limit = gemm_gflops()
-    results: dict[Key, dict[str, Timed]] = {}
+    results: dict[Key, dict[str, Timing]] = {}
     for size in _SIZES.value:
         shape = Shape(*map(int, size.split("x")))
         for cell in _CELLS.value:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Timed(NamedTuple):
+class Timing(NamedTuple):
     """What was measured of one callable."""
 
     first_s: float
@@ -22,7 +22,7 @@ class Timed(NamedTuple):
         return float(np.median(self.ms))
 
 
-def interleaved(runs: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, Timed]:
+def interleaved(runs: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, Timing]:
     """Times callables that return when they are done."""
     first = {name: _seconds(run) for name, run in runs.items()}
     for run in runs.values():
@@ -31,10 +31,10 @@ def interleaved(runs: Mapping[str, Callable[[], None]], rounds: int) -> dict[str
     for turn in range(rounds):
         for name in list(runs)[:: 1 if turn % 2 else -1]:
             times[name].append(1e3 * _seconds(runs[name]))
-    return {name: Timed(first[name], np.array(ms)) for name, ms in times.items()}
+    return {name: Timing(first[name], np.array(ms)) for name, ms in times.items()}
 
 
-def ratio(slow: Timed, fast: Timed) -> tuple[float, float, float]:
+def ratio(slow: Timing, fast: Timing) -> tuple[float, float, float]:
     """Returns the median over rounds of the ratio of two times, and its quartiles."""
     low, middle, high = np.quantile(slow.ms / fast.ms, [0.25, 0.5, 0.75])
     return float(middle), float(low), float(high)

@@ -28,7 +28,7 @@ LEVELS = (
 )
 """The parts of `recurrax`; a part may import those of the levels before its own, and itself."""
 
-STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "reproduce", "train"), ("gallery",))
+STUDY_LEVELS = (("common",), ("training",), ("gradient_flow", "remedies", "reproduce", "train"))
 """The parts of `experiments`, likewise."""
 
 SHARED = {"experiments": ("recurrax._util",)}

@@ -37,7 +37,7 @@ def as_drawn(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> Any:
     return _Placeholder()
 
 
-def check_initializers(initializers: Any) -> None:
+def check_drawing(initializers: Any) -> None:
     """Raises unless they are functions by name; whether a parameter has the name is seen when it is drawn."""
     if not isinstance(initializers, Mapping) or not all(callable(init) for init in initializers.values()):
         raise TypeError(f"initializers must be functions (key, shape, dtype) by parameter, got {initializers!r}.")

@@ -12,6 +12,7 @@ import scipy  # whose parts are imported where they are used: they take longer t
 from jaxtyping import Array, Float
 
 from recurrax._util import checks
+from recurrax.gradflow._numerics.gaussian_averages import mean_square, mean_squared_slope
 
 
 class ForgetGate(NamedTuple):
@@ -166,7 +167,7 @@ def mean_field_tanh(weight_variance: float, input_variance: float) -> MeanField:
     _not_negative("weight_variance", weight_variance)
     _not_negative("input_variance", input_variance)
     q = _fixed_point(float(weight_variance), float(input_variance))
-    chi = weight_variance * _mean_squared_slope(q) if q else weight_variance
+    chi = weight_variance * mean_squared_slope(q) if q else weight_variance
     with np.errstate(divide="ignore"):
         log_chi = np.log(np.float64(chi))
         xi = -1.0 / log_chi if log_chi else np.float64(np.inf)
@@ -191,12 +192,12 @@ def critical_weight_variance(input_variance: float) -> float:
 
     # Any q is the fixed point of a critical network, with sw2 = 1 / E[(1 - tanh^2)^2] and one s2, which grows with q.
     def excess(q):
-        return q - _mean_square(q) / _mean_squared_slope(q) - input_variance
+        return q - mean_square(q) / mean_squared_slope(q) - input_variance
 
     upper = 1.0
     while excess(upper) < 0:
         upper *= 2
-    return 1.0 / _mean_squared_slope(_root(excess, 0.0, upper))
+    return 1.0 / mean_squared_slope(_root(excess, 0.0, upper))
 
 
 class Sensitivity(NamedTuple):
@@ -259,23 +260,6 @@ def gaussian_product_spectrum(size: int, gain: float = 1.0) -> Float[np.ndarray,
     return np.log(gain) + 0.5 * (np.log(2.0 / size) + scipy.special.digamma((size - np.arange(size)) / 2.0))
 
 
-# E[f(z)], z ~ N(0, 1), by the trapezoidal rule. The poles of tanh(sqrt(q) z) approach the real axis as q grows; the
-# rule gives all digits up to q of about 7e4, where 100 Gauss-Hermite nodes lose the fourth digit at q of 3.
-_Z = np.linspace(-10.0, 10.0, 20_001)
-_DENSITY = np.exp(-0.5 * _Z**2)
-_DENSITY /= _DENSITY.sum()
-
-
-def _mean_square(q: float) -> float:
-    """Returns E[tanh(sqrt(q) z)^2]."""
-    return float(_DENSITY @ np.tanh(np.sqrt(q) * _Z) ** 2)
-
-
-def _mean_squared_slope(q: float) -> float:
-    """Returns E[tanh'(sqrt(q) z)^2]."""
-    return float(_DENSITY @ (1.0 - np.tanh(np.sqrt(q) * _Z) ** 2) ** 2)
-
-
 def _fixed_point(weight_variance: float, input_variance: float) -> float:
     """Returns the stable q*. The map is concave in q, so it lies above the diagonal below q* and under it beyond."""
     if input_variance == 0 and weight_variance <= 1:
@@ -283,9 +267,9 @@ def _fixed_point(weight_variance: float, input_variance: float) -> float:
     # Without input, tanh^2 x >= x^2 - 2/3 x^4 puts q* above (sw2 - 1) / (2 sw2).
     lower = input_variance or (weight_variance - 1) / (2 * weight_variance)
     upper = weight_variance + input_variance
-    if weight_variance * _mean_square(lower) + input_variance <= lower:
+    if weight_variance * mean_square(lower) + input_variance <= lower:
         return lower
-    return _root(lambda q: weight_variance * _mean_square(q) + input_variance - q, lower, upper)
+    return _root(lambda q: weight_variance * mean_square(q) + input_variance - q, lower, upper)
 
 
 def _root(function: Callable[[float], float], lower: float, upper: float) -> float:

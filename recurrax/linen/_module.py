@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from recurrax._layer.apply import initial_carry, input_size
-from recurrax._layer.drawing import Initializers, check_initializers, draw, draw_tree
+from recurrax._layer.drawing import Initializers, check_drawing, draw, draw_tree
 from recurrax._layer.dtypes import cast, check_fields
 from recurrax._layer.noise import draws_noise
 from recurrax._util import checks
@@ -31,7 +31,7 @@ class CellModule(nn.Module):
 
     def __post_init__(self):
         check_fields(self.cell, self.dtype, self.param_dtype)
-        check_initializers(self.initializers)
+        check_drawing(self.initializers)
         super().__post_init__()
 
     @nn.nowrap

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Int
 
 from recurrax._layer.both_ways import BothWays, apply_both_ways, check_merge
-from recurrax._layer.drawing import Initializers, check_initializers
+from recurrax._layer.drawing import Initializers, check_drawing
 from recurrax._layer.dtypes import check_fields
 from recurrax.cell import Carry, Cell, Params
 from recurrax.engine.executor import Executor
@@ -49,7 +49,7 @@ class Bidirectional(nn.Module):
     def __post_init__(self):
         for cell in (self.cell, self.backward_cell or self.cell):
             check_fields(cell, self.dtype, self.param_dtype)
-        check_initializers(self.initializers)
+        check_drawing(self.initializers)
         check_merge(self.merge)
         super().__post_init__()
 

@@ -7,7 +7,7 @@ from flax import nnx
 from jax.core import Tracer
 
 from recurrax._layer.apply import initial_carry
-from recurrax._layer.drawing import Initializers, check_initializers, draw_tree
+from recurrax._layer.drawing import Initializers, check_drawing, draw_tree
 from recurrax._layer.dtypes import cast, check_fields
 from recurrax._layer.noise import draws_noise
 from recurrax._util import checks
@@ -44,7 +44,7 @@ class CellModule(nnx.Module):
         check_fields(cell, dtype, param_dtype)
         checks.positive_int("in_features", in_features)
         initializers = {} if initializers is None else initializers
-        check_initializers(initializers)
+        check_drawing(initializers)
         self.cell = cell
         self.in_features = in_features
         self.dtype = dtype

@@ -90,12 +90,12 @@ def _multiplied(weight: jax.Array, operands: jax.Array) -> PerUnit:
     return tuple(wide(product).reshape(len(product), length, groups, *operands.shape[-2:]))
 
 
-def _over_models(run, step: ElementwiseStep):
+def _over_models(execute, step: ElementwiseStep):
     """Returns a loop for which `vmap` means more groups: of more weights, if these are mapped, too."""
 
     @custom_vmap
     def loop(problem: Problem, *rest):
-        return run(step, problem, *rest)
+        return execute(step, problem, *rest)
 
     @loop.def_vmap
     def _(axis_size, in_batched, problem, *rest):

@@ -112,7 +112,7 @@ def test_the_last_of_repeated_overrides_counts(config, tmp_path):
 
 @pytest.mark.parametrize(
     ("module", "typed"),
-    [("experiments.train.__main__", "experiments.train"), ("experiments.gallery", "experiments.gallery")],
+    [("experiments.train.__main__", "experiments.train"), ("tools.gallery", "tools.gallery")],
 )
 def test_the_command_is_the_one_that_was_typed(monkeypatch, module, typed):
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name=module), raising=False)

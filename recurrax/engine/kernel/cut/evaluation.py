@@ -23,7 +23,7 @@ def function_of(equation: Any) -> Callable[..., list]:
         "jit", equation.primitive.name, arg_names=("",) * len(variables), result_paths=("",) * len(equation.outvars)
     )
     jaxpr = core.Jaxpr([], variables, equation.outvars, [equation], debug_info=origin)
-    run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
+    call = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
 
     def function(*inputs):
         given = iter(inputs)
@@ -31,7 +31,7 @@ def function_of(equation: Any) -> Callable[..., list]:
         for variable in equation.invars:
             if not isinstance(variable, core.Literal):
                 values.setdefault(variable, next(given))
-        return run(*(values[v] for v in variables))
+        return call(*(values[v] for v in variables))
 
     return function
 
@@ -100,13 +100,13 @@ def with_own_derivative(equation: Any) -> Callable[..., list]:
     tangent = jax.make_jaxpr(lambda primals, tangents: jax.jvp(call, primals, tangents)[1])(tuple(free), tuple(free))
 
     @jax.custom_jvp
-    def run(*inputs):
+    def at_any_shape(*inputs):
         return evaluate(inner_jaxprs(equation)[0], inputs)
 
-    @run.defjvp
+    @at_any_shape.defjvp
     def _(primals, tangents):
-        outputs = run(*primals)
+        outputs = at_any_shape(*primals)
         d_outputs = evaluate(tangent, [primals[n] for n in positions] + [tangents[n] for n in positions])
         return outputs, [jnp.broadcast_to(d, y.shape) for d, y in zip(d_outputs, outputs, strict=True)]
 
-    return run
+    return at_any_shape

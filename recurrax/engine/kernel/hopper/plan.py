@@ -44,7 +44,7 @@ class Sizes(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """The layout of one of the two loops over time."""
+    """How one of the two loops over time lies on the chip."""
 
     slots: int
     """Buffers for what is exchanged, used in turn."""
@@ -54,7 +54,7 @@ class Loop(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The layout of a run."""
+    """How a run lies on the chip."""
 
     tile_units: int
     """Units of a block of threads, 32 or 64: with 32, the rows of two gates share a tile of 64."""
@@ -91,7 +91,7 @@ HOPPER = Chip()
 
 
 def make_plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
-    """Returns the layout of a run, or the reason why there is none, as the end of a sentence."""
+    """Returns the plan of a run, or the reason why there is none, as the end of a sentence."""
     tile = tile_units(sizes.units, sizes.gates, sizes.itemsize)
     units = padded_units(sizes.units, sizes.gates, sizes.itemsize)
     blocks = units // tile
@@ -123,7 +123,7 @@ def make_plan(sizes: Sizes, chip: Chip = HOPPER) -> Plan | str:
 
 
 def _loop(sizes: Sizes, chip: Chip, tile: int, units: int, slots: int, backward: bool) -> Loop | None:
-    """Returns the layout of one loop; None where it does not fit."""
+    """Returns the plan of one loop; None where it does not fit."""
     per_tile = ROWS // tile
     tiles = [-(-gates // per_tile) for gates in sizes.gates]
     weights = sum(tiles) * ROWS * units * sizes.itemsize

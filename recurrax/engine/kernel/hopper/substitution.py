@@ -62,7 +62,7 @@ RULES: dict[str, Callable[..., Any]] = {
 def substituted(function: Callable) -> Callable:
     """Returns the function made of the primitives that the kernel language has."""
 
-    def run(*arguments):
+    def substituted(*arguments):
         flat, treedef = jax.tree.flatten(arguments)
         closed, shapes = jax.make_jaxpr(lambda *flat: function(*treedef.unflatten(flat)), return_shape=True)(*flat)
         outputs = evaluation.evaluate(closed, flat, RULES)
@@ -71,4 +71,4 @@ def substituted(function: Callable) -> Callable:
         whole = [a if jnp.shape(a) == s.shape else jnp.full(s.shape, a) for a, s in zip(outputs, shaped, strict=True)]
         return treedef.unflatten(whole)
 
-    return run
+    return substituted

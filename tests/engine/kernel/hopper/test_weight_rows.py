@@ -12,8 +12,8 @@ UNITS = 96
 
 def drawn(gates):
     rng = np.random.default_rng(0)
-    layout = make_plan(Sizes(4, 1, UNITS, (gates,), 2))
-    return layout, rng.normal(size=(gates, UNITS, UNITS)), rng.normal(size=(UNITS, 8))
+    plan = make_plan(Sizes(4, 1, UNITS, (gates,), 2))
+    return plan, rng.normal(size=(gates, UNITS, UNITS)), rng.normal(size=(UNITS, 8))
 
 
 def halves(tile):
@@ -23,11 +23,11 @@ def halves(tile):
 
 @pytest.mark.parametrize("gates", [2, 3, 4, 5])
 def test_halves_of_tiles_are_gates(gates):
-    layout, weight, h = drawn(gates)
-    rows = np.asarray(paired_rows(jnp.asarray(weight), layout))
+    plan, weight, h = drawn(gates)
+    rows = np.asarray(paired_rows(jnp.asarray(weight), plan))
     assert rows.shape == ((gates + 1) // 2, 2 * UNITS, UNITS)
     found = np.zeros((2 * len(rows), UNITS, 8))
-    for block in range(layout.blocks):
+    for block in range(plan.blocks):
         for n, of_tile in enumerate(rows):
             found[2 * n : 2 * n + 2, 32 * block : 32 * block + 32] = halves(of_tile[64 * block : 64 * block + 64] @ h)
     np.testing.assert_allclose(found[:gates], weight @ h, rtol=1e-5, atol=1e-5)
@@ -36,12 +36,12 @@ def test_halves_of_tiles_are_gates(gates):
 
 @pytest.mark.parametrize("gates", [2, 3, 4])
 def test_the_diagonal_of_two_gates_by_two_cotangents_is_the_product_backward(gates):
-    layout, weight, _ = drawn(gates)
+    plan, weight, _ = drawn(gates)
     cotangents = np.random.default_rng(1).normal(size=(gates + gates % 2, UNITS, 8))
     cotangents[gates:] = 0
-    rows = np.asarray(paired_rows(jnp.swapaxes(jnp.asarray(weight), -1, -2), layout))
+    rows = np.asarray(paired_rows(jnp.swapaxes(jnp.asarray(weight), -1, -2), plan))
     found = np.zeros((UNITS, 8))
-    for block in range(layout.blocks):
+    for block in range(plan.blocks):
         for n, of_tile in enumerate(rows):
             side_by_side = np.concatenate(list(cotangents[2 * n : 2 * n + 2]), axis=1)
             first, second = halves(of_tile[64 * block : 64 * block + 64] @ side_by_side)
@@ -50,6 +50,6 @@ def test_the_diagonal_of_two_gates_by_two_cotangents_is_the_product_backward(gat
 
 
 def test_a_gate_alone_stays_as_it_is():
-    layout, weight, _ = drawn(1)
-    assert layout.tile_units == 64
-    np.testing.assert_array_equal(paired_rows(jnp.asarray(weight), layout), jnp.asarray(weight))
+    plan, weight, _ = drawn(1)
+    assert plan.tile_units == 64
+    np.testing.assert_array_equal(paired_rows(jnp.asarray(weight), plan), jnp.asarray(weight))

@@ -23,6 +23,6 @@ def address(ref):
     return llvm.ptrtoint(i32(), utils.memref_ptr(ref))
 
 
-def run(code: str, arguments: list, constraints: str) -> None:
+def emit(code: str, arguments: list, constraints: str) -> None:
     """Runs instructions that have an effect and no result."""
     llvm.inline_asm(ir.Type.parse("!llvm.void"), arguments, code, constraints, has_side_effects=True)

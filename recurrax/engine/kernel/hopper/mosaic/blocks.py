@@ -24,7 +24,7 @@ def init_barriers(barriers) -> None:
     def init(_, barriers):
         first = arith.cmpi(arith.CmpIPredicate.eq, utils.thread_idx(), assembly.constant(0))
         with utils.when(first):
-            assembly.run(
+            assembly.emit(
                 "mbarrier.init.shared::cta.b64 [$0], 1; mbarrier.init.shared::cta.b64 [$0+8], 1; "
                 "fence.mbarrier_init.release.cluster;",
                 [assembly.address(barriers)],
@@ -39,7 +39,7 @@ def wait_barrier(barriers, slot: jax.Array, parity: jax.Array) -> None:
 
     @plgpu.inline_mgpu(arg_types=(plgpu.RefType(), plgpu.Layout.WG_SPLAT, plgpu.Layout.WG_SPLAT))
     def wait(_, barriers, slot, parity):
-        assembly.run(
+        assembly.emit(
             "{ .reg .pred P; TRY${:uid}: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 P, [$0], $1; "
             "@P bra DONE${:uid}; bra TRY${:uid}; DONE${:uid}: }",
             [_barrier(barriers, slot), parity.registers.item()],
@@ -64,9 +64,9 @@ def send_to_cluster(block, barriers, slot: jax.Array, blocks: int, size: int, pl
         thread = arith.remui(utils.thread_idx(), assembly.constant(128))
         barrier = _barrier(barriers, slot)
         with utils.when(arith.cmpi(arith.CmpIPredicate.eq, thread, assembly.constant(0))):
-            assembly.run(f"mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [$0], {others};", [barrier], "r")
+            assembly.emit(f"mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [$0], {others};", [barrier], "r")
         with utils.when(arith.cmpi(arith.CmpIPredicate.ult, thread, assembly.constant(blocks))):
-            assembly.run(
+            assembly.emit(
                 "{ .reg .pred P; .reg .b32 me, there, bar; mov.u32 me, %cluster_ctarank; setp.ne.u32 P, me, $2; "
                 "mapa.shared::cluster.u32 there, $0, $2; mapa.shared::cluster.u32 bar, $1, $2; "
                 "@P cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes "

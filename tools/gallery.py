@@ -1,7 +1,7 @@
 """Writes the gallery of cells and wrappers: equations, what each is for, parameters, and how far its gradient reaches.
 
     make gallery
-    python -m experiments.gallery --out=docs/cells.md
+    python -m tools.gallery --out=docs/cells.md
 
 Texts come from the docstrings; parameters and time scales are computed, with the default hyper-parameters. Duration:
 about a second per cell.

@@ -56,5 +56,5 @@ def test_a_cell_is_imported_only_once_it_is_asked_for():
         "import sys, recurrax; before = 'recurrax.cells.lru' in sys.modules; from recurrax.cells import LRU; "
         "print(before, 'recurrax.cells.lru' in sys.modules, 'recurrax.cells.s5' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout.split() == ["False", "True", "False"], done.stderr

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import gallery
 from recurrax import GRU, LSTM, cells, wrappers
 from recurrax.cells import LRU
 from recurrax.wrappers import Stack
+from tools import gallery
 
 PAGE = Path(__file__).parents[2] / "docs" / "cells.md"
 ENTRIES = [*gallery.entries(cells), *gallery.entries(wrappers)]
