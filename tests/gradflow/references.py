@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.flatten_util import ravel_pytree
 
 from recurrax import GRU, LSTM, RNN
@@ -32,6 +33,17 @@ def runs():
         "reverse": {"reverse": True},
         "all": {"mask": mask, "resets": resets, "reverse": True},
     }
+
+
+def every_run(test):
+    """Tries an LSTM in runs of every kind and the other cells in that with all of them; `make test-all` tries all."""
+    quick = [(LSTM, kind) for kind in runs()] + [(type(cell), "all") for cell in CELLS]
+    pairs = [
+        pytest.param(cell, kind, id=f"{kind}-{name}", marks=[] if (type(cell), kind) in quick else pytest.mark.slow)
+        for kind in runs()
+        for cell, name in zip(CELLS, IDS, strict=True)
+    ]
+    return pytest.mark.parametrize(("cell", "kind"), pairs)(test)
 
 
 def loss(ys, carry):

@@ -5,11 +5,10 @@ import pytest
 
 from recurrax import LSTM, RNN, gradflow, unroll
 from recurrax.initializers import OrthogonalPerGate
-from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, loss, probe_log_norms, runs, sequences
+from tests.gradflow.references import FEATURES, every_run, explicit_jacobians, loss, probe_log_norms, runs, sequences
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=IDS)
-@pytest.mark.parametrize("kind", runs())
+@every_run
 def test_norms_are_those_of_zero_probes(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
     norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs, **arguments), loss)
@@ -18,8 +17,7 @@ def test_norms_are_those_of_zero_probes(x64, cell, kind):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12, rtol=0), norms.fields, fields)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=IDS)
-@pytest.mark.parametrize("kind", runs())
+@every_run
 def test_norms_of_a_loss_on_the_last_state_are_those_of_explicit_jacobian_products(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
     norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs, **arguments), lambda ys, carry: carry.h.sum())

@@ -23,7 +23,9 @@ def test_a_state_of_one_field_has_no_other_path():
     np.testing.assert_allclose(paths.fields.h, paths.total, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", runs())
+@pytest.mark.parametrize(
+    "kind", [k if k in ("plain", "all") else pytest.param(k, marks=pytest.mark.slow) for k in runs()]
+)
 def test_parts_are_those_of_explicit_block_products(x64, kind):
     """The loss enters through h_T; each part is a product of blocks of explicit Jacobians."""
     cell, xs, arguments = LSTM(5), sequences(), runs()[kind]

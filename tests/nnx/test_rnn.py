@@ -146,7 +146,7 @@ def test_a_parameter_that_would_hide_an_attribute_of_the_layer_is_refused():
         output=lambda params, h: h,
         init=lambda key, size: {"cell": jnp.ones(size)},
     )
-    with pytest.raises(ValueError, match="parameter 'cell'"):
+    with pytest.raises(ValueError, match="parameter named 'cell'"):
         layer_of(cell)
 
 

@@ -1,13 +1,27 @@
 """Draws a batch, and reads what it shows and asks."""
 
+import functools
+
 import jax
 import numpy as np
 
 from recurrax.tasks.task import Task
 
 
-def drawn(task: Task, batch_size: int, seed: int = 0, step: int = 0):
-    return jax.device_get(jax.jit(task.batch, static_argnums=2)(seed, step, batch_size))
+@functools.cache
+def compiled(task: Task):
+    """Returns `batch` of a task as one program for all seeds and steps."""
+    return jax.jit(task.batch, static_argnums=2, static_argnames="held_out")
+
+
+def drawn(task: Task, batch_size: int, seed: int = 0, step: int = 0, **how):
+    return jax.device_get(compiled(task)(seed, step, batch_size, **how))
+
+
+@functools.cache
+def judge(task: Task):
+    """Returns `(outputs, batch) -> (loss, error)` of a task as one program."""
+    return jax.jit(lambda outputs, batch: (task.loss(outputs, batch), task.error(outputs, batch)))
 
 
 def ids(batch):

@@ -10,7 +10,7 @@ import pytest
 import recurrax.tasks
 from recurrax.tasks.task import Classification, Regression
 from tests.tasks.cases import CASES, MODULES, UNITS, every_task, every_variant, guess, twin
-from tests.tasks.reading import drawn
+from tests.tasks.reading import drawn, judge
 
 
 def close(got, expected):
@@ -45,22 +45,22 @@ def test_a_batch_is_what_the_definition_says(case):
 @every_task
 def test_a_batch_depends_on_seed_and_step_alone(case):
     batch = drawn(case.task, 8, seed=3, step=5)
-    close(batch, case.task.batch(3, 5, 8))
-    seeds = jnp.arange(2, 4)
-    close(batch, jax.tree.map(lambda a: a[1], jax.vmap(lambda seed: case.task.batch(seed, 5, 8))(seeds)))
+    of_two_seeds = jax.jit(jax.vmap(lambda seed: case.task.batch(seed, 5, 8)))(jnp.arange(2, 4))
+    close(batch, jax.tree.map(lambda a: a[1], of_two_seeds))
     for other in (drawn(case.task, 8, seed=4, step=5), drawn(case.task, 8, seed=3, step=6)):
         assert (batch.xs != other.xs).any()
-    assert (batch.xs != case.task.batch(3, 5, 8, held_out=True).xs).any()
+    assert (batch.xs != drawn(case.task, 8, seed=3, step=5, held_out=True).xs).any()
 
 
 @every_task
 def test_the_chance_level_is_what_blind_guesses_get(case):
     batch = drawn(case.task, 4000)
     outputs = guess(case, batch)
-    np.testing.assert_allclose(case.task.loss(outputs, batch), case.task.chance.loss, rtol=0.06)
+    loss, error = judge(case.task)(outputs, batch)
+    np.testing.assert_allclose(loss, case.task.chance.loss, rtol=0.06)
     if hasattr(case.twin, "guess_for_error"):
-        outputs = case.twin.guess_for_error(case.task, batch)
-    np.testing.assert_allclose(case.task.error(outputs, batch), case.task.chance.error, rtol=0.04)
+        _, error = judge(case.task)(case.twin.guess_for_error(case.task, batch), batch)
+    np.testing.assert_allclose(error, case.task.chance.error, rtol=0.04)
     assert not case.task.solved(*case.task.chance)
 
 
@@ -72,7 +72,7 @@ def test_right_answers_solve_it(case):
         if isinstance(case.task, Regression)
         else 50.0 * jax.nn.one_hot(batch.targets, case.task.output_size)
     )
-    loss, error = case.task.loss(outputs, batch), case.task.error(outputs, batch)
+    loss, error = judge(case.task)(outputs, batch)
     assert loss < 1e-6 and error == 0 and case.task.solved(float(loss), float(error))
 
 
@@ -81,8 +81,7 @@ def test_what_is_not_asked_for_touches_neither_loss_nor_gradient(case):
     batch = drawn(case.task, 4)
     outputs = jax.random.normal(jax.random.key(0), (*batch.weights.shape, case.task.output_size))
     broken = jnp.where(batch.weights[..., None] > 0, outputs, jnp.nan)
-    close(case.task.loss(broken, batch), case.task.loss(outputs, batch))
-    close(case.task.error(broken, batch), case.task.error(outputs, batch))
+    close(judge(case.task)(broken, batch), judge(case.task)(outputs, batch))
 
 
 @every_task

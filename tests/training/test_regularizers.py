@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,11 @@ from recurrax.training.regularizers import lyapunov_penalty, norm_stabilizer, or
 def problem(cell, length=7, batch=3, size=2):
     params = cell.init(jax.random.key(0), size)
     return params, jax.random.normal(jax.random.key(1), (length, batch, size))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3), static_argnames="squared")
+def omega_of(cell, params, xs, loss, squared=False, **arguments):
+    return pascanu_omega(trajectory(cell, params, xs, **arguments), loss, squared=squared)
 
 
 def last(ys, carry):
@@ -42,7 +49,7 @@ def test_omega_of_a_tanh_network_is_the_published_formula(x64, squared, loss):
         return jnp.mean(((back if squared else jnp.sqrt(back)) - 1) ** 2)
 
     def omega(params):
-        return pascanu_omega(trajectory(cell, params, xs), loss, squared=squared)
+        return omega_of(cell, params, xs, loss, squared=squared)
 
     np.testing.assert_allclose(omega(params), formula(params.w_h), rtol=1e-12)
     gradient = jax.jit(jax.grad(omega))(params)
@@ -57,7 +64,7 @@ def test_omega_of_a_tanh_network_is_the_published_formula(x64, squared, loss):
 )
 def test_omega_is_zero_for_no_cell_by_accident_and_has_a_gradient(x64, cell):
     params, xs = problem(cell)
-    value, gradient = jax.value_and_grad(lambda p: pascanu_omega(trajectory(cell, p, xs), every))(params)
+    value, gradient = jax.value_and_grad(lambda p: omega_of(cell, p, xs, every))(params)
     norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), every).joint
     assert value > 0 and norms.shape == (8, 3)
     leaves = jax.tree.leaves(gradient)
@@ -67,23 +74,23 @@ def test_omega_is_zero_for_no_cell_by_accident_and_has_a_gradient(x64, cell):
 def test_an_orthogonal_linear_network_has_no_omega(x64):
     cell = RNN(5, activation="identity")
     params, xs = problem(cell)
-    assert pascanu_omega(trajectory(cell, params, xs), last) < 1e-25
+    assert omega_of(cell, params, xs, last) < 1e-25
 
 
 def test_steps_that_do_not_exist_or_follow_a_reset_are_not_counted(x64):
     cell = GRU(3)
     params, xs = problem(cell)
-    short = pascanu_omega(trajectory(cell, params, xs[:4]), every)
-    padded = pascanu_omega(trajectory(cell, params, xs, mask=jnp.arange(7)[:, None] < jnp.full(3, 4)), every)
+    short = omega_of(cell, params, xs[:4], every)
+    padded = omega_of(cell, params, xs, every, mask=jnp.arange(7)[:, None] < jnp.full(3, 4))
     np.testing.assert_allclose(padded, short, rtol=1e-12)
     resets = jnp.zeros((7, 3), bool).at[4].set(True)
     first, second = (
-        pascanu_omega(trajectory(cell, params, xs[:4]), every),
-        pascanu_omega(trajectory(cell, params, xs[4:]), every),
+        omega_of(cell, params, xs[:4], every),
+        omega_of(cell, params, xs[4:], every),
     )
     # Of three steps after the reset, the first is not counted.
-    joined = pascanu_omega(trajectory(cell, params, xs, resets=resets), every)
-    start = pascanu_omega(trajectory(cell, params, xs[4:], resets=jnp.zeros((3, 3), bool).at[0].set(True)), every)
+    joined = omega_of(cell, params, xs, every, resets=resets)
+    start = omega_of(cell, params, xs[4:], every, resets=jnp.zeros((3, 3), bool).at[0].set(True))
     np.testing.assert_allclose(joined, (4 * first + 2 * start) / 6, rtol=1e-12)
     assert second != start
 
@@ -93,7 +100,7 @@ def test_omega_does_not_underflow_where_the_gradient_does():
     cell = RNN(4, activation="identity")
     params, xs = problem(cell, length=400)
     params = params._replace(w_h=0.5 * params.w_h)
-    np.testing.assert_allclose(pascanu_omega(trajectory(cell, params, xs), last), 0.25, rtol=1e-4)
+    np.testing.assert_allclose(omega_of(cell, params, xs, last), 0.25, rtol=1e-4)
 
 
 def test_the_norm_stabilizer_is_the_published_formula(x64):

@@ -16,4 +16,4 @@ def test_commas_in_brackets_separate_no_values():
     config = comparison(cells="lstm(forget_bias=1.0, hidden_size=3),rnn", tasks=("delayed_xor(delay=3", " order=1)"))
     assert config.cells == ("lstm(forget_bias=1.0, hidden_size=3)", "rnn")
     assert {t.task for t in config.trials()} == {"delayed_xor(delay=3, order=1)"}
-    assert config.training(next(config.trials())).task == "delayed_xor(24, delay=3, order=1)"
+    assert config.training(next(config.trials())).tasks == "delayed_xor(24, delay=3, order=1)"

@@ -17,7 +17,7 @@ def test_every_trial_has_a_folder_of_its_own_whose_name_any_system_takes(tmp_pat
 
 
 def test_a_job_is_a_training_with_every_field_given(tmp_path):
-    training = comparison().training(TRIAL)
+    training = comparison(cells="rnn(activation='relu')").training(TRIAL)
     command = job(training, tmp_path, TRIAL).command
     assert command[:3] == [sys.executable, "-m", "experiments.train"]
     assert "--config.cells=rnn(activation='relu')" in command and "--config.tasks=adding(24)" in command

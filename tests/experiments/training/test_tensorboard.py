@@ -10,7 +10,7 @@ from experiments.training.tensorboard import TensorBoard
 
 def test_a_missing_package_is_named_with_what_installs_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ExperimentError, match=r"pip install 'recurrax\[tensorboard\]'"):
+    with pytest.raises(ExperimentError, match=r"pip install -e '\.\[tensorboard\]'"):
         TensorBoard(tmp_path, 0)
 
 

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.training.remedies import all_remedies, make_remedies
+from recurrax import GRU
+from recurrax.wrappers import RecurrentGradient, Zoneout
 from tests.experiments.training.small import trained
 
 
@@ -17,7 +19,7 @@ def test_remedies_go_together_in_the_order_of_the_list():
     trainer, state = trained(
         remedies="forget_bias(2.0), zone_out(0.2), clip_recurrent(1.0), clip_norm(0.5), omega(0.1)"
     )
-    assert repr(trainer.cell).startswith("RecurrentGradient(cell=Zoneout(cell=GRU(hidden_size=4, forget_bias=2.0")
+    assert trainer.cell == RecurrentGradient(Zoneout(GRU(4, forget_bias=2.0), rate=0.2), clip_norm=1.0)
     assert bool(state.finite[0])
 
 
