@@ -134,7 +134,7 @@ def traits(cls: type[Cell]) -> str:
 
 def section(e: Entry, numbers: str = "") -> str:
     """Returns a cell's section."""
-    in_order = sorted(dataclasses.fields(e.cls), key=lambda f: f.kw_only)  # pyright: ignore[reportArgumentType]
+    in_order = sorted(dataclasses.fields(e.cls), key=lambda f: bool(f.kw_only))  # pyright: ignore[reportArgumentType]
     fields = ", ".join(f.name for f in in_order)
     parts = [
         f"### {e.cls.__name__}",

@@ -88,7 +88,7 @@ class Vocabulary:
             known = self.known if top else {**self.arguments, **self.known}
             cls = lookup(name, known, self.kind if top else "name")
         # In the order of the signature, where those that are given by name alone come last.
-        in_order = sorted(dataclasses.fields(cls), key=lambda field: field.kw_only)
+        in_order = sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only))
         fields = {field.name: field for field in in_order if field.init}
         positional = [field.name for field in fields.values() if not field.kw_only]
         if len(args) > len(positional):
