@@ -77,6 +77,8 @@ def make(
     Raises:
       TypeError, ValueError: the text describes no unit; an argument is unknown or has a wrong value.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be the name of a {kind}, or like {example}, got {text!r}.")
     known = units(package, base)
     return naming.Vocabulary(kind, example, base, known, arguments, words, defaults).make(text)
 
@@ -97,7 +99,7 @@ recurrent_init=Identity(gain=0.5), activation='relu'))
       TypeError, ValueError: the text describes no cell; a hyper-parameter is unknown or has a wrong value.
     """
     arguments = units(initializers, (Initializer, Chrono))
-    example = "zoneout(lstm(forget_bias=2.0), rate_c=0.1)"
+    example = "zoneout(lstm(forget_bias=2.0), rate=0.1)"
     return make(
         text, _CELLS, Cell, kind="cell", example=example, arguments=arguments, words=ACTIVATIONS, defaults=defaults
     )

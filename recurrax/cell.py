@@ -190,8 +190,10 @@ def layer_input(layer: Cell, x: Any, y: Any) -> Any:
 def check_cell(cell: Any) -> None:
     """Raises a TypeError unless `cell` is an instance of `Cell` that JAX takes for no other one."""
     if not isinstance(cell, Cell):
-        hint = " Make an instance, e.g. LSTM(hidden_size=32)." if isinstance(cell, type) else ""
-        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}.{hint} from_step makes one from a step function.")
+        if isinstance(getattr(cell, "cell", None), Cell):  # a layer, which prints over many lines
+            raise TypeError(f"cell must be a recurrax Cell, got a layer. Give the cell inside, {cell.cell!r}.")
+        hint = "Make an instance, e.g. LSTM(hidden_size=32). " if isinstance(cell, type) else ""
+        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}. {hint}from_step makes one from a step function.")
     checks.compares_by_value("cell", cell)
 
 

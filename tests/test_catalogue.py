@@ -161,3 +161,16 @@ def test_arguments_without_a_name_are_those_of_the_class():
     with pytest.raises(TypeError, match="gru takes at most 2 arguments without a name, got 3"):
         make_cell("gru(8, after, 3)")
     assert make_cell("gru(8, after)") == GRU(8, "after")
+
+
+def test_what_is_no_text_is_named():
+    with pytest.raises(TypeError, match="text must be the name of a cell, or like zoneout.*, got LSTM"):
+        make_cell(LSTM(3))
+
+
+def test_the_example_in_messages_makes_a_cell():
+    with pytest.raises(ValueError) as caught:
+        make_cell("lstm(")
+    assert make_cell(str(caught.value).partition("like ")[2].rstrip("."), hidden_size=3) == Zoneout(
+        LSTM(3, forget_bias=2.0), rate=0.1
+    )

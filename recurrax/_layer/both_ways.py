@@ -34,7 +34,7 @@ def apply_both_ways(
     seq_lengths: Any,
     mask: Any,
     resets: Any,
-    initial_carries: tuple[Carry | None, Carry | None],
+    initial_carries: tuple[Carry | None, Carry | None] | None,
     **given: Any,
 ) -> CarryAndOutputs:
     """Runs a layer forward and one backward, and joins their outputs.
@@ -56,9 +56,12 @@ def apply_both_ways(
     """
     mask = existing(leading_axes(cell, inputs, 1, time_major), seq_lengths, mask, time_major)
     starts = resets, _backward_resets(resets, mask, time_major)
+    carries = (None, None) if initial_carries is None else initial_carries
+    if not isinstance(carries, tuple) or len(carries) != 2:
+        raise TypeError(f"initial_carries must be a pair (forward, backward) or None, got {initial_carries!r}.")
     runs = []
     for n, direction in enumerate(directions):
-        own = {"mask": mask, "resets": starts[n], "initial_carry": initial_carries[n]}
+        own = {"mask": mask, "resets": starts[n], "initial_carry": carries[n]}
         own |= {name: pair[n] for name, pair in given.items()}
         runs.append(direction(inputs, return_carry=True, **own))
     (forward, f), (backward, b) = runs

@@ -23,4 +23,4 @@ def exports(package: str, files: Mapping[str, str]) -> tuple[Callable[[str], Any
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, lambda: sorted({*vars(sys.modules[package]), *files})
+    return get, lambda: sorted(files)

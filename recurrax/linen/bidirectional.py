@@ -63,7 +63,7 @@ class Bidirectional(nn.Module):
         seq_lengths: Int[Array, "*B"] | None = None,
         mask: Bool[Array, "*B T"] | None = None,
         resets: Bool[Array, "*B T"] | None = None,
-        initial_carries: tuple[Carry | None, Carry | None] = (None, None),
+        initial_carries: tuple[Carry | None, Carry | None] | None = None,
         first_step: int | Int[Array, ""] = 0,
         return_carry: bool = False,
         deterministic: bool | None = None,

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 import recurrax.nnx
@@ -29,6 +30,19 @@ def test_both_initial_carries_follow_the_parameters():
     layer.set_params(PARAMS)
     carries = layer.initialize_carry((2, 3))
     np.testing.assert_array_equal([carries.forward.h, carries.backward.h], STARTS)
+
+
+def test_initial_carries_that_are_no_pair_are_named():
+    layer = recurrax.nnx.Bidirectional(LSTM(4), 3, rngs=nnx.Rngs(0))
+    np.testing.assert_array_equal(layer(INPUTS, initial_carries=None), layer(INPUTS))
+    with pytest.raises(TypeError, match=r"initial_carries must be a pair \(forward, backward\) or None, got \(None,\)"):
+        layer(INPUTS, initial_carries=(None,))
+
+
+def test_a_layer_in_the_place_of_a_cell_is_named():
+    layer = recurrax.nnx.RNN(LSTM(4), 3, rngs=nnx.Rngs(0))
+    with pytest.raises(TypeError, match=r"cell must be a recurrax Cell.*Give the cell inside, LSTM\(hidden_size=4"):
+        recurrax.nnx.Bidirectional(layer, 3, rngs=nnx.Rngs(0))
 
 
 def test_a_table_of_a_layer_that_returns_its_carries():
