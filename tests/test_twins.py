@@ -27,7 +27,6 @@ STANDS_FOR = {
     "recurrax/linen/_module.py": "linen/test_rnn.py",
     "recurrax/nnx/_module.py": "nnx/test_rnn.py",
     "experiments/common/errors.py": "experiments/common/test_cli.py",
-    "experiments/common/stopping.py": "experiments/train/test_session.py",
     "experiments/gradient_flow/figures/cost.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/gates.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/gradient_map.py": "experiments/gradient_flow/test_figures.py",

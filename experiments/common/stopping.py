@@ -1,4 +1,4 @@
-"""Leaves in order when the system asks for it: SIGTERM, which clusters send before they take a machine away."""
+"""Leaves in order when it is asked to: by SIGTERM, which clusters send before they take a machine away, or Ctrl-C."""
 
 import contextlib
 import os
@@ -65,3 +65,29 @@ def stopping() -> Iterator[Stopping]:
         theirs.close()
         thread.join(1)
         ours.close()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Holds Ctrl-C back until the block is over, which an exception in its midst would leave unfit for use.
+
+    A second Ctrl-C comes through at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: object) -> None:
+        del frame
+        if held:
+            raise KeyboardInterrupt
+        held.append(number)
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 
 from experiments.common.errors import ExperimentError
 from experiments.common.progress import say
+from experiments.common.stopping import uninterrupted
 
 _STATE, _MANIFEST = "state", "manifest"
 
@@ -61,12 +62,13 @@ class Checkpoints:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._checkpointer.save(
-                target,
-                args=ocp.args.Composite(
-                    **{_STATE: ocp.args.StandardSave(renamed), _MANIFEST: ocp.args.JsonSave(manifest)}
-                ),
-            )
+            with uninterrupted():  # Orbax runs an event loop, which cannot be used again once it is interrupted
+                self._checkpointer.save(
+                    target,
+                    args=ocp.args.Composite(
+                        **{_STATE: ocp.args.StandardSave(renamed), _MANIFEST: ocp.args.JsonSave(manifest)}
+                    ),
+                )
         except (ValueError, RuntimeError) as error:  # how tensorstore says that a disk is full
             raise OSError(None, f"checkpoint cannot be written: {str(error).splitlines()[0]}", str(target)) from error
         for old in self.steps()[: -self.keep]:
