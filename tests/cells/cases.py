@@ -124,6 +124,11 @@ core_cells = over(lambda case: case in CORE)
 """Tries RNN, LSTM and GRU in `make test`."""
 
 
+def of_classes(*names: str):
+    """Tries RNN, LSTM and GRU, and the first variant of each class named, in `make test`; `make test-all` tries all."""
+    return over(lambda case: case in CORE or (case in FIRST and type(case.cell).__name__ in names))
+
+
 def resized(cell: Cell, size) -> Cell:
     """Returns the cell with `hidden_size` changed by `size`; a wrapper with the cells in it changed."""
     names = {field.name for field in dataclasses.fields(cell)}

@@ -7,7 +7,7 @@ import pytest
 
 from recurrax import unroll
 from recurrax._util.float_leaves import float_leaves, float_merger, is_float
-from tests.cells.cases import at, draw, every_class, flags, identical, oracle_run
+from tests.cells.cases import at, draw, every_class, flags, identical, of_classes, oracle_run
 
 
 @every_class
@@ -53,7 +53,7 @@ def test_derivatives_in_both_modes_are_the_slope_of_the_oracle(x64, case):
     np.testing.assert_allclose(reverse, slope, rtol=1e-11, atol=1e-12)
 
 
-@every_class
+@of_classes("ClockworkRNN", "QRNN", "LMU", "SLSTM", "Dilated", "Attention", "BatchNorm", "Zoneout", "Stack")
 def test_streaming_in_two_chunks_equals_one_pass_bit_for_bit(case):
     length, size, cut = 12, 3, 6
     params, xs, carry = draw(case, length, (size,))
@@ -76,13 +76,23 @@ def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, case, dty
     cell = case.cell
     params, xs, carry = draw(case, 7, (3,), dtype=dtype)
     mask, resets = flags(0.7, (7, 3), 1), flags(0.2, (7, 3), 2)
-    final, ys = unroll(cell, params, xs, carry, mask=mask, resets=resets)
 
-    def expected(leaf):
-        return jnp.dtype("complex64") if jnp.iscomplexobj(leaf) else jnp.dtype(dtype)
+    def everything(params, xs, carry):
+        start = cell.initial_carry(cell.prepare(params, batch_shape=(3,)), (3,))
+        return start, unroll(cell, params, xs, carry, mask=mask, resets=resets)
 
-    for leaf in float_leaves((final, ys, cell.initial_carry(cell.prepare(params, batch_shape=(3,)), (3,)))):
-        assert leaf.dtype == expected(leaf)
+    for leaf in float_leaves(jax.eval_shape(everything, params, xs, carry)):
+        assert leaf.dtype == jnp.dtype("complex64" if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else dtype)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", *(pytest.param(d, marks=pytest.mark.slow) for d in ("float16", "float32"))]
+)
+@of_classes("SLSTM", "MLSTM", "LRU", "S5", "MinLSTM", "LTC", "UnitaryRNN", "LayerNormLSTM", "BatchNorm", "Attention")
+def test_values_are_those_of_float64_within_the_rounding_of_the_dtype(x64, case, dtype):
+    cell = case.cell
+    params, xs, carry = draw(case, 7, (3,), dtype=dtype)
+    mask, resets = flags(0.7, (7, 3), 1), flags(0.2, (7, 3), 2)
 
     def wide(tree):
         def widen(a):
@@ -92,9 +102,10 @@ def test_the_dtype_of_the_parameters_is_kept_in_carry_and_outputs(x64, case, dty
 
         return jax.tree.map(widen, tree)
 
+    narrow = unroll(cell, params, xs, carry, mask=mask, resets=resets)
     exact = unroll(cell, wide(params), wide(xs), wide(carry), mask=mask, resets=resets)
     eps = float(jnp.finfo(dtype).eps)
-    for got, right in zip(jax.tree.leaves(wide((final, ys))), jax.tree.leaves(exact), strict=True):
+    for got, right in zip(jax.tree.leaves(wide(narrow)), jax.tree.leaves(exact), strict=True):
         np.testing.assert_allclose(got, right, rtol=0, atol=30 * eps * np.max(np.abs(right), initial=1))
 
 

@@ -22,8 +22,16 @@ def derivatives(kind, executor):
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-@pytest.mark.parametrize("kind", ["plain", "all"])
-@pytest.mark.parametrize("every", [1, 4, 100, "sqrt"])
+@pytest.mark.parametrize(
+    ("kind", "every"),
+    [
+        *(("all", 4), ("all", "sqrt"), ("plain", 1), ("plain", 100)),
+        *(
+            pytest.param(k, n, marks=pytest.mark.slow)
+            for k, n in (("all", 1), ("all", 100), ("plain", 4), ("plain", "sqrt"))
+        ),
+    ],
+)
 def test_checkpoints_change_nothing(x64, executor, kind, every):
     assert_close(derivatives(kind, Checkpointed(executor, every)), derivatives(kind, "scan"), every)
 

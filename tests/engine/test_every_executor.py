@@ -7,13 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, Associative, Checkpointed, Newton, unroll
-from recurrax.cells.diagonal_gru import DiagonalGRU
+from recurrax import GRU, LSTM, Associative, Checkpointed, Newton, unroll
 from recurrax.cells.indrnn import IndRNN
 from recurrax.cells.lru import LRU
 from recurrax.cells.min_gru import MinGRU
 from recurrax.cells.min_lstm import MinLSTM
-from recurrax.cells.minimal_rnn import MinimalRNN
 from recurrax.cells.peephole_lstm import PeepholeLSTM
 from recurrax.cells.slstm import SLSTM
 from recurrax.engine.choice import EXECUTORS
@@ -81,12 +79,12 @@ def agree(case, kind, executor, second_order=True):
 
 
 QUICK_CELLS = {
-    Fused(): (RNN, LSTM, GRU, LRU, MinGRU, IndRNN, DiagonalGRU, MinimalRNN, PeepholeLSTM),
+    Fused(): (LSTM, GRU, LRU, IndRNN, PeepholeLSTM),
     Associative(): (LRU, MinGRU, MinLSTM),
     Associative(chunk=4): (MinGRU,),
     Newton(): (LSTM, GRU, IndRNN),
     Newton(jacobian="diagonal", damping=0.2): (LSTM,),
-    KERNEL: (RNN, LSTM, GRU, SLSTM, IndRNN),
+    KERNEL: (LSTM, GRU, SLSTM, IndRNN),
     Checkpointed(every=4): (GRU,),
 }
 """Cells on which `make test` tries each executor; `make test-all` tries all."""

@@ -10,7 +10,7 @@ from tests.gradflow.test_lyapunov import GivenMatrix
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=IDS)
-@pytest.mark.parametrize("kind", ["plain", "all"])
+@pytest.mark.parametrize("kind", [pytest.param("plain", marks=pytest.mark.slow), "all"])
 def test_singular_values_are_those_of_the_multiplied_matrices(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
     products = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs, **arguments))

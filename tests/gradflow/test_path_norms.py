@@ -8,7 +8,7 @@ from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, 
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=IDS)
-@pytest.mark.parametrize("kind", ["plain", "all"])
+@pytest.mark.parametrize("kind", [pytest.param("plain", marks=pytest.mark.slow), "all"])
 def test_the_total_is_what_gradient_norms_measures(x64, cell, kind):
     params, xs, arguments = cell.init(jax.random.key(0), FEATURES), sequences(), runs()[kind]
     paths = gradflow.path_norms(gradflow.trajectory(cell, params, xs, **arguments), loss)

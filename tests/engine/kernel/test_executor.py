@@ -33,7 +33,7 @@ def states_and_gradients(cell, params, xs, executor):
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: type(c).__name__)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
     """What a kernel rounds, `Reference` rounds: it keeps the carry in float32, `scan` in the dtype of the run."""
     params = jax.tree.map(lambda a: a.astype(dtype), cell.init(jax.random.key(0), 12))
@@ -53,8 +53,18 @@ def test_errors_in_16_bits_are_below_those_of_scan(x64, cell, dtype):
         assert ours <= 1.1 * of_scan + jnp.finfo(dtype).eps / 4, errors
 
 
-@pytest.mark.parametrize("cell", [LSTM(5), SLSTM(4, num_heads=2), GRU(5)], ids=lambda c: type(c).__name__)
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("cell", "shared"),
+    [
+        (SLSTM(4, num_heads=2), False),
+        (GRU(5), True),
+        pytest.param(LSTM(5), False, marks=pytest.mark.slow),
+        pytest.param(LSTM(5), True, marks=pytest.mark.slow),
+        pytest.param(SLSTM(4, num_heads=2), True, marks=pytest.mark.slow),
+        pytest.param(GRU(5), False, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_vmap_over_models_or_over_data(x64, cell, shared):
     keys = jax.random.split(jax.random.key(0), 3)
     params = cell.init(keys[0], 2) if shared else jax.vmap(lambda key: cell.init(key, 2))(keys)
