@@ -17,6 +17,7 @@ def _a_config_compiles_once():
 @pytest.fixture(scope="package")
 def _finished_and_traced(tmp_path_factory):
     workdir, traced, original = tmp_path_factory.mktemp("training") / "run", [], Trainer._train_step
+    trainer_of.cache_clear()  # a test before may have compiled the same config
 
     def counted(self, state):
         traced.append(1)
