@@ -197,8 +197,7 @@ def explain(
     def execute(params, xs, carry, given):
         run = make_run(cell, params, xs, carry, reverse=reverse, **given)
         choice = choose(run, executor)
-        batch_shape = jax.tree.leaves(run.inputs.x)[0].shape[1 : 1 + run.batch_ndim]
-        told = choice, refusals(run), missed_dot(run), run.length, batch_shape
+        told = choice, refusals(run), missed_dot(run), run.length, run.batch_shape
         return _executed(run, choice, windows), Static(told)
 
     (final, ys), told = jax.eval_shape(execute, params, xs, carry, given)

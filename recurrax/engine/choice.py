@@ -141,7 +141,9 @@ class Checkpointed(Executor):
         return max(1, math.isqrt(length)) if isinstance(self.every, str) else self.every
 
     def __call__(self, run):
-        return checkpointed(choose(run, self.executor).executor, self.steps(run.length))(run)
+        # The executor is an instance where `choose` has been asked before.
+        inner = self.executor if isinstance(self.executor, Executor) else choose(run, self.executor).executor
+        return checkpointed(inner, self.steps(run.length))(run)
 
 
 EXECUTORS["checkpointed"] = Checkpointed()
@@ -158,9 +160,8 @@ def choose(run: Run, executor: str | Executor) -> Choice:
         inner = choose(run, asked.executor)
         return Choice(dataclasses.replace(asked, executor=inner.executor), inner.reason)
     if run.cell.layers:
-        layers = asked if isinstance(asked, Layers) else Layers(executor)
         return Choice(
-            layers, f"{len(run.cell.layers)} layers one after the other, each by executor={layers.executor!r}"
+            Layers(executor), f"{len(run.cell.layers)} layers one after the other, each by executor={executor!r}"
         )
     if asked is None:
         return _by_rule(run)

@@ -59,9 +59,15 @@ class Run:
         return jax.tree.leaves(self.inputs)[0].shape[0]
 
     @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The batch axes."""
+        x = jax.tree.leaves(self.inputs.x)[0]
+        return x.shape[1 : x.ndim - self.cell.input_ndim]
+
+    @property
     def batch_ndim(self) -> int:
         """Number of batch axes."""
-        return jax.tree.leaves(self.inputs.x)[0].ndim - 1 - self.cell.input_ndim
+        return len(self.batch_shape)
 
     def replace(self, **fields: Any) -> "Run":
         """Returns the run with other fields."""

@@ -7,7 +7,7 @@ import jax
 
 from recurrax._util.float_leaves import float_leaves
 from recurrax.engine.executor import Executor
-from recurrax.engine.kernel.cut.elementwise_step import batch_shape, elementwise_step
+from recurrax.engine.kernel.cut.elementwise_step import elementwise_step
 from recurrax.engine.kernel.cut.evaluation import NotElementwiseError
 from recurrax.engine.kernel.derivative import states
 from recurrax.engine.kernel.devices import implementation_here
@@ -43,7 +43,7 @@ class Kernel(Executor):
         dtypes = {a.dtype for a in (*jax.tree.leaves(run.carry), *float_leaves((run.weights, run.inputs.x)))}
         if len(dtypes) != 1:
             return f"parameters, inputs and carry have different dtypes ({', '.join(sorted(map(str, dtypes)))})"
-        if run.length == 0 or math.prod(batch_shape(run)) == 0:
+        if run.length == 0 or math.prod(run.batch_shape) == 0:
             return "there is nothing to run"
         nested = refusal(run)
         if nested is not None:

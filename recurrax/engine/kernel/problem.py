@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import Carry, Projected
-from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, PerUnit, batch_shape
+from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, PerUnit
 from recurrax.engine.kernel.cut.heads import weight_by_head
 from recurrax.engine.kernel.cut.registers import Source
 from recurrax.engine.kernel.groups import Groups
@@ -21,7 +21,7 @@ def workload_of(step: ElementwiseStep, run: Run) -> Workload:
     """Returns what a run asks for."""
     return Workload(
         steps=run.length,
-        batch=math.prod(batch_shape(run)),
+        batch=math.prod(run.batch_shape),
         heads=step.heads,
         units=step.units // step.heads,
         gates=tuple(len(stage.gates) for stage in step.stages),
@@ -55,7 +55,7 @@ def problem_of(step: ElementwiseStep, run: Run, z: Projected, groups: Groups) ->
 
 def carry_of(states: PerUnit, run: Run, groups: Groups) -> Carry:
     """Returns s_1 to s_T in the form of the run's carry, time first."""
-    batch, units = batch_shape(run), groups.heads * groups.units
+    batch, units = run.batch_shape, groups.heads * groups.units
     found = iter([groups.join(s).astype(_dtype(run)) for s in states])
     leaves, treedef = jax.tree.flatten(run.carry)
     whole = []
@@ -66,7 +66,7 @@ def carry_of(states: PerUnit, run: Run, groups: Groups) -> Carry:
 
 
 def _weights(step: ElementwiseStep, run: Run, z: Projected, groups: Groups) -> tuple[jax.Array, ...]:
-    first = (0,) * len(batch_shape(run))
+    first = (0,) * run.batch_ndim
     carry, z = jax.tree.map(lambda a: a[first], run.carry), jax.tree.map(lambda a: a[(0, *first)], z)
     products = products_of_step(run.cell, run.weights, carry, z)
 

@@ -198,13 +198,6 @@ def elementwise_step(run: Run) -> ElementwiseStep:
     return _cut(units, heads, shapes, closed, found)
 
 
-def batch_shape(run: Run) -> tuple[int, ...]:
-    """Returns the batch axes of a run whose carry has fields."""
-    one = jax.tree.leaves(jax.eval_shape(run.cell.initial_carry, run.weights))[0]
-    leaf = jax.tree.leaves(run.carry)[0]
-    return leaf.shape[: leaf.ndim - one.ndim]
-
-
 class _Shapes(NamedTuple):
     """What a step is given for one example, as shapes and dtypes."""
 
@@ -219,7 +212,7 @@ class _Shapes(NamedTuple):
         def wide(a):
             return jax.ShapeDtypeStruct(a.shape, jax.eval_shape(at_least_float32, a).dtype if is_float(a) else a.dtype)
 
-        batch_axes = len(batch_shape(run))
+        batch_axes = run.batch_ndim
 
         def of_one(axes, tree):
             return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[axes:], wide(a).dtype), tree)
