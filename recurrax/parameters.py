@@ -3,6 +3,7 @@
 One tree serves everywhere: `recurrax.linen`, `recurrax.nnx` and plain JAX differ in who holds it, not in its names.
 """
 
+import collections
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +43,8 @@ def to_dict(params: Params) -> dict[str, Any]:
 def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
     """Returns the parameters that the cell takes, from the nested dict that `to_dict` makes of them.
 
-    Only names are looked at: leaves may be anything, for instance arrays with an axis for seeds in front, or labels.
+    Arrays may have more axes in front, for seeds for instance, the same for all of them; leaves that are no arrays,
+    such as labels, are taken as they are.
 
     Args:
       cell: the cell.
@@ -50,7 +52,8 @@ def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
       tree: the nested dict, for instance `variables["params"]` of a linen layer.
 
     Raises:
-      ValueError: a name is missing, or the cell has no parameter of that name.
+      TypeError: an array is complex where the parameter is real.
+      ValueError: a name is missing, or the cell has no parameter of that name; an array has a wrong shape.
     """
     wanted, got = by_name(parameter_shapes(cell, input_size)), by_name(tree)
     if wanted.keys() != got.keys():
@@ -58,7 +61,34 @@ def from_dict(cell: Cell, input_size: int, tree: Mapping[str, Any]) -> Params:
         raise ValueError(
             f"tree must have the names {_listed(wanted.keys())} for {cell!r}; missing: {missing}, unknown: {unknown}."
         )
+    _check_arrays(cell, wanted, got)
     return jax.tree.unflatten(jax.tree.structure(parameter_shapes(cell, input_size)), [got[names] for names in wanted])
+
+
+def _check_arrays(cell: Cell, wanted: Mapping[tuple[str, ...], Any], got: Mapping[tuple[str, ...], Any]) -> None:
+    """Raises unless every array fits its parameter, but for axes in front that all of them have."""
+    fronts = {}
+    for names, leaf in got.items():
+        if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
+            continue
+        expected = wanted[names]
+        ndim = len(leaf.shape) - len(expected.shape)
+        if ndim < 0 or tuple(leaf.shape[ndim:]) != expected.shape:
+            raise ValueError(f"{_described(names, leaf)}, {cell!r} expects {expected.shape}.")
+        if jnp.iscomplexobj(leaf) and not jnp.issubdtype(expected.dtype, jnp.complexfloating):
+            raise TypeError(f"{_described(names, leaf)} and is complex ({leaf.dtype}), {cell!r} expects real numbers.")
+        fronts[names] = tuple(leaf.shape[:ndim])
+    if len(set(fronts.values())) > 1:
+        (usual, _), *_ = collections.Counter(fronts.values()).most_common(1)
+        names = next(names for names, front in fronts.items() if front != usual)
+        raise ValueError(
+            f"{_described(names, got[names])}, where the other arrays have {usual} in front of the shape that {cell!r} "
+            "expects; axes in front must be the same for all."
+        )
+
+
+def _described(names: tuple[str, ...], leaf: Any) -> str:
+    return f"tree[{'/'.join(names)!r}] has shape {tuple(leaf.shape)}"
 
 
 def by_name(tree: Any) -> dict[tuple[str, ...], Any]:

@@ -1,5 +1,6 @@
 """Parameters as a nested dict and back."""
 
+import re
 from typing import NamedTuple
 
 import chex
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from recurrax import GRU, LSTM, RNN, from_step
+from recurrax.cells.lru import LRU
 from recurrax.parameters import from_dict, parameter_shapes, to_dict
 
 
@@ -76,6 +78,31 @@ def test_a_missing_and_an_unknown_name_are_named():
         tree = to_dict(stack_params())
         del tree["layers"]["1"]["b"]
         from_dict(STACK, 3, tree)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 8), (5, 8), (1, 1)])
+def test_an_array_that_does_not_fit_is_named(shape):
+    tree = to_dict(LSTM(2).init(jax.random.key(0), 3)) | {"b": jnp.ones(shape)}
+    message = rf"tree\['b'\] has shape {re.escape(str(shape))}, (LSTM\(hidden_size=2.* expects \(8,\)|where the other)"
+    with pytest.raises(ValueError, match=message):
+        from_dict(LSTM(2), 3, tree)
+
+
+def test_axes_in_front_are_those_of_all_arrays():
+    params = jax.vmap(lambda key: LSTM(2).init(key, 3))(jax.random.split(jax.random.key(0), 5))
+    chex.assert_trees_all_equal(from_dict(LSTM(2), 3, to_dict(params)), params)
+    with pytest.raises(ValueError, match=r"tree\['b'\] has shape \(8,\), where the other arrays have \(5,\) in front"):
+        from_dict(LSTM(2), 3, to_dict(params) | {"b": params.b[0]})
+
+
+def test_a_complex_array_is_refused_where_the_parameter_is_real():
+    tree = to_dict(LSTM(2).init(jax.random.key(0), 3))
+    with pytest.raises(
+        TypeError, match=r"tree\['b'\] has shape \(8,\) and is complex \(complex64\), LSTM\(.* expects real numbers"
+    ):
+        from_dict(LSTM(2), 3, tree | {"b": tree["b"].astype(complex)})
+    lru = LRU(2).init(jax.random.key(0), 3)
+    chex.assert_trees_all_equal(from_dict(LRU(2), 3, to_dict(lru)), lru)
 
 
 def test_a_bare_array_has_no_name():

@@ -120,6 +120,21 @@ ERRORS = {
         TypeError,
         "carry.h is int32 .* makes it float32.* Cast params",
     ),
+    "params are complex": (
+        {"params": jax.tree.map(lambda a: a.astype(complex), run.params), "carry": None},
+        TypeError,
+        r"params.w_x is complex \(complex64\), LSTM\(.* expects real numbers",
+    ),
+    "one array of params is complex": (
+        {"params": run.params._replace(b=run.params.b.astype(complex))},
+        TypeError,
+        r"params.b is complex \(complex64\), LSTM\(.* expects real numbers",
+    ),
+    "carry is complex": (
+        {"carry": jax.tree.map(lambda a: a.astype(complex), run.carry)},
+        TypeError,
+        r"carry.h is complex \(complex64\), LSTM\(.* expects real numbers",
+    ),
     "carry is a tuple": ({"carry": tuple(run.carry)}, TypeError, "carry holds a plain tuple where LSTM"),
     "carry is one array": ({"carry": run.carry.h}, TypeError, "carry has another structure than LSTM"),
     "carry is of another cell": (

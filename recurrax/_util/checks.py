@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recurrax._util.naming import did_you_mean
 
@@ -27,6 +28,29 @@ def size(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
     if value < 0:
         raise ValueError(f"{name} must be at least 0, got {value}.")
+
+
+LARGEST_SEED = 2**32 - 1
+"""JAX keeps the last 32 bits of a seed: any other number would stand for one of these."""
+
+
+def seed(name: str, value: Any) -> None:
+    """Raises unless random numbers can be told apart by `value`: an integer from 0 to 2**32 - 1, or an array of one."""
+    if isinstance(value, jax.Array | np.ndarray) and value.shape == () and jnp.issubdtype(value.dtype, jnp.integer):
+        if isinstance(value, jax.core.Tracer):
+            return
+        value = int(value)
+    size(name, value)
+    if value > LARGEST_SEED:
+        raise ValueError(f"{name} must be at most 2**32 - 1 = {LARGEST_SEED}, got {value}.")
+
+
+def count(name: str, value: Any) -> None:
+    """Raises unless `value` is an integer of at least 1, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}.")
 
 
 def finite(name: str, value: Any) -> None:
@@ -166,6 +190,11 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
         if jnp.shape(leaf) != wanted.shape:
             raise ValueError(
                 f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, {owner} expects {wanted.shape}."
+            )
+        if jnp.iscomplexobj(leaf) and not jnp.issubdtype(wanted.dtype, jnp.complexfloating):
+            raise TypeError(
+                f"{name}{jax.tree_util.keystr(path)} is complex ({leaf.dtype}), {owner} expects real numbers; take its "
+                "real part where the imaginary part is zero."
             )
 
 

@@ -71,7 +71,7 @@ class UnitaryRNN(Cell):
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)
-        checks.size("permutation_seed", self.permutation_seed)
+        checks.seed("permutation_seed", self.permutation_seed)
         check_initializers(bias_init=self.bias_init)
 
     def init(self, key, input_size):

@@ -35,6 +35,17 @@ def beneath(name: str, arrays: Mapping[str, Any], prefix: str, separator: str) -
     return found
 
 
+def by_name(name: str, arrays: Any, example: str) -> Mapping[str, Any]:
+    """Returns what are arrays by name.
+
+    Raises:
+      TypeError: they are no mapping of names; pairs, as PyTorch's `named_parameters()` gives them, are none.
+    """
+    if not isinstance(arrays, Mapping) or not all(isinstance(key, str) for key in arrays):
+        raise TypeError(f"{name} must be {example}, arrays by name; got {_told(arrays)}.")
+    return arrays
+
+
 def reordered(weight: Any, order: str, wanted: str, *, flip: str = "") -> np.ndarray:
     """Returns the blocks of the last axis, which stand in `order`, as `wanted`; those in `flip` change their sign.
 
@@ -48,6 +59,7 @@ def checked(name: str, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int
     """Returns the arrays after checking that they are those of `shapes`, no more and no fewer.
 
     Raises:
+      TypeError: an array has no real numbers; the message names it.
       ValueError: an array is missing, unknown or has a wrong shape; the message names it.
     """
     missing, unknown = [key for key in shapes if key not in arrays], [key for key in arrays if key not in shapes]
@@ -59,6 +71,8 @@ def checked(name: str, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int
     for key, shape in shapes.items():
         if found[key].shape != shape:
             raise ValueError(f"{name}[{key!r}] must have shape {shape}, got {found[key].shape}.")
+        if not _is_real(found[key]):
+            raise TypeError(f"{name}[{key!r}] must have real numbers, got dtype {found[key].dtype}.")
     return found
 
 
@@ -83,6 +97,16 @@ def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
 def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Returns names such as "hi/kernel" as a nested dict."""
     return parameters.nested({tuple(name.split("/")): array for name, array in arrays.items()})
+
+
+def _is_real(array: np.ndarray) -> bool:
+    """Tells whether an array holds floating-point numbers, bfloat16 included, or integers."""
+    return jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)
+
+
+def _told(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 100 else text[:97] + '...'} of type {type(value).__name__}"
 
 
 def _listed(arrays: Mapping[str, Any]) -> str:

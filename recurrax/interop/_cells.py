@@ -71,8 +71,19 @@ def require_activation(cell: Cell, allowed: tuple[str, ...], library: str) -> No
         raise ValueError(f"cell must have activation {' or '.join(map(repr, allowed))} for {library}, got {found!r}.")
 
 
-def to_numpy(params: Any) -> Any:
-    """Returns parameters as NumPy arrays of the caller's own."""
+def to_numpy(cell: Cell, params: Any) -> Any:
+    """Returns parameters as NumPy arrays of the caller's own.
+
+    Raises:
+      TypeError: they are not those of the cell.
+    """
+    expected = parameter_shapes(cell, 1)  # whatever the size of the input, the names are the same
+    if jax.tree.structure(params) != jax.tree.structure(expected):
+        kind, fields = (
+            type(expected).__name__,
+            ", ".join(f for f, leaf in expected._asdict().items() if leaf is not None),
+        )
+        raise TypeError(f"params must be those of {cell!r}, {kind} with {fields}; got {jax.tree.structure(params)}.")
     return jax.tree.map(np.array, params)
 
 

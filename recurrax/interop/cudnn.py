@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from recurrax._util import checks
 from recurrax.cell import Cell, Params
-from recurrax.interop import _cells
+from recurrax.interop import _arrays, _cells
 from recurrax.interop.torch import from_torch, to_torch
 
 
@@ -56,7 +57,8 @@ def from_cudnn(cell: Cell, weights: Any, input_size: int, *, bidirectional: bool
     Raises:
       ValueError: it is no LSTM; the array has a wrong size.
     """
-    layers, weights = _layers(cell), np.asarray(weights)
+    layers, weights = _layers(cell), _arrays.to_array(weights)
+    checks.count("input_size", input_size)
     h, directions = layers[0].hidden_size, ["", "_reverse"] if bidirectional else [""]
     pairs = [(n, end) for n in range(len(layers)) for end in directions]
     widths = [input_size if n == 0 else len(directions) * h for n, _ in pairs]

@@ -26,7 +26,7 @@ def to_equinox(cell: Cell, params: Params) -> dict[str, np.ndarray]:
     Raises:
       ValueError: Equinox has no such cell.
     """
-    kind, p = _kind(cell), _cells.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(cell, params)
     w_x, w_h, b = p.w_x, p.w_h, p.b
     if kind == "gru":
         w_x, w_h = (_arrays.reordered(a, "rzn", "rzn", flip="z") for a in (w_x, w_h))
@@ -50,9 +50,10 @@ def from_equinox(cell: Cell, fields: Mapping[str, Any]) -> Params:
       fields: its arrays by field: weight_ih, weight_hh, bias, and bias_n of a GRU.
 
     Raises:
+      TypeError: `fields` are no arrays by name.
       ValueError: Equinox has no such cell; an array is missing, unknown or has a wrong shape.
     """
-    kind = _kind(cell)
+    kind, fields = _kind(cell), _arrays.by_name("fields", fields, "a dict of the cell's fields")
     gates, h = {"lstm": 4, "gru": 3}[kind], cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
     d = _arrays.shape_of("fields", fields, "weight_ih")[-1]
     shapes = {"weight_ih": (gates * h, d), "weight_hh": (gates * h, h)}

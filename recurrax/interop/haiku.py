@@ -32,7 +32,7 @@ def to_haiku(cell: Cell, params: Params, *, module: str | None = None) -> dict[s
     Raises:
       ValueError: Haiku has no such cell.
     """
-    kind, p = _kind(cell), _cells.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(cell, params)
     module, b = module or _MODULES[kind], _cells.bias_or_zeros(p.b, p.w_x)
     if kind == "rnn":
         linear = {"w": p.w_x, "b": b}
@@ -60,9 +60,10 @@ def from_haiku(cell: Cell, tree: Mapping[str, Mapping[str, Any]], *, module: str
       module: as in `to_haiku`.
 
     Raises:
+      TypeError: `tree` is no dict of arrays by name.
       ValueError: Haiku has no such cell; an array is missing, unknown or has a wrong shape.
     """
-    kind = _kind(cell)
+    kind, tree = _kind(cell), _arrays.by_name("tree", tree, "what hk.transform(...).init gives")
     module = module or _MODULES[kind]
     h = cell.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
     given = {name: a for name, a in _arrays.flat(tree).items() if name.startswith(f"{module}/")}

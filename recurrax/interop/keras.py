@@ -29,7 +29,7 @@ def to_keras(cell: Cell, params: Params) -> list[np.ndarray]:
     Raises:
       ValueError: Keras has no such cell.
     """
-    kind, p = _kind(cell), _cells.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(cell, params)
     if kind != "gru":
         return [p.w_x, p.w_h] + ([] if p.b is None else [p.b])
     w_x, w_h = (_arrays.reordered(a, "rzn", "zrn", flip="z") for a in (p.w_x, p.w_h))

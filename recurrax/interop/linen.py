@@ -32,7 +32,7 @@ def to_linen(cell: Cell, params: Params) -> dict[str, Any]:
     Raises:
       ValueError: Flax has no such cell.
     """
-    kind, p = _kind(cell), _cells.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(cell, params)
     b = _cells.bias_or_zeros(p.b, p.w_x)
     if kind == "rnn":
         arrays = {"i/kernel": p.w_x, "i/bias": b, "h/kernel": p.w_h}

@@ -33,7 +33,7 @@ def to_nnx(cell: Cell, params: Params, *, optimized: bool = False) -> dict[str, 
     Raises:
       ValueError: nnx has no such cell; b_hn of a GRU is not 0.
     """
-    kind, p = _kind(cell), _cells.to_numpy(params)
+    kind, p = _kind(cell), _cells.to_numpy(cell, params)
     if kind == "lstm" and not optimized:
         return {"if_" if name == "if" else name: leaf for name, leaf in to_linen(cell, params).items()}
     b = _cells.bias_or_zeros(p.b, p.w_x)
@@ -68,6 +68,7 @@ def from_nnx(cell: Cell, source: Any, *, prefix: str = "") -> Params:
       As `from_torch`.
 
     Raises:
+      TypeError: the source is no module and no state of one.
       ValueError: nnx has no such cell; an array is missing, unknown or has a wrong shape.
     """
     kind = _kind(cell)
@@ -94,6 +95,8 @@ def _state_of(source: Any) -> Mapping[str, Any]:
         return source
     from flax import nnx  # only here, where there is a module of it
 
+    if not isinstance(source, nnx.Module):
+        raise TypeError(f"source must be an nnx module, its nnx.state or a pure dict of it, got {source!r}.")
     return nnx.state(source, nnx.Param)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recurrax._util import checks
 from recurrax.cell import Cell, Params
 from recurrax.interop import _arrays, _cells
 
@@ -41,7 +42,7 @@ def to_torch(cell: Cell, params: Params, *, layer: int = 0, reverse: bool = Fals
         found = [to_torch(c, p, layer=layer + n, reverse=reverse) for n, (c, p) in enumerate(pairs)]
         return {name: array for state in found for name, array in state.items()}
     kind = _kind(cell)
-    p = _cells.to_numpy(params)
+    p = _cells.to_numpy(cell, params)
     if kind == "gru":
         w_x, w_h = (_arrays.reordered(w, "rzn", "rzn", flip="z") for w in (p.w_x, p.w_h))
         b = None if p.b is None else _arrays.reordered(p.b, "rzn", "rzn", flip="z")
@@ -79,12 +80,13 @@ def from_torch(cell: Cell, source: Any, *, prefix: str = "", layer: int = 0, rev
       linen layer and the `set_params` of an nnx layer take them.
 
     Raises:
-      TypeError: the source is no module and no state dict.
+      TypeError: the source is no module and no state dict; `layer` is no integer.
       ValueError: PyTorch has no such cell; an array is missing or has a wrong shape.
     """
-    if not isinstance(source, Mapping) and not hasattr(source, "state_dict"):
-        raise TypeError(f"source must be a torch module or its state dict, got {source!r}.")
-    state = source if isinstance(source, Mapping) else source.state_dict()
+    if not isinstance(source, Mapping) and hasattr(source, "state_dict"):
+        source = source.state_dict()
+    state = _arrays.by_name("source", source, "a torch module or its state_dict()")
+    checks.size("layer", layer)
     return _from_state(cell, _arrays.beneath("source", state, prefix, "."), layer, reverse)
 
 

@@ -39,7 +39,7 @@ class Adding(Regression):
 
     def __post_init__(self):
         checks.choice("variant", self.variant, tuple(marked_values.VARIANTS))
-        check_length(self, marked_values.LEAST)
+        check_length(self, *marked_values.least(self.variant))
 
     @property
     def chance(self):
@@ -57,7 +57,7 @@ class Adding(Regression):
         """A mean squared error below 0.002, at a variance of 1/6; the same share of the variance elsewhere."""
         return Solved("loss", 0.002 * self.chance.loss * 6)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         low, neutral = (-1.0, 0.0) if self.variant == "hochreiter" else (0.0, 0.0)
         xs, a, b, lengths = marked_values.draw(key, self.variant, self.length, batch_size, low, neutral)
         answer = {"pascanu": (a + b) / 2, "hochreiter": 0.5 + (a + b) / 4}.get(self.variant, a + b)

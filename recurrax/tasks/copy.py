@@ -76,7 +76,7 @@ class Copy(_Recall):
         steps = self.length + 2 * self.count
         return Chance(self.count * math.log(self.symbols) / steps, 1 - 1 / self.symbols)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         data = self._data(key, batch_size)
         blank = jnp.zeros((self.length + self.count, batch_size), jnp.int32)
         inputs = jnp.concatenate([data, blank])
@@ -106,7 +106,7 @@ class VariableCopy(_Recall):
         steps = self.length + 2 * self.count
         return Chance(self.count * math.log(self.symbols) / steps, 1 - 1 / self.symbols)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_data, key_pause = jax.random.split(key)
         data, at = self._data(key_data, batch_size), jnp.arange(batch_size)
         marker = self.count + jax.random.randint(key_pause, (batch_size,), 0, self.length)
@@ -148,7 +148,7 @@ class SelectiveCopy(_Recall):
         steps = self.length + self.count
         return Chance(self.count * math.log(self.symbols) / steps, 1 - 1 / self.symbols)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_data, key_place = jax.random.split(key)
         data, at = self._data(key_data, batch_size), jnp.arange(batch_size)
         order = jax.random.permutation(key_place, jnp.tile(jnp.arange(self.length)[:, None], batch_size), 0, True)

@@ -34,7 +34,7 @@ class DelayedXOR(Classification):
     def __post_init__(self):
         checks.positive_int("delay", self.delay)
         checks.size("order", self.order)
-        check_length(self, self.delay * 2**self.order + 1)
+        check_length(self, self.delay * 2**self.order + 1, "the first delay * 2**order steps are not asked about")
 
     @property
     def chance(self):
@@ -46,7 +46,7 @@ class DelayedXOR(Classification):
         """Below 1 % wrong."""
         return Solved("error", 0.01)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         bits = jax.random.randint(key, (self.length, batch_size), 0, 2)
         reach = self.delay * 2**self.order
         back = (self.delay * n for n in range(1, 2**self.order + 1))

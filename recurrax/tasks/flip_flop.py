@@ -29,7 +29,7 @@ class FlipFlop(Regression):
     tolerance = 0.5
 
     def __post_init__(self):
-        check_length(self, 1)
+        check_length(self, 1, "a sequence has a step")
         checks.positive_int("bits", self.bits)
         checks.finite("pulse_rate", self.pulse_rate)
         if not 0 <= self.pulse_rate <= 1:
@@ -55,7 +55,7 @@ class FlipFlop(Regression):
         """Below 1 % of the steps with any bit further away than 0.5."""
         return Solved("error", 0.01)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_pulse, key_sign = jax.random.split(key)
         shape = (self.length, batch_size, self.bits)
         pulses = jax.random.bernoulli(key_pulse, self.pulse_rate, shape).at[0].set(True)

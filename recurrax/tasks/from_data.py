@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recurrax.tasks.task import Batch, Classification, at_the_end, with_priors
+from recurrax.tasks.task import Batch, Classification, at_the_end, check_batch, with_priors
 
 
 class Examples(NamedTuple):
@@ -48,7 +48,7 @@ class FromData(Classification):
         """Always the shares of the classes that are held out, and the largest class."""
         return with_priors(np.bincount(self.split.test.classes) / len(self.split.test.classes))
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         """Draws from what is trained on, with replacement."""
         rows = jax.random.randint(key, (batch_size,), 0, len(self.split.train.classes))
         return self._batch(self.split.train, rows)
@@ -58,6 +58,7 @@ class FromData(Classification):
 
         Held-out sequences come in the order of the set, from number `step * batch_size` on, and from the first again.
         """
+        check_batch(seed, step, batch_size, held_out)
         if held_out:
             rows = step * batch_size + jnp.arange(batch_size)
             return self._batch(self.split.test, rows % len(self.split.test.classes))

@@ -11,8 +11,13 @@ VARIANTS = {
     "pascanu": "marks in the first tenth and between one and five tenths; lengths L to 1.1 L (Pascanu et al. 2013)",
     "hochreiter": "the first among the first ten, the second in the first half; ends marked by -1; lengths L to 1.1 L",
 }
-LEAST = 22
-"""Steps that are enough for all variants."""
+_TWO = 2, "the two marks stand at different steps"
+_LEAST = {
+    "urnn": _TWO,
+    "tcn": _TWO,
+    "pascanu": (10, "the first mark stands in its first tenth"),
+    "hochreiter": (22, "the first ten steps, one of which is marked, lie in its first half"),
+}
 
 
 class Marked(NamedTuple):
@@ -26,6 +31,11 @@ class Marked(NamedTuple):
     """`[B]`."""
     lengths: jax.Array | None
     """`[B]`; None where all are T."""
+
+
+def least(variant: str) -> tuple[int, str]:
+    """Returns the least length of a variant, and why it is that."""
+    return _LEAST[variant]
 
 
 def steps(variant: str, length: int) -> int:

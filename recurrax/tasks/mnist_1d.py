@@ -42,7 +42,7 @@ class MNIST1D(FromData):
     32 %, a perceptron 68 %, a GRU 91 %, a convolutional network 94 %, people 96 %.
 
     Attributes:
-      seed: of the set.
+      seed: of the set, from 0 to 2**32 - 1.
       permuted: whether the 40 points come in a fixed random order (published with it: a GRU 57 %).
     """
 
@@ -50,7 +50,7 @@ class MNIST1D(FromData):
     permuted: bool = False
 
     def __post_init__(self):
-        checks.size("seed", self.seed)
+        checks.seed("seed", self.seed)
         checks.boolean("permuted", self.permuted)
 
     @property

@@ -33,7 +33,7 @@ class Multiplication(Regression):
 
     def __post_init__(self):
         checks.choice("variant", self.variant, VARIANTS)
-        check_length(self, marked_values.LEAST)
+        check_length(self, *marked_values.least(self.variant))
 
     @property
     def chance(self):
@@ -52,7 +52,7 @@ class Multiplication(Regression):
         """A mean squared error below 0.002 of a variance of 1/6, as in the adding task; the same share of this one."""
         return Solved("loss", 0.002 * self.chance.loss * 6)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         xs, a, b, lengths = marked_values.draw(key, self.variant, self.length, batch_size, 0.0, 1.0)
         return Batch(xs=xs, **at_the_end(len(xs), jnp.expand_dims(a * b, -1), lengths))
 

@@ -26,7 +26,7 @@ class RandomPermutation(Classification):
     symbols: int = 100
 
     def __post_init__(self):
-        check_length(self, 2)
+        check_length(self, 2, "the first symbol is asked for after others")
         checks.positive_int("symbols", self.symbols)
         if self.symbols < 3:
             raise ValueError(f"symbols must be at least 3, got {self.symbols}.")
@@ -51,7 +51,7 @@ class RandomPermutation(Classification):
         """Below 1 % wrong (Pascanu et al. 2013)."""
         return Solved("error", 0.01)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_first, key_rest = jax.random.split(key)
         first = jax.random.randint(key_first, (batch_size,), 0, 2)
         rest = jax.random.randint(key_rest, (self.length - 1, batch_size), 2, self.symbols)

@@ -83,7 +83,7 @@ class _Reber(Classification):
     output_size = len(SYMBOLS)
 
     def __post_init__(self):
-        check_length(self, 9)
+        check_length(self, 9, "the shortest string has so many symbols")
 
     @property
     def chance(self):
@@ -109,7 +109,7 @@ class _Reber(Classification):
         """Returns the state that each symbol leads to, 0 where it may not come."""
         return np.maximum(_table(), 0)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         following = jnp.asarray(self._next())
 
         def step(state, now):

@@ -1,7 +1,6 @@
 """The regular languages of the Chomsky-hierarchy benchmark."""
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +14,9 @@ class _Regular(Classification):
     """Strings of 1 to `length` symbols, all lengths equally likely, about which a class is asked at the end."""
 
     length: int
-    least: ClassVar[int] = 1
 
     def __post_init__(self):
-        check_length(self, self.least)
+        check_length(self, 1, "a string has a symbol")
 
     @property
     def chance(self):
@@ -38,7 +36,7 @@ class _Regular(Classification):
         """Returns the class of strings `[T, B]` of these lengths, `[B]`."""
         raise NotImplementedError
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_ids, key_length = jax.random.split(key)
         lengths = self._lengths(key_length, batch_size)
         ids = self._ids(key_ids, batch_size)

@@ -36,7 +36,7 @@ class SequentialImages(FromData):
         if not isinstance(self.path, str):
             raise TypeError(f"path must be a text, got {self.path!r} of type {type(self.path).__name__}.")
         checks.boolean("permuted", self.permuted)
-        checks.size("permutation_seed", self.permutation_seed)
+        checks.seed("permutation_seed", self.permutation_seed)
 
     @property
     def split(self):

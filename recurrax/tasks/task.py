@@ -49,7 +49,7 @@ class Solved(NamedTuple):
 class Task(abc.ABC):
     """A task: a frozen dataclass of what its sequences are like; all else are pure functions.
 
-    A subclass gives `input_size`, `output_size`, `chance`, `solved` and `draw`, and either is a `Classification` or a
+    A subclass gives `input_size`, `output_size`, `chance`, `solved` and `_draw`, and either is a `Classification` or a
     `Regression`.
     """
 
@@ -69,38 +69,90 @@ class Task(abc.ABC):
         """Loss and error of the best guess, exactly."""
 
     @abc.abstractmethod
-    def draw(self, key: jax.Array, batch_size: int) -> Batch:
+    def _draw(self, key: jax.Array, batch_size: int) -> Batch:
         """Draws sequences; the length T is the same for every key."""
+
+    def draw(self, key: jax.Array, batch_size: int) -> Batch:
+        """Draws sequences.
+
+        Args:
+          key: one random key.
+          batch_size: B.
+
+        Raises:
+          TypeError, ValueError: an argument is none of these; the message names it.
+        """
+        if key is None:
+            raise TypeError("key must be a random key, as jax.random.key(0) makes one, got None.")
+        checks.key(key)
+        checks.count("batch_size", batch_size)
+        return self._draw(key, batch_size)
 
     def batch(self, seed: int | Array, step: int | Array, batch_size: int, *, held_out: bool = False) -> Batch:
         """Returns the batch of a training step, a function of its arguments alone.
 
         Args:
-          seed: of the run.
-          step: of the training.
+          seed: of the run, from 0 to 2**32 - 1.
+          step: of the training, likewise.
           batch_size: B.
           held_out: draw what no training step sees; `step` is then a number of your own.
+
+        Raises:
+          TypeError, ValueError: an argument is none of these; the message names it.
         """
+        check_batch(seed, step, batch_size, held_out)
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), int(held_out)), step)
-        return self.draw(key, batch_size)
+        return self._draw(key, batch_size)
 
     @abc.abstractmethod
     def losses(self, outputs: Float[Array, "T B O"], targets: Array) -> Float[Array, "T B"]:
-        """Returns the loss of every answer."""
+        """Returns the loss of every answer.
+
+        Raises:
+          TypeError, ValueError: `outputs` is no real array of this shape.
+        """
 
     @abc.abstractmethod
     def wrong(self, outputs: Float[Array, "T B O"], targets: Array) -> Bool[Array, "T B"]:
-        """Tells which answers are wrong."""
+        """Tells which answers are wrong.
+
+        Raises:
+          TypeError, ValueError: as `losses`.
+        """
 
     def loss(self, outputs: Float[Array, "T B O"], batch: Batch) -> Float[Array, ""]:
-        """Returns the mean loss of what is asked."""
+        """Returns the mean loss of what is asked.
+
+        Raises:
+          TypeError, ValueError: as `losses`.
+        """
+        self._check_outputs(outputs, batch.weights.shape)
         return _mean(self.losses(outputs, batch.targets), batch.weights)
 
     def error(self, outputs: Float[Array, "T B O"], batch: Batch) -> Float[Array, ""]:
-        """Returns the share of wrong answers among what is judged."""
+        """Returns the share of wrong answers among what is judged.
+
+        Raises:
+          TypeError, ValueError: as `losses`.
+        """
+        self._check_outputs(outputs, batch.weights.shape)
         judged = batch.weights > 0 if batch.judged is None else batch.judged
         dtype = batch.weights.dtype
         return _mean(self.wrong(outputs, batch.targets).astype(dtype), judged.astype(dtype))
+
+    def _check_outputs(self, outputs: Any, steps: tuple[int, ...]) -> None:
+        """Raises unless `outputs` are real numbers `[*steps, output_size]`; others would broadcast, to another loss."""
+        if not hasattr(outputs, "shape") or not hasattr(outputs, "dtype"):
+            raise TypeError(f"outputs must be an array, got {outputs!r} of type {type(outputs).__name__}.")
+        expected = (*steps, self.output_size)
+        if jnp.shape(outputs) != expected:
+            batch_first = len(expected) == 3 and jnp.shape(outputs) == (expected[1], expected[0], expected[2])
+            hint = " Time comes first: jnp.swapaxes(outputs, 0, 1)." if batch_first else ""
+            raise ValueError(
+                f"outputs must have shape {expected}, [T, B, output_size] of {self!r}, got {jnp.shape(outputs)}.{hint}"
+            )
+        if not (jnp.issubdtype(outputs.dtype, jnp.floating) or jnp.issubdtype(outputs.dtype, jnp.integer)):
+            raise TypeError(f"outputs must be real numbers, got dtype {outputs.dtype}.")
 
 
 def _mean(values: jax.Array, weights: jax.Array) -> jax.Array:
@@ -112,11 +164,13 @@ class Classification(Task):
     """A task whose answers are classes; its loss is the cross-entropy in nats."""
 
     def losses(self, outputs, targets):
+        self._check_outputs(outputs, targets.shape)
         scores = outputs - jax.lax.stop_gradient(outputs.max(-1, keepdims=True))
         right = jnp.take_along_axis(scores, targets[..., None], -1)[..., 0]
         return jnp.log(jnp.sum(jnp.exp(scores), -1)) - right
 
     def wrong(self, outputs, targets):
+        self._check_outputs(outputs, targets.shape)
         return jnp.argmax(outputs, -1) != targets
 
 
@@ -127,9 +181,11 @@ class Regression(Task):
     """An answer is right where every number is as close as this (Hochreiter & Schmidhuber 1997: 0.04)."""
 
     def losses(self, outputs, targets):
+        self._check_outputs(outputs, targets.shape[:-1])
         return jnp.sum((outputs - targets) ** 2, -1)
 
     def wrong(self, outputs, targets):
+        self._check_outputs(outputs, targets.shape[:-1])
         return jnp.any(jnp.abs(outputs - targets) > self.tolerance, -1)
 
 
@@ -152,11 +208,19 @@ def at_the_end(length: int, answers: jax.Array, lengths: jax.Array | None = None
     return {"targets": targets, "weights": (steps == lengths - 1).astype(float), "mask": steps < lengths}
 
 
-def check_length(task: Any, least: int) -> None:
-    """Raises unless the task's `length` is an integer of at least `least`."""
+def check_length(task: Any, least: int, reason: str) -> None:
+    """Raises unless the task's `length` is an integer of at least `least`, and says why it has to be."""
     checks.positive_int("length", task.length)
     if task.length < least:
-        raise ValueError(f"length must be at least {least} for {type(task).__name__}, got {task.length}.")
+        raise ValueError(f"length must be at least {least} for {type(task).__name__}, got {task.length}: {reason}.")
+
+
+def check_batch(seed: Any, step: Any, batch_size: Any, held_out: Any) -> None:
+    """Raises unless these say which batch is meant."""
+    checks.seed("seed", seed)
+    checks.seed("step", step)
+    checks.count("batch_size", batch_size)
+    checks.boolean("held_out", held_out)
 
 
 def with_priors(priors: Any) -> Chance:

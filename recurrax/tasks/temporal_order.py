@@ -36,7 +36,7 @@ class TemporalOrder(Classification):
         checks.choice("variant", self.variant, ("pascanu", "hochreiter"))
         if self.symbols not in (2, 3) or type(self.symbols) is not int:
             raise ValueError(f"symbols must be 2 or 3, got {self.symbols!r}.")
-        check_length(self, 10)
+        check_length(self, 10, "symbols stand within tenths of it")
 
     @property
     def input_size(self):
@@ -58,7 +58,7 @@ class TemporalOrder(Classification):
         """Below 1 % wrong (Pascanu et al. 2013, section 4.1.1)."""
         return Solved("error", 0.01)
 
-    def draw(self, key, batch_size):
+    def _draw(self, key, batch_size):
         key_distractor, key_symbol, key_place, key_length = jax.random.split(key, 4)
         at, lengths, total = jnp.arange(batch_size), None, self.length
         if self.variant == "hochreiter":

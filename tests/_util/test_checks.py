@@ -30,6 +30,32 @@ def test_what_is_no_plain_integer_is_named_with_its_type(value):
         checks.positive_int("size", value)
 
 
+@pytest.mark.parametrize("value", [0, 2**32 - 1, np.int64(7), np.uint32(2**32 - 1), jnp.int32(3)])
+def test_seeds_of_32_bits_pass(value):
+    checks.seed("seed", value)
+    jax.jit(lambda seed: checks.seed("seed", seed))(value)
+
+
+@pytest.mark.parametrize("value", [-1, 2**32, 2**63, np.int64(-1), jnp.int32(-1), np.array(-1)])
+def test_a_seed_that_would_stand_for_another_is_refused(value):
+    """`jax.random.key` takes -1 for 2**32 - 1 and 2**32 for 0."""
+    with pytest.raises(ValueError, match=r"seed must be at (least 0, got -1|most 2\*\*32 - 1 = 4294967295, got)"):
+        checks.seed("seed", value)
+
+
+@pytest.mark.parametrize("value", [1.0, True, None, "0", jnp.ones(2, int)])
+def test_what_is_no_seed_is_named(value):
+    with pytest.raises(TypeError, match="seed must be an integer, got"):
+        checks.seed("seed", value)
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-3, ValueError), (2.0, TypeError), (True, TypeError)])
+def test_a_count_is_an_integer_of_at_least_one(value, error):
+    checks.count("size", np.int32(1))
+    with pytest.raises(error, match="size must be (at least 1|an integer), got"):
+        checks.count("size", value)
+
+
 @pytest.mark.parametrize("value", [0, -1.5, 1e300, np.float32(2), np.int8(-3)])
 def test_finite_numbers_pass(value):
     checks.finite("gain", value)

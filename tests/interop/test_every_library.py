@@ -160,6 +160,29 @@ def test_a_prefix_finds_the_layer_within_a_larger_state(to, back, separator):
         back(LSTM(WIDTH), state)
 
 
+@pytest.mark.parametrize("name", ["torch", "linen", "nnx", "haiku", "equinox", "cudnn"])
+def test_complex_weights_are_refused(name):
+    library, cell = LIBRARIES[name], LIBRARIES[name].cells[1]
+    weights = jax.tree.map(lambda a: a.astype(complex), library.to(cell, random_params(cell)))
+    with pytest.raises(TypeError, match="must have real numbers, got dtype complex128"):
+        library.back(cell, weights)
+
+
+@pytest.mark.parametrize(("back", "name"), [(from_torch, "source"), (from_haiku, "tree"), (from_equinox, "fields")])
+def test_pairs_are_no_arrays_by_name(back, name):
+    """What PyTorch's `named_parameters()` gives, or a list of arrays."""
+    for given in (iter([("weight_ih_l0", np.zeros((28, 5)))]), [np.zeros(3)], {0: np.zeros(3)}, None):
+        with pytest.raises(TypeError, match=f"{name} must be .*, arrays by name; got .* of type"):
+            back(LSTM(WIDTH), given)
+
+
+@pytest.mark.parametrize("name", [name for name in LIBRARIES if name != "nnx-optimized"])
+def test_parameters_of_another_cell_are_named(name):
+    library = LIBRARIES[name]
+    with pytest.raises(TypeError, match=r"params must be those of LSTM\(.*LSTMParams with w_x, w_h, b; got PyTreeDef"):
+        library.to(LSTM(WIDTH), {"w_x": np.zeros((5, 28))})
+
+
 def test_none_of_the_libraries_is_imported():
     code = (
         "import sys, importlib, pkgutil, recurrax.interop as i\n"

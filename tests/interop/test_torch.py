@@ -52,7 +52,7 @@ class Tensor:
 def test_a_module_is_taken_as_its_state():
     params = random_params(LSTM(WIDTH))
     equal(from_torch(LSTM(WIDTH), Module(to_torch(LSTM(WIDTH), params))), params)
-    with pytest.raises(TypeError, match="source must be a torch module or its state dict, got 3"):
+    with pytest.raises(TypeError, match=r"source must be a torch module or its state_dict\(\), arrays by name; got 3"):
         from_torch(LSTM(WIDTH), 3)
 
 

@@ -65,7 +65,12 @@ def test_marks_fall_everywhere_alike():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"length": 10}, ValueError, "length must be at least 22 for Adding, got 10"),
+        ({"length": 1}, ValueError, "length must be at least 2 for Adding, got 1: the two marks stand at different"),
+        (
+            {"length": 20, "variant": "hochreiter"},
+            ValueError,
+            "length must be at least 22 for Adding, got 20: the first ten steps, one of which is marked, lie in its",
+        ),
         ({"length": 1e2}, TypeError, "length must be an integer"),
         ({"variant": "lstm"}, ValueError, "variant must be one of 'urnn', .*, got 'lstm'"),
     ],

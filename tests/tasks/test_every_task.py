@@ -98,9 +98,9 @@ def test_a_task_compares_and_prints_by_value(case):
 
 def test_the_cross_entropy_is_that_of_optax_also_for_large_scores():
     optax = importlib.import_module("optax")
-    scores = 100 * jax.random.normal(jax.random.key(0), (5, 7, 3))
-    targets = jax.random.randint(jax.random.key(1), (5, 7), 0, 3)
     task = next(case.task for case in CASES if isinstance(case.task, Classification))
+    scores = 100 * jax.random.normal(jax.random.key(0), (5, 7, task.output_size))
+    targets = jax.random.randint(jax.random.key(1), (5, 7), 0, task.output_size)
     expected = optax.softmax_cross_entropy_with_integer_labels(scores, targets)
     np.testing.assert_allclose(task.losses(scores, targets), expected, rtol=1e-5, atol=1e-5)
 

@@ -25,5 +25,5 @@ def test_published_chance_level():
 def test_a_bad_field_is_named():
     with pytest.raises(ValueError, match="variant must be one of 'urnn', .*, got 'saxe'"):
         Multiplication(variant="saxe")
-    with pytest.raises(ValueError, match="length must be at least 22 for Multiplication, got 3"):
-        Multiplication(3)
+    with pytest.raises(ValueError, match="length must be at least 2 for Multiplication, got 1"):
+        Multiplication(1)

@@ -17,7 +17,7 @@ from tests.experiments.training.small import config
         ({"remedies": "skip_recurrence", "cells": "gru"}, "SkipRecurrence does not fit GRU: it needs a plain RNN"),
         ({"remedies": "reconstruct(steps=25)"}, "Reconstruct must go back at most 24 steps here, got steps=25"),
         ({"cells": "lstn"}, "config.cells is wrong: unknown cell 'lstn'"),
-        ({"tasks": "adding(3)"}, "config.tasks is wrong: length must be at least 22"),
+        ({"tasks": "adding(1)"}, "config.tasks is wrong: length must be at least 2"),
         ({"optimizer": "adm"}, r"config.optimizer must be one of .*, got 'adm'. Did you mean adam"),
         ({"learning_rate": 0.0}, "config.learning_rate must be a number above 0, got 0.0"),
         ({"eval_every": 3}, "config.eval_every must be a multiple of log_every = 2, got 3"),
