@@ -198,7 +198,7 @@ def _carry(name: str, carry: Any, cell: Cell, params: Params, batch_shape: tuple
     """Returns a carry from the user in the dtypes of the cell's own, after checking that it looks like that one."""
     checks.arrays(name, carry)
     own = jax.eval_shape(lambda: cell.initial_carry(cell.prepare(params, batch_shape=batch_shape), batch_shape))
-    checks.same_shapes(name, carry, own, repr(cell))
+    checks.fits(name, carry, own, repr(cell))
 
     def like_own(path, a, own):
         if not any(jnp.issubdtype(a.dtype, kind) and jnp.issubdtype(own.dtype, kind) for kind in _KINDS):

@@ -191,6 +191,13 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
             raise ValueError(
                 f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, {owner} expects {wanted.shape}."
             )
+
+
+def fits(name: str, got: Any, expected: Any, owner: str) -> None:
+    """Raises as `same_shapes`, and where a leaf is complex whose counterpart is real."""
+    same_shapes(name, got, expected, owner)
+    pairs = zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(expected), strict=True)
+    for (path, leaf), wanted in pairs:
         if jnp.iscomplexobj(leaf) and not jnp.issubdtype(wanted.dtype, jnp.complexfloating):
             raise TypeError(
                 f"{name}{jax.tree_util.keystr(path)} is complex ({leaf.dtype}), {owner} expects real numbers; take its "

@@ -49,7 +49,7 @@ def make_run(
     if carry is None:
         carry = initial
     else:
-        checks.same_shapes("carry", carry, initial, repr(cell))
+        checks.fits("carry", carry, initial, repr(cell))
     run = Run(cell, weights, initial, carry, Inputs(xs, mask, resets, _step_keys(key, first_step, length)), reverse)
     _check_dtypes(run)
     return run
@@ -99,7 +99,7 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
             "time comes first and features last."
         )
     if cell.draws_parameters and cell.input_ndim > 0:
-        checks.same_shapes("params", params, parameter_shapes(cell, leaves[0].shape[-1]), repr(cell))
+        checks.fits("params", params, parameter_shapes(cell, leaves[0].shape[-1]), repr(cell))
     return length, tuple(batch_shape)
 
 

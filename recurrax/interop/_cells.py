@@ -79,11 +79,11 @@ def to_numpy(cell: Cell, params: Any) -> Any:
     """
     expected = parameter_shapes(cell, 1)  # whatever the size of the input, the names are the same
     if jax.tree.structure(params) != jax.tree.structure(expected):
-        kind, fields = (
-            type(expected).__name__,
-            ", ".join(f for f, leaf in expected._asdict().items() if leaf is not None),
+        names = ", ".join(name for name, shape in expected._asdict().items() if shape is not None)
+        raise TypeError(
+            f"params must be those of {cell!r}, {type(expected).__name__} with {names}; got "
+            f"{jax.tree.structure(params)}."
         )
-        raise TypeError(f"params must be those of {cell!r}, {kind} with {fields}; got {jax.tree.structure(params)}.")
     return jax.tree.map(np.array, params)
 
 

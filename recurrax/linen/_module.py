@@ -67,7 +67,7 @@ class CellModule(nn.Module):
         size = self.cell.input_size(params) if input_size is None else input_size
         if size is None:
             raise ValueError(f"input_size must be given for {self.cell!r}, whose parameters do not tell it.")
-        checks.same_shapes("params", params, parameter_shapes(self.cell, size), repr(self.cell))
+        checks.fits("params", params, parameter_shapes(self.cell, size), repr(self.cell))
         boxes = jax.eval_shape(lambda: self._draw(jax.random.key(0), size))
         leaves = jax.tree.leaves(cast(to_dict(params), self.param_dtype))
         return {"params": jax.tree.unflatten(jax.tree.structure(boxes), leaves)}

@@ -79,7 +79,7 @@ class CellModule(nnx.Module):
         Raises:
           TypeError, ValueError: they are not the cell's.
         """
-        checks.same_shapes("params", params, parameter_shapes(self.cell, self.in_features), repr(self.cell))
+        checks.fits("params", params, parameter_shapes(self.cell, self.in_features), repr(self.cell))
 
         def placed(new: jax.Array, old: Any) -> jax.Array:
             concrete = isinstance(old, jax.Array) and not isinstance(old, Tracer)

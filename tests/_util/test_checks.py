@@ -33,7 +33,7 @@ def test_what_is_no_plain_integer_is_named_with_its_type(value):
 @pytest.mark.parametrize("value", [0, 2**32 - 1, np.int64(7), np.uint32(2**32 - 1), jnp.int32(3)])
 def test_seeds_of_32_bits_pass(value):
     checks.seed("seed", value)
-    jax.jit(lambda seed: checks.seed("seed", seed))(value)
+    jax.jit(lambda seed: checks.seed("seed", seed))(jnp.asarray(value, jnp.uint32))
 
 
 @pytest.mark.parametrize("value", [-1, 2**32, 2**63, np.int64(-1), jnp.int32(-1), np.array(-1)])
