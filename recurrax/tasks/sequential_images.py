@@ -20,10 +20,11 @@ class SequentialImages(FromData):
     """Tells what an image shows after all of its pixels, one per step, row by row (Le, Jaitly & Hinton 2015).
 
     Default are the 1,797 digits of 8 by 8 pixels that come with scikit-learn, so T = 64. MNIST (T = 784) and CIFAR-10
-    (T = 1024, three features) are read from files of your own; see `recurrax.tasks.image_files.read_images`.
+    (T = 1024, three features) are read from files of your own.
 
     Attributes:
-      path: a folder or file with images; empty for scikit-learn's digits.
+      path: a folder or file with images, see `recurrax.tasks.image_files.read_images` for what it may hold and how
+        numbers are scaled; empty for scikit-learn's digits.
       permuted: whether pixels come in a fixed random order, which leaves no short dependencies to lean on.
       permutation_seed: which order.
     """

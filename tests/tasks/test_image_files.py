@@ -38,6 +38,93 @@ def test_cifar(tmp_path):
     np.testing.assert_array_equal(labels, [0, 1, 2, 3] * 2)
 
 
+def saved(folder, x, y=None, x_test=None, y_test=None):
+    """Writes an .npz whose held-out part is the first but for what is given."""
+    y = np.arange(len(x)) % 3 if y is None else y
+    x_test, y_test = (x if x_test is None else x_test), (y if y_test is None else y_test)
+    np.savez(folder / "x.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+    return folder / "x.npz"
+
+
+PIXELS = RNG.integers(0, 256, (4, 3, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint32, ">i4"])
+def test_whole_numbers_to_255_are_scaled_whatever_their_dtype(tmp_path, dtype):
+    """int64 from 0 to 255 was left as it is, where uint8 was scaled: the training came to a loss of 248."""
+    for images, _ in read_images(saved(tmp_path, PIXELS.astype(dtype))):
+        assert images.dtype == np.float32
+        np.testing.assert_allclose(images[..., 0], PIXELS / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "scale"),
+    [
+        (PIXELS > 100, 1),
+        ((PIXELS > 100).astype(np.uint8), 1),
+        (PIXELS.astype(np.uint16) * 256, 65_535),
+        (PIXELS / 255, 1),
+        ((PIXELS / 255).astype(np.float16), 1),
+    ],
+)
+def test_the_range_that_the_greatest_number_lies_in_is_the_scale(tmp_path, images, scale):
+    (train, _), _ = read_images(saved(tmp_path, images))
+    np.testing.assert_allclose(train[..., 0], images.astype(np.float64) / scale, rtol=1e-6)
+
+
+def test_both_parts_have_one_scale(tmp_path):
+    path = saved(tmp_path, PIXELS, x_test=(PIXELS > 100).astype(np.uint8))
+    _, (test, _) = read_images(path)
+    np.testing.assert_allclose(test.max(), 1 / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 2, 1, 2], np.uint8), np.array([[0.0], [2.0], [1.0], [2.0]])])
+def test_labels_may_stand_in_a_column_and_be_whole_floats(tmp_path, labels):
+    (_, classes), _ = read_images(saved(tmp_path, PIXELS, labels))
+    assert classes.dtype == np.int32
+    np.testing.assert_array_equal(classes, [0, 2, 1, 2])
+
+
+NAN = np.where(PIXELS == PIXELS.max(), np.nan, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"x": PIXELS - 1}, "has int64 images from -1 to .*; expected 0 to 255 or to 65,535"),
+        ({"x": PIXELS * 1000}, "images from 0 to .*; expected 0 to 255 or to 65,535"),
+        ({"x": PIXELS * 1.0}, "float64 images from .* to 2..; expected 0 to 1; divide them by their range"),
+        ({"x": PIXELS / 255 - 0.5}, "images from -0.5 to .*; expected 0 to 1"),
+        ({"x": NAN}, "images from nan to nan; expected 0 to 1"),
+        ({"x": PIXELS, "x_test": PIXELS / 255}, "train images of int64 and test images of float64"),
+        ({"x": PIXELS * 1j}, "dtype complex128; expected real numbers"),
+        ({"x": PIXELS.astype(str)}, "dtype <U.*; expected real numbers"),
+        ({"x": PIXELS.astype(object)}, "an array holds Python objects"),
+        ({"x": PIXELS[0]}, r"train images of shape \(3, 3\)"),
+        ({"x": PIXELS[:0]}, r"shape \(0, 3, 3, 1\) and 0 labels"),
+        ({"x": PIXELS[:, :0]}, r"shape \(4, 0, 3, 1\)"),
+        ({"x": PIXELS, "x_test": PIXELS[:, :2]}, r"train images of \(3, 3, 1\) and test images of \(2, 3, 1\)"),
+        ({"x": PIXELS, "y": np.arange(3)}, r"images of shape \(4, 3, 3, 1\) and 3 labels"),
+        ({"x": PIXELS, "y": np.array([0, 1, -1, 2])}, "train label -1 at image 2; expected whole numbers 0 to K - 1"),
+        ({"x": PIXELS, "y": np.array([0, 1, 0.5, 2])}, "train label 0.5 at image 2"),
+        ({"x": PIXELS, "y": np.array([0, np.nan, 1, 2])}, "train label nan at image 1"),
+        ({"x": PIXELS, "y": np.array([0, 1, 2, 65_536])}, "train label 65536 at image 3; .* K of at most 65536"),
+        ({"x": PIXELS, "y": np.eye(4)}, r"labels of shape \(4, 4\) and dtype float64; .* take argmax\(-1\)"),
+        ({"x": PIXELS, "y": np.array(list("abcd"))}, "train labels of shape .* dtype <U1"),
+        ({"x": PIXELS, "y_test": np.array([0, 1, 2, 3])}, "has test label 3; those to train on end at 2"),
+    ],
+)
+def test_numbers_that_are_no_images_or_labels_are_named(tmp_path, parts, message):
+    with pytest.raises(ValueError, match=message) as error:
+        read_images(saved(tmp_path, **parts))
+    assert "x.npz" in str(error.value) and "allow_pickle" not in str(error.value)
+
+
+def test_65_536_classes_are_taken(tmp_path):
+    (_, classes), _ = read_images(saved(tmp_path, PIXELS, np.array([0, 1, 2, 65_535])))
+    assert classes.max() == 65_535
+
+
 def damaged_npz(folder):
     (folder / "x.npz").write_bytes(b"PK nothing")
     return folder / "x.npz"
