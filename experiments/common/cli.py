@@ -3,6 +3,7 @@
 Only here are flags read. What a user can get wrong ends in at most three lines on stderr and exit status 2.
 """
 
+import contextlib
 import os
 import re
 import runpy
@@ -19,7 +20,8 @@ from ml_collections import config_dict, config_flags
 
 from experiments.common.config import field_docs, flatten
 from experiments.common.errors import ExperimentError
-from experiments.common.stopping import TERMINATED, Terminated
+from experiments.common.progress import say
+from experiments.common.stopping import HUNG_UP, TERMINATED, Terminated
 from recurrax._util.naming import did_you_mean
 
 INTERRUPTED = 130
@@ -58,10 +60,11 @@ def run(
         schema=schema,
         options=options,
     )
-    if status in (INTERRUPTED, TERMINATED):
+    if status in (INTERRUPTED, TERMINATED, HUNG_UP):
         # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
 
@@ -79,7 +82,7 @@ def exit_status(
 
     Returns:
       0, 2 after a mistake of the user's or trouble with files, 3 where a training diverged, 130 after Ctrl-C, 143 after
-      SIGTERM. Any other exception is a bug and goes through, with its traceback.
+      SIGTERM, 129 after SIGHUP. Any other exception is a bug and goes through, with its traceback.
     """
     try:
         config, path, values = _parse(argv, default_config, options)
@@ -93,9 +96,9 @@ def exit_status(
     except ExperimentError as error:
         _complain(str(error))
         return error.status
-    except Terminated:
-        print("\nTerminated; the same command goes on where it stopped.", file=sys.stderr)
-        return TERMINATED
+    except Terminated as error:
+        say("\nTerminated; the same command goes on where it stopped.")
+        return error.status
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -107,7 +110,7 @@ def exit_status(
             f"{error.strerror or error}{where}\nWhat was written before is whole; the same command goes on from there."
         )
     except KeyboardInterrupt:
-        print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
+        say("\nInterrupted; the same command goes on where it stopped.")
         return INTERRUPTED
 
 
@@ -131,7 +134,7 @@ def _folder(workdir: str) -> Path:
 
 
 def _complain(message: str) -> int:
-    print("\n".join(f"error: {message}".splitlines()[:3]), file=sys.stderr)
+    say("\n".join(f"error: {message}".splitlines()[:3]))
     return 2
 
 

@@ -1,5 +1,6 @@
 """Progress: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -41,10 +42,11 @@ class Meter:
 
     def __exit__(self, *_) -> None:
         if self._bar:
-            self._bar.stop()
+            with contextlib.suppress(OSError):
+                self._bar.stop()
         seconds = time.monotonic() - self._begin
         if self._done >= self._total:
-            print(f"{self._description}: {self._total} {self._unit} in {seconds:.1f} s", file=self._stream, flush=True)
+            say(f"{self._description}: {self._total} {self._unit} in {seconds:.1f} s", self._stream)
 
     def update(self, done: int) -> None:
         """Tells how many units are done by now."""
@@ -60,9 +62,13 @@ class Meter:
         elif now - self._last >= EVERY:
             self._last = now
             left = f", {text}, {(self._total - done) / rate:.0f} s left" if rate > 0 and text else ""
-            print(f"{self._description}: {done}/{self._total} {self._unit}{left}", file=self._stream, flush=True)
+            say(f"{self._description}: {done}/{self._total} {self._unit}{left}", self._stream)
 
 
-def say(message: str) -> None:
-    """Prints a line about what goes on; results go elsewhere."""
-    print(message, file=sys.stderr, flush=True)
+def say(message: str, stream: TextIO | None = None) -> None:
+    """Prints a line about what goes on, on stderr where nothing else is given; results go elsewhere.
+
+    Where nobody listens any more, the terminal being closed for one, the work goes on in silence.
+    """
+    with contextlib.suppress(OSError):
+        print(message, file=stream or sys.stderr, flush=True)

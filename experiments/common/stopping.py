@@ -1,20 +1,32 @@
-"""Leaves in order when it is asked to: by SIGTERM, which clusters send before they take a machine away, or Ctrl-C."""
+"""Leaves in order when it is asked to.
+
+By SIGTERM, which clusters send before they take a machine away, SIGHUP, which a terminal sends when it is closed, or
+Ctrl-C.
+"""
 
 import contextlib
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-TERMINATED = 128 + signal.SIGTERM
-"""Exit status after SIGTERM."""
+TERMINATED, HUNG_UP = 128 + signal.SIGTERM, 128 + signal.SIGHUP
+"""Exit statuses after SIGTERM and SIGHUP."""
 PATIENCE = 3.5
 """Seconds until a process that is stuck, in the compiler for instance, is ended from outside."""
 
 
 class Terminated(BaseException):
-    """SIGTERM came; a run raises it where it has saved what it has."""
+    """SIGTERM or SIGHUP came; a run raises it where it has saved what it has.
+
+    Attributes:
+      status: exit status that it leads to.
+    """
+
+    def __init__(self, status: int = TERMINATED):
+        super().__init__(status)
+        self.status = status
 
 
 class Stopping:
@@ -23,25 +35,34 @@ class Stopping:
     def __init__(self):
         self._asked = threading.Event()
         self._over = threading.Event()
+        self._status = TERMINATED
 
     @property
     def asked(self) -> bool:
-        """Whether SIGTERM has come."""
+        """Whether a signal has come."""
         return self._asked.is_set()
 
-    def _watch(self, wake: socket.socket) -> None:
+    def leave_if_asked(self) -> None:
+        """Raises `Terminated` if a signal has come."""
+        if self.asked:
+            raise Terminated(self._status)
+
+    def _watch(self, wake: socket.socket, signals: Sequence[int]) -> None:
         while data := wake.recv(64):
-            if signal.SIGTERM in data:
+            if came := [number for number in signals if number in data]:
+                self._status = 128 + came[0]
                 self._asked.set()
                 if not self._over.wait(PATIENCE):
                     # Nothing is half written: files are renamed into place, and checkpoints committed, when whole.
-                    os._exit(TERMINATED)
+                    os._exit(self._status)
                 return
 
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stopping]:
-    """Turns SIGTERM into a flag that a run looks at between steps, and ends a process that does not get to that.
+    """Turns SIGTERM and SIGHUP into a flag that a run looks at between steps, and ends a process that never does.
+
+    One that is ignored, as SIGHUP is under `nohup`, stays ignored.
 
     Python runs signal handlers between bytecodes only, and a compilation is one of them: a thread, woken by the signal
     itself, sees to it that the process is over after `PATIENCE`.
@@ -52,16 +73,18 @@ def stopping() -> Iterator[Stopping]:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     stop = Stopping()
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    signals = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: None) for number in signals}
     wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    thread = threading.Thread(target=stop._watch, args=(ours,), daemon=True)
+    thread = threading.Thread(target=stop._watch, args=(ours, signals), daemon=True)
     thread.start()
     try:
         yield stop
     finally:
         stop._over.set()
         signal.set_wakeup_fd(wakeup)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         theirs.close()
         thread.join(1)
         ours.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from experiments.common.cli import command
 from experiments.common.config import flatten
@@ -23,6 +24,8 @@ from experiments.common.errors import ExperimentError
 from experiments.common.progress import say
 
 _CONFIG, _DONE, _LOCK, _TEMPORARY = "config.json", "done.json", ".lock", ".tmp-"
+_LATER = "resumed_with"
+"""Name, in the record, of the versions and machines with which others than the first run went on."""
 
 
 class Workdir:
@@ -64,11 +67,34 @@ class Workdir:
             _check_same(self.path, known, {"config": config, "data": data})
         for leftover in self.path.rglob(f"{_TEMPORARY}*"):
             leftover.unlink()
-        self.record = known or {"config": config, "data": data, **_circumstances()}
-        if known is None:
-            self.write_text(_CONFIG, json.dumps(self.record, indent=2) + "\n")
         self.finished = (self.path / _DONE).exists()
         self.resumed = known is not None and not self.finished
+        self.record = known or {"config": config, "data": data, **_circumstances()}
+        if known is None:
+            self._write_record()
+        elif not self._is_over:
+            self._note_versions()
+
+    def _note_versions(self) -> None:
+        """Adds the versions of now to the record, with a warning, where they took no part in this work so far."""
+        now, later = _circumstances(), self.record.get(_LATER, [])
+        before = [self.record, *(later if isinstance(later, list) else [])]
+        taken_part = [part["versions"] for part in before if isinstance(part, dict) and "versions" in part]
+        if now["versions"] in taken_part:
+            return
+        last = taken_part[-1] if taken_part and isinstance(taken_part[-1], dict) else {}
+        names = [name for name in {**last, **now["versions"]} if last.get(name) != now["versions"].get(name)]
+        changes = ", ".join(f"{name} {last.get(name)} there and {now['versions'].get(name)} here" for name in names)
+        say(f"warning: {self.path} was begun with other versions, {changes}; results may differ in their last digits")
+        self.record = {**self.record, _LATER: [*before[1:], now]}
+        self._write_record()
+
+    def _write_record(self) -> None:
+        self.write_text(_CONFIG, json.dumps(self.record, indent=2) + "\n")
+
+    @property
+    def _is_over(self) -> bool:
+        return self.finished and (self.path / "report.html").exists()
 
     def __enter__(self) -> "Workdir":
         return self
@@ -78,11 +104,10 @@ class Workdir:
 
     def nothing_to_do(self, kind: str) -> bool:
         """Tells whether a run has come to its end here with its report, and if so says it of a `kind` of work."""
-        report = self.path / "report.html"
-        done = self.finished and report.exists()
-        if done:
+        if self._is_over:
+            report = self.path / "report.html"
             say(f"{self.path} holds this {kind}, finished; nothing was done. The report is {report}")
-        return done
+        return self._is_over
 
     def save_part(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Keeps a finished part of the work, for `load_part` of this run or the next."""
@@ -144,17 +169,25 @@ class Workdir:
 
 
 def load_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, np.ndarray] | None:
-    """Returns a part by its path; None where it is missing, damaged, or lacks a needed array."""
-    if not path.exists():
+    """Returns a part by its path; None where it is missing, damaged, or lacks a needed array.
+
+    Raises:
+      OSError: it cannot be read at the moment, and may be whole.
+    """
+    try:
+        content = io.BytesIO(path.read_bytes())
+    except FileNotFoundError:
         return None
     try:
-        with path.open("rb") as file, np.load(file) as stored:
+        with NpzFile(content) as stored:
             arrays = {key.replace("|", "/"): stored[key] for key in stored.files}
         if missing := set(needed) - set(arrays):
             raise ValueError(f"it has no {', '.join(sorted(missing))}")
         return arrays
     except Exception as error:  # damaged bytes make the readers of zip, zlib and npy raise nearly anything
-        say(f"warning: {path} is damaged ({error}) and counts as missing")
+        # NumPy advises to run code from the file where an array is of Python objects, which no part of ours is.
+        reason = "an array in it holds Python objects" if "allow_pickle" in str(error) else error
+        say(f"warning: {path} is damaged ({reason}) and counts as missing")
         return None
 
 

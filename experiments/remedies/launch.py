@@ -80,6 +80,7 @@ def log_of(path: Path, trial: Trial) -> Path:
 
 def last_words(path: Path, trial: Trial) -> str:
     """Returns the error that a training ended with, or its last line, and where that stands."""
-    lines = log_of(path, trial).read_text(errors="replace").strip().splitlines()
+    log = log_of(path, trial)
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     errors = [line for line in lines if line.startswith("error: ")]
-    return f"{(errors or lines or ['nothing'])[-1]} ({log_of(path, trial)})"
+    return f"{(errors or lines or ['nothing'])[-1]} ({log})"

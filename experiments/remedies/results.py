@@ -1,16 +1,20 @@
 """What the trainings of a comparison came to, read from their folders."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from experiments.common.errors import Diverged
+from experiments.common.errors import Diverged, ExperimentError
+from experiments.common.progress import say
 from experiments.common.rates import Median, Rate
 from experiments.remedies.config import Comparison, Trial
 from experiments.training.config import Training
+from experiments.training.coverage import covered
+from experiments.training.metrics import METRICS
 from experiments.training.results import read
 
 
@@ -59,12 +63,24 @@ class Entry(NamedTuple):
 
 
 def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> list[Outcome]:
-    """Reads what a training left; `status` is what its process ended with, 0 for one that had ended before."""
+    """Reads what a training left; `status` is what its process ended with, 0 for one that had ended before.
+
+    Of one that should be over and lacks lines of metrics nothing is told but that it failed, with a warning.
+    """
     task = training.make_task()
-    timing = folder / "timing.json"
-    seconds = json.loads(timing.read_text())["seconds_per_step_and_seed"] if timing.exists() else np.nan
+    try:
+        curves = read(training, folder)
+        rows = [row for curve in curves for row in curve.rows]
+        if status in (0, Diverged.status) and covered(rows, training, task) < math.inf:
+            raise ExperimentError(
+                f"{folder / METRICS} is not whole; without {folder / 'done.json'} it is trained again."
+            )
+    except ExperimentError as error:
+        say(f"warning: {str(error).splitlines()[0]}")
+        return [Outcome(trial, seed, None, "failed", {}, np.nan) for seed in training.seed_range]
+    seconds = _seconds(folder / "timing.json")
     outcomes = []
-    for curve in read(training, folder):
+    for curve in curves:
         solved = curve.solved_after(task)
         if status not in (0, Diverged.status):
             ended = "failed"
@@ -77,9 +93,20 @@ def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> 
     return outcomes
 
 
+def _seconds(timing: Path) -> float:
+    """Returns what a training step took; NaN where nobody wrote it down."""
+    try:
+        return float(json.loads(timing.read_bytes())["seconds_per_step_and_seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return math.nan
+
+
 def over(training: Training, folder: Path) -> bool:
     """Tells whether a training needs not be run again: it is finished, or came to NaN, which it would again."""
-    return (folder / "done.json").exists() or all(c.diverged_in is not None for c in read(training, folder))
+    try:
+        return (folder / "done.json").exists() or all(c.diverged_in is not None for c in read(training, folder))
+    except ExperimentError:  # which the training itself tells
+        return False
 
 
 def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:

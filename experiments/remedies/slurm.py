@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.common.errors import ExperimentError
 from experiments.common.progress import Meter
-from experiments.common.stopping import Stopping, Terminated
+from experiments.common.stopping import Stopping
 from experiments.remedies.sweep import Job
 
 LOST = 1
@@ -19,7 +19,7 @@ LOST = 1
 def sweep(
     jobs: Sequence[Job], options: dict[str, Any], description: str, stop: Stopping, *, folder: Path, cluster: str
 ) -> list[int]:
-    """Submits jobs, waits for all and returns their exit statuses; Ctrl-C and SIGTERM cancel them.
+    """Submits jobs, waits for all and returns their exit statuses; Ctrl-C, SIGTERM and SIGHUP cancel them.
 
     Args:
       jobs: what to run.
@@ -31,7 +31,7 @@ def sweep(
 
     Raises:
       ExperimentError: submitit is not installed, there is no Slurm here, or an option is wrong.
-      Terminated: SIGTERM came.
+      Terminated: SIGTERM or SIGHUP came.
     """
     # Imported, it would set logging up anew and close the handlers that are there.
     os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
@@ -51,8 +51,7 @@ def sweep(
     try:
         with Meter(description, len(jobs), "runs") as meter:
             while not all(done := [job.done() for job in submitted]):
-                if stop.asked:
-                    raise Terminated
+                stop.leave_if_asked()
                 meter.update(sum(done))
                 time.sleep(0.1 if cluster == "local" else 2.0)
             meter.update(len(jobs))

@@ -26,7 +26,7 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
 
     Raises:
       ExperimentError: the config or the parameters are wrong, or the folder holds something else.
-      Terminated: SIGTERM came.
+      Terminated: SIGTERM or SIGHUP came.
     """
     # Several processes share an accelerator: none may take all of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

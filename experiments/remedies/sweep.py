@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.common.progress import Meter
-from experiments.common.stopping import Stopping, Terminated
+from experiments.common.stopping import Stopping
 
 PATIENCE = 6.0
 """Seconds that processes have to leave when the sweep is broken off; a training takes five at most."""
@@ -36,10 +36,10 @@ def sweep(jobs: Sequence[Job], processes: int, description: str, stop: Stopping)
     """Runs jobs, `processes` at a time, and returns their exit statuses.
 
     Every process is kept to one core: to share a small product among cores costs more than it gains.
-    Ctrl-C and SIGTERM end the processes in order, and leave what they saved.
+    Ctrl-C, SIGTERM and SIGHUP end the processes in order, and leave what they saved.
 
     Raises:
-      Terminated: SIGTERM came.
+      Terminated: SIGTERM or SIGHUP came.
     """
     statuses = [0] * len(jobs)
     waiting, places = deque(range(len(jobs))), deque(cores()[n % len(cores())] for n in range(processes))
@@ -47,8 +47,7 @@ def sweep(jobs: Sequence[Job], processes: int, description: str, stop: Stopping)
     try:
         with Meter(description, len(jobs), "runs") as meter:
             while waiting or running:
-                if stop.asked:
-                    raise Terminated
+                stop.leave_if_asked()
                 while waiting and places:
                     number, core = waiting.popleft(), places.popleft()
                     running[number] = (_start(jobs[number], core), core)

@@ -3,7 +3,8 @@
 Claim:    see the header of the config.
 Command:  python -m experiments.train --config=configs/train.py --workdir=runs/adding
 Ends with status 0 when the task is solved or all steps are done; 3 when a loss or a gradient is no longer finite, with
-          the step named and the checkpoint before it kept; 143 after SIGTERM, with a checkpoint to go on from.
+          the step named and the checkpoint before it kept; 143 after SIGTERM and 129 after SIGHUP, with a
+          checkpoint to go on from.
           Of several seeds one that comes to that stops alone, with a warning.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.common.workdir import Workdir
-from experiments.training.metrics import Metrics
+from experiments.training.metrics import METRICS, Metrics
 from experiments.training.results import part_name
 from experiments.training.tensorboard import TensorBoard
 
@@ -32,7 +32,7 @@ class Record:
 
     def write(self, step: int, seed: int, line: Line) -> None:
         """Writes a line."""
-        self._metrics.write(step, seed=seed, **line)
+        self._metrics.write(step, seed, **line)
         if self._tensorboard:
             self._tensorboard.write(step, f"seed_{seed}", line)
 
@@ -42,10 +42,23 @@ class Record:
 
 
 @contextlib.contextmanager
-def recording(workdir: Workdir, step: int, *, tensorboard: bool) -> Iterator[Record]:
-    """Opens the record of a training that goes on after `step`; what an earlier one wrote behind that is dropped."""
+def recording(
+    workdir: Workdir, step: int, seeds: range, *, whole: bool = True, tensorboard: bool = False
+) -> Iterator[Record]:
+    """Opens the record of a training that goes on after `step`; what an earlier one wrote behind that is dropped.
+
+    Args:
+      workdir: of the training.
+      step: that it goes on from.
+      seeds: of the training.
+      whole: whether the lines of that step are all there, as `Metrics.open` has it.
+      tensorboard: whether to write for TensorBoard as well.
+
+    Raises:
+      ExperimentError: a line is damaged; the message names it.
+    """
     with contextlib.ExitStack() as stack:
-        metrics = stack.enter_context(Metrics(workdir.path / "metrics.jsonl"))
-        metrics.open(step)
+        metrics = stack.enter_context(Metrics(workdir.path / METRICS, seeds))
+        metrics.open(step, whole=whole)
         board = stack.enter_context(TensorBoard(workdir.path / "tensorboard", step)) if tensorboard else None
         yield Record(workdir, metrics, board)

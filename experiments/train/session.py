@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.common.errors import Diverged
 from experiments.common.progress import Meter, say
-from experiments.common.stopping import Stopping, Terminated
+from experiments.common.stopping import Stopping, Terminated, uninterrupted
 from experiments.train.pace import Pace
 from experiments.train.record import Line, Record
 from experiments.training.checkpoints import Checkpoints
@@ -23,7 +23,7 @@ class Session:
       trainer: does the steps.
       checkpoints: where states are saved.
       record: where lines of metrics go.
-      stop: tells when SIGTERM has come.
+      stop: tells when SIGTERM or SIGHUP has come.
       step: training steps done.
       state: after these.
       pace: how long steps take.
@@ -42,7 +42,7 @@ class Session:
 
         Raises:
           Diverged: a loss or a gradient is not finite, from every seed.
-          Terminated: SIGTERM came; a checkpoint is written.
+          Terminated: SIGTERM or SIGHUP came; a checkpoint is written.
         """
         config = self.config
         with self._saved_when_it_has_to_leave(), Meter("training", config.steps, "steps") as meter:
@@ -73,7 +73,7 @@ class Session:
 
     @contextlib.contextmanager
     def _saved_when_it_has_to_leave(self) -> Iterator[None]:
-        """Saves what there is when SIGTERM or Ctrl-C comes."""
+        """Saves what there is when a signal or Ctrl-C comes."""
         try:
             yield
         except (Terminated, KeyboardInterrupt):
@@ -81,41 +81,39 @@ class Session:
                 self._save()
             raise
 
-    def _leave_if_asked(self) -> None:
-        if self.stop.asked:
-            raise Terminated
-
     def _advance(self) -> None:
         """Trains until a line of metrics is due, or some time has gone by."""
-        self._leave_if_asked()
+        self.stop.leave_if_asked()
         due = self.step - self.step % self.config.log_every + self.config.log_every
         until = min(self.step + self.pace.steps, due, self.config.steps)
         before = np.asarray(self.state.finite)
         begin = time.monotonic()
         self.state = self.trainer.advance(self.state, until)
-        after, done = np.asarray(self.state.finite), np.asarray(self.state.step)
-        self.pace.took(until - self.step, time.monotonic() - begin)
-        self.step = until
-        for n in sorted(np.flatnonzero(before & ~after), key=lambda n: (done[n], n)):
-            seed = self.config.seed + int(n)
-            self.record.write(int(done[n]) + 1, seed, {"diverged": True})
-            if np.any(after):
-                say(f"warning: seed {seed} diverged in step {done[n] + 1}; the others go on")
+        with uninterrupted():  # or a checkpoint would hold a state whose step, and whose divergence, nobody wrote down
+            after, done = np.asarray(self.state.finite), np.asarray(self.state.step)
+            self.pace.took(until - self.step, time.monotonic() - begin)
+            self.step = until
+            for n in sorted(np.flatnonzero(before & ~after), key=lambda n: (done[n], n)):
+                seed = self.config.seed + int(n)
+                self.record.write(int(done[n]) + 1, seed, {"diverged": True})
+                if np.any(after):
+                    say(f"warning: seed {seed} diverged in step {done[n] + 1}; the others go on")
 
     def _log(self) -> None:
         """Writes the lines of a step, with what is evaluated and measured then, and begins to gather for the next."""
         running = np.asarray(self.state.running)
         lines = self._gathered()
         solved = self._evaluate(lines)
-        self._leave_if_asked()
+        self.stop.leave_if_asked()
         self._measure(lines, running, solved)
-        self._leave_if_asked()
-        for n in np.flatnonzero(running):
-            self.record.write(self.step, self.config.seed + int(n), lines[n])
-        zero = np.zeros_like(self.state.loss_sum)
-        self.state = self.state._replace(
-            solved=np.asarray(self.state.solved) | solved, loss_sum=zero, largest_gradient=zero
-        )
+        self.stop.leave_if_asked()
+        with uninterrupted():  # the lines of all seeds, and the state that goes with them
+            for n in np.flatnonzero(running):
+                self.record.write(self.step, self.config.seed + int(n), lines[n])
+            zero = np.zeros_like(self.state.loss_sum)
+            self.state = self.state._replace(
+                solved=np.asarray(self.state.solved) | solved, loss_sum=zero, largest_gradient=zero
+            )
 
     def _gathered(self) -> list[Line]:
         """Returns the lines of the seeds, with what was gathered since the ones before."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from experiments.train.record import recording
 from experiments.train.session import Session
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.config import Training
+from experiments.training.coverage import covered, is_whole
+from experiments.training.metrics import METRICS, Row, read_rows
 from experiments.training.results import read
 from experiments.training.trainer import State, Trainer
 from recurrax._util import naming
@@ -27,9 +30,10 @@ def main(config_dict: Any, path: Path) -> None:
     """Trains, or goes on with it, and writes the results to `path`.
 
     Raises:
-      ExperimentError: the config is wrong, the folder holds something else, or no checkpoint in it can be read.
+      ExperimentError: the config is wrong, the folder holds something else, no checkpoint in it can be read, or a
+        line of its metrics is damaged.
       Diverged: a loss or a gradient is not finite, from every seed.
-      Terminated: SIGTERM came; a checkpoint is written.
+      Terminated: SIGTERM or SIGHUP came; a checkpoint is written.
     """
     config = from_config(Training, config_dict)
     with stopping() as stop, Workdir(path, config=to_dict(config), data={}) as workdir:
@@ -38,8 +42,10 @@ def main(config_dict: Any, path: Path) -> None:
         trainer = Trainer(config)
         identity = hashlib.sha256(json.dumps(to_dict(config), sort_keys=True).encode()).hexdigest()
         checkpoints = Checkpoints(path.resolve() / "checkpoints", keep=KEEP, identity=identity)
-        step, state = _last_state(trainer, checkpoints, path)
-        with recording(workdir, step, tensorboard=config.tensorboard) as record:
+        rows = read_rows(path / METRICS, config.seed_range)
+        step, state = _last_state(trainer, checkpoints, rows, path)
+        whole = is_whole(rows, config, trainer.task, step)
+        with recording(workdir, step, config.seed_range, whole=whole, tensorboard=config.tensorboard) as record:
             session = Session(trainer, checkpoints, record, stop, step, state)
             session.train()
         if session.pace.seconds_per_step is not None:
@@ -50,18 +56,23 @@ def main(config_dict: Any, path: Path) -> None:
         say(f"Report: {path / 'report.html'}")
 
 
-def _last_state(trainer: Trainer, checkpoints: Checkpoints, path: Path) -> tuple[int, State]:
-    """Returns the steps done and the state after them, of the last good checkpoint or of the beginning."""
+def _last_state(trainer: Trainer, checkpoints: Checkpoints, rows: Sequence[Row], path: Path) -> tuple[int, State]:
+    """Returns the steps done and the state after them, of the last good checkpoint that metrics cover or the start."""
     state = trainer.start()
-    found = checkpoints.restore(state)
-    if found is not None:
-        if found[0]:
-            say(f"goes on after step {found[0]}")
-        return found
-    metrics = path / "metrics.jsonl"
-    if metrics.exists() and metrics.stat().st_size:
+    limit = covered(rows, trainer.config, trainer.task)
+    beyond = [step for step in checkpoints.steps() if step > limit]
+    found = checkpoints.restore(state, up_to=limit)
+    if beyond:
+        where = f"that of step {found[0]}" if found else "the beginning"
+        say(
+            f"warning: {path / METRICS} lacks lines of step {limit:.0f}, which were there when checkpoint {beyond[-1]} "
+            f"was saved; the training goes back to {where}"
+        )
+    elif found is None and rows:
         say(f"warning: {checkpoints.folder} has no checkpoint; the training begins anew")
-    return 0, state
+    elif found is not None and found[0]:
+        say(f"goes on after step {found[0]}")
+    return (0, state) if found is None else found
 
 
 def _report(workdir: Workdir, trainer: Trainer) -> None:

@@ -88,6 +88,11 @@ class Training:
         require(every % self.log_every == 0, "gradient_norms.every", every, "a multiple of log_every, or 0")
         self.make_cell()
 
+    @property
+    def seed_range(self) -> range:
+        """The seeds."""
+        return range(self.seed, self.seed + self.seeds)
+
     def make_task(self) -> Task:
         """Returns the task."""
 

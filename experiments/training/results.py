@@ -1,13 +1,13 @@
 """What a training left in its folder, read back seed by seed."""
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.common.workdir import load_arrays
 from experiments.training.config import Training
+from experiments.training.metrics import METRICS, Row, read_rows
 from recurrax.tasks.task import Task
 
 
@@ -15,13 +15,13 @@ class Curve(NamedTuple):
     """How one network learned."""
 
     seed: int
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     """Its lines of `metrics.jsonl`."""
     log_norms: dict[int, np.ndarray]
     """Log norms of dL/ds_t, `[T + 1, B]`, by training step."""
 
     @property
-    def evaluated(self) -> list[dict[str, Any]]:
+    def evaluated(self) -> list[Row]:
         """The lines with an evaluation."""
         return [row for row in self.rows if row.get("eval_loss") is not None]
 
@@ -37,17 +37,20 @@ class Curve(NamedTuple):
 
 
 def read(config: Training, folder: Path) -> list[Curve]:
-    """Returns the curves of all seeds, also of a training that is not over or came to nothing."""
-    path = folder / "metrics.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    """Returns the curves of all seeds, also of a training that is not over or came to nothing.
+
+    Raises:
+      ExperimentError: a line of metrics is damaged; the message names it.
+    """
+    rows = read_rows(folder / METRICS, config.seed_range)
     log_norms: dict[int, dict[int, np.ndarray]] = {}
     for step in sorted({row["step"] for row in rows if row.get("gradient_norms")}):
         part = load_arrays(folder / "parts" / f"{part_name(step)}.npz", ("seeds", "joint"))
         for seed, joint in zip(part["seeds"], part["joint"], strict=True) if part else ():
             log_norms.setdefault(int(seed), {})[step] = joint
-    seeds = range(config.seed, config.seed + config.seeds)
-    return [Curve(seed, [row for row in rows if row["seed"] == seed], log_norms.get(seed, {})) for seed in seeds]
+    return [
+        Curve(seed, [row for row in rows if row["seed"] == seed], log_norms.get(seed, {})) for seed in config.seed_range
+    ]
 
 
 def part_name(step: int) -> str:

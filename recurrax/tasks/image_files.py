@@ -1,6 +1,7 @@
 """Reads MNIST and CIFAR-10 from the files in which they are handed out."""
 
 import gzip
+import io
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,10 @@ def read_images(path: Path) -> list[Images]:
 
 
 def _npz(path: Path) -> list[Images]:
+    content = io.BytesIO(path.read_bytes())
     try:
-        with path.open("rb") as file, NpzFile(file) as stored:
+        with NpzFile(content) as stored:
             arrays = {name: stored[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except OSError:
-        raise
     except KeyError as error:
         raise ValueError(
             f"path {str(path)!r} has no array {error}; needed are x_train, y_train, x_test, y_test."
@@ -133,15 +133,15 @@ def _labels(classes: np.ndarray, path: Path, name: str) -> np.ndarray:
     if flat.ndim != 1 or flat.dtype.kind not in "buif":
         hint = "; of one score for each class take argmax(-1)" if flat.ndim == 2 else ""
         raise ValueError(
-            f"path {str(path)!r} has {name} labels of shape {classes.shape} and dtype {classes.dtype}; expected a whole "
-            f"number for each image{hint}."
+            f"path {str(path)!r} has {name} labels of shape {classes.shape} and dtype {classes.dtype}; expected a "
+            f"whole number for each image{hint}."
         )
     good = (flat >= 0) & (flat < CLASSES) & (flat == np.floor(flat))
     if not good.all():
         wrong = np.argmin(good)
         raise ValueError(
-            f"path {str(path)!r} has {name} label {flat[wrong]} at image {wrong}; expected whole numbers 0 to K - 1 with "
-            f"K of at most {CLASSES}."
+            f"path {str(path)!r} has {name} label {flat[wrong]} at image {wrong}; expected whole numbers 0 to K - 1 "
+            f"with K of at most {CLASSES}."
         )
     return flat.astype(np.int32)
 

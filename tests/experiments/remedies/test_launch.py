@@ -29,11 +29,14 @@ def test_jobs_are_processes_here(tmp_path):
     assert launch(jobs, tmp_path, launcher="local", parameters={}, processes=2) == [0, 3]
 
 
-@pytest.mark.parametrize(("log", "words"), [("a\nerror: no\nb\n", "error: no"), ("a\nb\n", "b"), ("", "nothing")])
+@pytest.mark.parametrize(
+    ("log", "words"), [("a\nerror: no\nb\n", "error: no"), ("a\nb\n", "b"), ("", "nothing"), (None, "nothing")]
+)
 def test_the_last_words_of_a_training_are_its_error_or_its_last_line(tmp_path, log, words):
     path = log_of(tmp_path, TRIAL)
     path.parent.mkdir(parents=True)
-    path.write_text(log)
+    if log is not None:
+        path.write_text(log)
     assert last_words(tmp_path, TRIAL) == f"{words} ({path})"
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from experiments.remedies.config import Trial
 from experiments.remedies.results import by_length, outcomes_of, over, ranking
+from experiments.training.metrics import METRICS
 from experiments.training.results import part_name
 from tests.experiments.remedies.made_up import comparison, outcome
 
@@ -23,7 +24,9 @@ def folder(tmp_path):
     """Of a training of two seeds, the second of which diverged."""
     lines = [
         {"step": 0, "seed": 0, "eval_loss": 0.2, "eval_error": 1.0, "gradient_norms": True},
+        {"step": 0, "seed": 1, "eval_loss": 0.2, "eval_error": 1.0},
         {"step": 2, "seed": 0, "loss": 0.1, "largest_gradient": 1.0, "eval_loss": 0.001, "eval_error": 0.0},
+        {"step": 2, "seed": 1, "loss": 0.2},
         {"step": 3, "seed": 1, "diverged": True},
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -50,7 +53,30 @@ def test_a_training_is_over_where_it_is_finished_or_every_seed_diverged(folder):
     assert over(training, folder)
     alone = comparison(seeds=1, seed=1).training(Trial("rnn", "adding", 24, "none", 1, 1))
     (folder / "done.json").unlink()
+    own = [line for line in (folder / METRICS).read_text().splitlines() if '"seed": 1' in line]
+    (folder / METRICS).write_text("\n".join([*own, ""]))
     assert over(alone, folder)
+    (folder / METRICS).write_text("\n".join([*own[:-1], ""]))
+    assert not over(alone, folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "}{", '{"loss": 1.0}'])
+def test_of_a_training_whose_metrics_are_not_whole_nothing_is_told_but_that(folder, capsys, damage):
+    trial = Trial("rnn", "adding", 24, "none", 0, 2)
+    training = comparison(seeds=2).training(trial)
+    lines = (folder / METRICS).read_text().splitlines()
+    (folder / METRICS).write_text("\n".join([*lines[:3], *([] if damage == "cut" else [damage]), ""]))
+    assert {o.ended for o in outcomes_of(trial, training, folder, 0)} == {"failed"}
+    assert "warning:" in (err := capsys.readouterr().err) and METRICS in err and len(err.splitlines()) == 1
+    assert not over(training, folder)
+
+
+def test_a_damaged_timing_is_no_timing(folder):
+    trial = Trial("rnn", "adding", 24, "none", 0, 2)
+    training = comparison(seeds=2).training(trial)
+    for content in ("", "{", "[]", "{}"):
+        (folder / "timing.json").write_text(content)
+        assert np.isnan(outcomes_of(trial, training, folder, 0)[0].milliseconds)
 
 
 def test_stages_are_before_half_way_and_after():

@@ -1,0 +1,43 @@
+"""How far lines of metrics reach: whether they are all that a training wrote before a checkpoint, or to its end."""
+
+import math
+from collections.abc import Sequence
+
+from experiments.training.config import Training
+from experiments.training.metrics import Row
+from recurrax.tasks.task import Task
+
+
+def covered(rows: Sequence[Row], config: Training, task: Task) -> float:
+    """Returns the greatest step of a checkpoint before which no line is missing; infinity where the training is over.
+
+    The lines of the step itself may be missing: a training that has to leave saves what it has first.
+    """
+    own: dict[int, list[Row]] = {seed: [] for seed in config.seed_range}
+    for row in rows:
+        own[row["seed"]].append(row)
+    return min(_covered(lines, config, task) for lines in own.values())
+
+
+def is_whole(rows: Sequence[Row], config: Training, task: Task, step: int) -> bool:
+    """Tells whether the lines of a step that they cover are all there, or none."""
+    there = {row["seed"] for row in rows if row["step"] == step and not row.get("diverged")}
+    return not there or covered(rows, config, task) > step
+
+
+def _covered(rows: Sequence[Row], config: Training, task: Task) -> float:
+    """Returns the same for the lines of one seed."""
+    lines = [row for row in rows if not row.get("diverged")]
+    diverged = next((row["step"] for row in rows if row.get("diverged")), math.inf)
+    due = 0
+    for line in lines:
+        if line["step"] != due:
+            break
+        if due == config.steps or (config.stop_when_solved and _solved(line, task)):
+            return math.inf
+        due = min(due + config.log_every, config.steps)
+    return math.inf if diverged <= due else due
+
+
+def _solved(line: Row, task: Task) -> bool:
+    return line.get("eval_loss") is not None and task.solved(line["eval_loss"], line["eval_error"])
