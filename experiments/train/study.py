@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments.common.config import from_config, to_dict
 from experiments.common.progress import say
 from experiments.common.report import write_report
@@ -62,6 +64,9 @@ def _last_state(trainer: Trainer, checkpoints: Checkpoints, rows: Sequence[Row],
     limit = covered(rows, trainer.config, trainer.task)
     beyond = [step for step in checkpoints.steps() if step > limit]
     found = checkpoints.restore(state, up_to=limit)
+    if found is not None and found[0] == limit > 0 and not _gathered(found[1]):
+        # The lines of its own step were written before it was saved, and what they were made of is gone.
+        beyond, found = [found[0], *beyond], checkpoints.restore(state, up_to=limit - 1)
     if beyond:
         where = f"that of step {found[0]}" if found else "the beginning"
         say(
@@ -73,6 +78,11 @@ def _last_state(trainer: Trainer, checkpoints: Checkpoints, rows: Sequence[Row],
     elif found is not None and found[0]:
         say(f"goes on after step {found[0]}")
     return (0, state) if found is None else found
+
+
+def _gathered(state: State) -> bool:
+    """Tells whether a state holds what the next lines of metrics are made of."""
+    return bool(np.any(state.loss_sum) or np.any(state.largest_gradient))
 
 
 def _report(workdir: Workdir, trainer: Trainer) -> None:

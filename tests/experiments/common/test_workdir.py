@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -56,6 +57,80 @@ def test_a_part_of_another_version_counts_as_missing_with_a_warning(tmp_path, ca
         assert workdir.load_part("lstm", needed=("a",)) is not None
         assert workdir.load_part("lstm", needed=("a", "log_norm/joint")) is None
     assert "it has no log_norm/joint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"garbage", "File is not a zip file"),
+        (b"", "File is not a zip file"),
+        ("objects", "an array in it holds Python objects"),
+    ],
+)
+def test_of_a_part_that_is_none_is_said_what_it_is(tmp_path, capsys, content, reason):
+    """NumPy would have said how to run code from it."""
+    with opened(tmp_path) as workdir:
+        workdir.save_part("lstm", {"a": np.arange(3)})
+        part = tmp_path / "parts" / "lstm.npz"
+        if content == "objects":
+            np.savez(part, a=np.array([None]))
+        else:
+            part.write_bytes(content)
+        assert workdir.load_part("lstm") is None
+    err = capsys.readouterr().err
+    assert f"is damaged ({reason})" in err and "pickle" not in err
+
+
+def test_a_part_that_cannot_be_read_at_the_moment_does_not_count_as_missing(tmp_path, monkeypatch):
+    def fails(_):
+        raise OSError(5, "Input/output error")
+
+    with opened(tmp_path) as workdir:
+        workdir.save_part("lstm", {"a": np.arange(3)})
+        monkeypatch.setattr("pathlib.Path.read_bytes", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            workdir.load_part("lstm")
+
+
+def test_of_other_versions_is_warned_once_and_all_that_took_part_are_kept(tmp_path, monkeypatch, capsys):
+    with opened(tmp_path) as workdir:
+        first = workdir.record["versions"]
+    capsys.readouterr()
+    version = metadata.version
+    for later in ("99.0", "98.0", "99.0"):
+        monkeypatch.setattr(metadata, "version", lambda name, now=later: now if name == "jax" else version(name))
+        with opened(tmp_path) as workdir:
+            record = workdir.record
+        assert json.loads((tmp_path / "config.json").read_text()) == record
+    err = capsys.readouterr().err
+    assert err.count("warning:") == 2 and f"jax {first['jax']} there and 99.0 here" in err
+    assert record["versions"] == first and record["config"] == CONFIG
+    assert [part["versions"]["jax"] for part in record["resumed_with"]] == ["99.0", "98.0"]
+    assert all(part["started"] and part["machine"] for part in record["resumed_with"])
+
+
+def test_a_finished_folder_takes_no_part_in_what_runs_now(tmp_path, monkeypatch, capsys):
+    with opened(tmp_path) as workdir:
+        workdir.write_text("report.html", "")
+        workdir.finish()
+    before = (tmp_path / "config.json").read_bytes()
+    monkeypatch.setattr(metadata, "version", lambda _: "99.0")
+    with opened(tmp_path) as workdir:
+        assert workdir.nothing_to_do("study")
+    assert "warning" not in capsys.readouterr().err and (tmp_path / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("versions", [None, 3, {"jax": None}, "absent"])
+def test_a_record_without_versions_counts_as_of_other_ones(tmp_path, capsys, versions):
+    with opened(tmp_path) as workdir:
+        record = workdir.record
+    record["versions"] = versions
+    if versions == "absent":
+        del record["versions"]
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with opened(tmp_path) as workdir:
+        assert workdir.record["resumed_with"][0]["versions"]["jax"]
+    assert "with other versions" in capsys.readouterr().err
 
 
 def test_a_finished_folder_says_so(tmp_path):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from experiments.common.cli import INTERRUPTED
-from experiments.common.stopping import TERMINATED
+from experiments.common.stopping import HUNG_UP, TERMINATED
 from tests.experiments.train.running import (
     is_as_if_left_alone,
     parameters,
@@ -99,15 +99,23 @@ cli.run(study.main, description="", default_config="configs/train.py", schema=Tr
 """A training whose third evaluation, or save, takes long and says when it begins."""
 
 
-@pytest.mark.parametrize("moment", ["evaluation", "save"])
-def test_sigterm_in_an_evaluation_or_save_leaves_a_checkpoint_as_well(tmp_path, compiled, moment):
+@pytest.mark.parametrize(
+    ("moment", "sent", "status"), [("evaluation", signal.SIGTERM, TERMINATED), ("save", signal.SIGHUP, HUNG_UP)]
+)
+def test_a_signal_in_an_evaluation_or_save_leaves_a_checkpoint_as_well(tmp_path, compiled, moment, sent, status):
     workdir, began = tmp_path / "run", tmp_path / "began"
     child = process(workdir, "--config.steps=1000000", code=("-c", SLOWED, moment, str(began)), compiled=compiled)
     wait_for(child, "began", tmp_path)
+    if sent == signal.SIGHUP:  # and nobody listens any more
+        child.stderr.close()
+        child.stdout.close()
     begin = time.monotonic()
-    child.send_signal(signal.SIGTERM)
-    _, errors = child.communicate(timeout=30)
-    assert time.monotonic() - begin < 5 and child.returncode == TERMINATED, errors
+    child.send_signal(sent)
+    child.wait(timeout=30)
+    took = time.monotonic() - begin
+    child.stderr.close()
+    child.stdout.close()
+    assert took < 5 and child.returncode == status
     step, _ = parameters(workdir)
     assert step == 20
     assert rows(workdir)[-1]["step"] == (15 if moment == "evaluation" else 20)
@@ -185,6 +193,41 @@ def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(finished, tmp
     errors = capsys.readouterr().err
     assert errors.count("warning:") == 1 and "goes on after step 50" in errors
     is_as_if_left_alone(workdir, finished)
+
+
+def unfinished(finished, workdir):
+    shutil.copytree(finished, workdir)
+    (workdir / "done.json").unlink()
+    return workdir / "metrics.jsonl"
+
+
+@pytest.mark.parametrize(("lines", "where"), [(10, "that of step 40"), (3, "the beginning")])
+def test_where_metrics_were_cut_it_goes_back_to_the_checkpoint_that_they_cover(
+    finished, tmp_path, capsys, lines, where
+):
+    """A report was made of 11 of 31 lines."""
+    metrics = unfinished(finished, tmp_path / "run")
+    metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:lines]))
+    assert run(tmp_path / "run") == 0
+    errors = capsys.readouterr().err
+    assert errors.count("warning:") == 1 and f"lacks lines of step {lines * 5}," in errors and where in errors
+    is_as_if_left_alone(tmp_path / "run", finished)
+
+
+@pytest.mark.parametrize("line", ['{"seed": 0, "loss": 1.0}', "\0\0\0", '{"step": 5, "seed": 3}'])
+def test_a_line_of_metrics_that_is_none_is_named_and_costs_nothing(finished, tmp_path, capsys, line):
+    metrics = unfinished(finished, tmp_path / "run")
+    before = metrics.read_text().splitlines()
+    metrics.write_text("\n".join([*before[:4], line, *before[4:], ""]))
+    content = metrics.read_bytes()
+    assert run(tmp_path / "run") == 2
+    errors = capsys.readouterr().err
+    assert "metrics.jsonl, line 5: it " in errors and len(errors.splitlines()) <= 3
+    assert metrics.read_bytes() == content
+    # As it says: without the line and those after it the same command goes on.
+    metrics.write_text("\n".join([*before[:4], ""]))
+    assert run(tmp_path / "run") == 0
+    is_as_if_left_alone(tmp_path / "run", finished)
 
 
 def test_without_any_good_checkpoint_nothing_begins_anew(finished, tmp_path, capsys):
