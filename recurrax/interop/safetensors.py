@@ -14,6 +14,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from recurrax._util.files import read_regular
+
 DTYPES = {
     "F64": np.dtype("float64"),
     "F32": np.dtype("float32"),
@@ -30,6 +32,7 @@ DTYPES = {
     "BOOL": np.dtype("bool"),
 }
 """Names of dtypes in a header."""
+_METADATA = "__metadata__"
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -49,7 +52,7 @@ def write_safetensors(path: str | Path, arrays: Mapping[str, Any], metadata: Map
     if metadata:
         if not all(isinstance(part, str) for item in metadata.items() for part in item):
             raise TypeError(f"metadata must be texts by name, got {dict(metadata)!r}.")
-        header["__metadata__"] = dict(metadata)
+        header[_METADATA] = dict(metadata)
     chunks, begin = [], 0
     for name, array in arrays.items():
         array = np.asarray(array)
@@ -83,11 +86,12 @@ def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
     """Returns the arrays of a file by name.
 
     Raises:
-      ValueError: the file is damaged, or no safetensors file; the message says where.
+      ValueError: the file is damaged, no safetensors file or no regular file; the message names it and says where.
+        Arrays have to lie one after the other, without holes, as the format has it.
       OSError: it cannot be read.
     """
     header, data = _parts(path)
-    return {name: _array(path, name, entry, data) for name, entry in header.items() if name != "__metadata__"}
+    return {name: _array(entry, data) for name, entry in header.items() if name != _METADATA}
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -97,30 +101,75 @@ def read_metadata(path: str | Path) -> dict[str, str]:
       ValueError, OSError: as `read_safetensors`.
     """
     header, _ = _parts(path)
-    return dict(header.get("__metadata__", {}))
+    return dict(header.get(_METADATA, {}))
 
 
-def _parts(path: str | Path) -> tuple[dict[str, Any], bytes]:
-    """Returns the header and what follows it."""
-    content = Path(path).read_bytes()
+def _parts(path: str | Path) -> tuple[dict[str, Any], memoryview]:
+    """Returns the header, checked, and what follows it."""
+    content = memoryview(read_regular(path))
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError(f"{path} is no safetensors file, or cut short: it has {len(content)} bytes.")
     try:
-        header = json.loads(content[8 : 8 + length])
-    except ValueError:
+        header = json.loads(bytes(content[8 : 8 + length]), object_pairs_hook=_without_duplicates)
+    except _Duplicate as error:
+        raise ValueError(f"{path}: the header has {error.args[0]!r} twice.") from None
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is no safetensors file: its header is no JSON.") from None
     if not isinstance(header, dict):
         raise ValueError(f"{path} is no safetensors file: its header is a {type(header).__name__}.")
-    return header, content[8 + length :]
+    data = content[8 + length :]
+    _check(path, header, len(data))
+    return header, data
 
 
-def _array(path: str | Path, name: str, entry: Any, data: bytes) -> np.ndarray:
-    try:
-        dtype, shape, (begin, end) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
-        whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path}: the header's entry for {name!r} is damaged: {entry!r}.") from None
-    if not whole or end > len(data) or end - begin != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{path}: the bytes of {name!r} are missing or not as many as its shape needs: {entry!r}.")
-    return np.frombuffer(data[begin:end], dtype).reshape(shape).copy()
+class _Duplicate(Exception):
+    """A name stands in a header twice."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Duplicate(name)
+        found[name] = value
+    return found
+
+
+def _check(path: str | Path, header: dict[str, Any], size: int) -> None:
+    """Raises unless the arrays of a header lie one after the other and fill the `size` bytes that follow it."""
+    metadata = header.get(_METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError(f"{path}: the header's {_METADATA} must be texts by name, got {_told(metadata)}.")
+    spans = []
+    for name, entry in header.items():
+        if name == _METADATA:
+            continue
+        try:
+            dtype, shape, (begin, end) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+            whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{path}: the header's entry for {name!r} is damaged: {_told(entry)}.") from None
+        if not whole or end > size or end - begin != math.prod(shape) * dtype.itemsize:
+            raise ValueError(
+                f"{path}: the bytes of {name!r} are missing or not as many as its shape needs: {_told(entry)}."
+            )
+        spans.append((begin, end, name))
+    last, before = 0, "the header"
+    for begin, end, name in sorted(spans):
+        if begin != last:
+            fault = "overlap" if begin < last else f"leave a hole of {begin - last} bytes"
+            raise ValueError(f"{path}: {before!r} and {name!r} {fault}; arrays must lie one after the other.")
+        last, before = end, name
+    if last != size:
+        raise ValueError(f"{path}: {size - last} bytes follow the last array, {before!r}, and belong to none.")
+
+
+def _array(entry: Any, data: memoryview) -> np.ndarray:
+    begin, end = entry["data_offsets"]
+    return np.frombuffer(data[begin:end], DTYPES[entry["dtype"]]).reshape(entry["shape"]).copy()
+
+
+def _told(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."

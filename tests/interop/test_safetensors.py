@@ -1,4 +1,5 @@
 import json
+import os
 
 import jax.numpy as jnp
 import numpy as np
@@ -76,6 +77,62 @@ def test_a_broken_file_is_named(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as error:
         read_safetensors(path)
     assert str(path) in str(error.value)
+
+
+def broken(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(begin, end, dtype="U8"):
+    return {"dtype": dtype, "shape": [end - begin], "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (broken(b"[" * 100_000), "its header is no JSON"),
+        (broken(b'{"a":' * 100_000), "its header is no JSON"),
+        (broken({"__metadata__": None}), "__metadata__ must be texts by name, got None"),
+        (broken({"__metadata__": {"a": 1}}), "__metadata__ must be texts by name"),
+        (broken({"__metadata__": []}), "__metadata__ must be texts by name"),
+        (broken(b'{"a":1,"a":1}'), "the header has 'a' twice"),
+        (broken(b'{"a":{"dtype":"U8","dtype":"I8"}}'), "the header has 'dtype' twice"),
+        (broken(b'{"__metadata__":{"k":"1","k":"2"}}'), "the header has 'k' twice"),
+        (broken({"a": entry(0, 4), "b": entry(2, 6)}, bytes(6)), "'a' and 'b' overlap"),
+        (broken({"a": entry(0, 4), "b": entry(0, 4)}, bytes(4)), "'a' and 'b' overlap"),
+        (broken({"a": entry(0, 2), "b": entry(3, 4)}, bytes(4)), "'a' and 'b' leave a hole of 1 bytes"),
+        (broken({"a": entry(1, 2)}, bytes(2)), "'the header' and 'a' leave a hole of 1 bytes"),
+        (broken({"a": entry(0, 2)}, bytes(5)), "3 bytes follow the last array, 'a'"),
+        (broken({}, bytes(5)), "5 bytes follow"),
+        (broken({"a": entry(0, 2) | {"shape": [-2]}}, bytes(2)), "not as many as its shape needs"),
+        (broken({"a": entry(0, 2) | {"shape": [2.0]}}, bytes(2)), "not as many as its shape needs"),
+        (broken({"a": entry(0, 2) | {"shape": None}}, bytes(2)), "entry for 'a' is damaged"),
+        (broken({"a": entry(0, 2, "U7")}, bytes(2)), "entry for 'a' is damaged"),
+        (broken({"a": entry(0, 2) | {"data_offsets": [0, 1, 2]}}, bytes(2)), "entry for 'a' is damaged"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_safetensors, read_metadata])
+def test_a_header_that_the_format_does_not_allow_is_named(tmp_path, content, message, read):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        read(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_arrays_may_stand_in_any_order_and_empty_ones_anywhere(tmp_path, order):
+    entries = {"a": entry(0, 2), "b": entry(2, 4), "none": entry(2, 2)}
+    (tmp_path / "a").write_bytes(broken({name: entries[name] for name in (*order, "none")}, b"\1\2\3\4"))
+    found = read_safetensors(tmp_path / "a")
+    assert found["a"].tolist() == [1, 2] and found["b"].tolist() == [3, 4] and found["none"].size == 0
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is no regular file but a pipe"):
+        read_safetensors(tmp_path / "pipe")
 
 
 def test_missing_bytes_are_named(tmp_path):
