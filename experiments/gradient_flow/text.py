@@ -1,5 +1,6 @@
 """Text to model byte by byte: the user's own, or the English that ships with CPython."""
 
+import codecs
 import glob
 import hashlib
 import os
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from experiments.common.errors import ExperimentError
+from recurrax._util.files import read_regular
 
 
 class Text(NamedTuple):
@@ -24,7 +26,7 @@ class Text(NamedTuple):
     symbols: np.ndarray
     """The byte values that occur, rising `[V]`."""
     train: np.ndarray
-    """Indices into `symbols`, int32."""
+    """Indices into `symbols`, uint8: a text takes as much memory as it has bytes."""
     held_out: np.ndarray
     """Likewise."""
 
@@ -33,7 +35,7 @@ def load_text(path: str, *, minimum_length: int = 2) -> Text:
     """Reads a text.
 
     Args:
-      path: a file, or a glob whose matches are joined in the order of their names; empty for the help topics of CPython
+      path: a file, or else a glob whose matches are joined in the order of their names; empty for the help topics of CPython
         (`pydoc_data.topics`, about 470 kB; they differ between Python versions).
       minimum_length: bytes that each of the two parts has to have.
 
@@ -41,19 +43,17 @@ def load_text(path: str, *, minimum_length: int = 2) -> Text:
       ExperimentError: nothing is there, it cannot be read, is empty, no UTF-8, or too short.
     """
     name, data = _read_topics() if not path else _read_files(path)
-    values = np.frombuffer(data, np.uint8)
-    split = len(values) * 9 // 10
-    if min(split, len(values) - split) < minimum_length:
+    split = len(data) * 9 // 10
+    if min(split, len(data) - split) < minimum_length:
         raise ExperimentError(
-            f"config.data.path: {name} has {len(values)} bytes; these lengths need at least {10 * minimum_length}.\n"
+            f"config.data.path: {name} has {len(data)} bytes; these lengths need at least {10 * minimum_length}.\n"
             "Give a longer text, or smaller config.measure.length, config.measure.lyapunov_length and "
             "config.train.length."
         )
-    symbols = np.unique(values)
-    # A table, since `return_inverse` sorts a large text by way of 16 bytes for each of its own.
-    index = np.zeros(256, np.int32)
-    index[symbols] = np.arange(len(symbols))
-    ids = index[values]
+    symbols = _symbols(data)
+    table = np.zeros(256, np.uint8)
+    table[symbols] = np.arange(len(symbols))
+    ids = np.frombuffer(data.translate(table.tobytes()), np.uint8)
     return Text(name, hashlib.sha256(data).hexdigest(), symbols, ids[:split], ids[split:])
 
 
@@ -67,7 +67,7 @@ def batch(
     """
     key = jax.random.fold_in(jax.random.key(seed), step)
     starts = jax.random.randint(key, (batch_size,), 0, ids.shape[0] - length)
-    windows = ids[starts[None, :] + jnp.arange(length + 1)[:, None]]
+    windows = ids[starts[None, :] + jnp.arange(length + 1)[:, None]].astype(jnp.int32)
     return windows[:-1], windows[1:]
 
 
@@ -84,26 +84,52 @@ def _read_topics() -> tuple[str, bytes]:
 
 
 def _read_files(path: str) -> tuple[str, bytes]:
-    paths = sorted(glob.glob(os.path.expanduser(path), recursive=True)) if glob.has_magic(path) else [path]
-    paths = [p for p in paths if len(paths) == 1 or Path(p).is_file()]
-    if not paths:
-        raise ExperimentError(f"config.data.path: no file matches {path!r}.")
-    data = b"".join(_read_file(p) for p in paths)
+    literal = os.path.expanduser(path)
+    if os.path.exists(literal) or not glob.has_magic(path):  # a file may be named like a pattern
+        data, name = _read_file(literal), Path(path).name
+    else:
+        paths = [found for found in sorted(glob.glob(literal, recursive=True)) if Path(found).is_file()]
+        if not paths:
+            raise ExperimentError(f"config.data.path: no file matches {path!r}.")
+        data = _read_file(paths[0]) if len(paths) == 1 else b"".join(map(_read_file, paths))
+        name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files {path}"
     if not data:
         raise ExperimentError(f"config.data.path: {path} is empty.")
-    return (Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files {path}"), data
+    return name, data
 
 
 def _read_file(path: str) -> bytes:
     try:
-        data = Path(os.path.expanduser(path)).read_bytes()
+        data = read_regular(path)
     except OSError as error:
-        raise ExperimentError(f"config.data.path: {path} cannot be read: {error.strerror}.") from error
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        raise ExperimentError(
-            f"config.data.path: {path} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}.\n"
-            "Convert it first, e.g. with iconv -t UTF-8."
-        ) from error
+        raise ExperimentError(f"config.data.path: {path!r} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ExperimentError(f"config.data.path: {error}") from error
+    _check_utf_8(path, data)
     return data
+
+
+PIECE = 1 << 24
+"""Bytes that are looked at at once: a large text is not copied into something larger."""
+
+
+def _check_utf_8(path: str, data: bytes) -> None:
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for begin in range(0, len(data), PIECE):
+        left = len(decoder.getstate()[0])  # of a character that the piece before began
+        try:
+            decoder.decode(data[begin : begin + PIECE], final=begin + PIECE >= len(data))
+        except UnicodeDecodeError as error:
+            at = begin - left + error.start
+            raise ExperimentError(
+                f"config.data.path: {path} is not UTF-8 text: byte {at} is 0x{data[at]:02x}.\n"
+                "Convert it first, e.g. with iconv -t UTF-8."
+            ) from error
+
+
+def _symbols(data: bytes) -> np.ndarray:
+    """Returns the bytes that occur, rising."""
+    absent = bytes(range(256)).translate(None, data)  # deletes from all bytes those of the text, in one pass
+    return np.setdiff1d(np.arange(256, dtype=np.uint8), np.frombuffer(absent, np.uint8))

@@ -1,11 +1,15 @@
 import hashlib
+import os
+import tempfile
+import time
+import tracemalloc
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.common.errors import ExperimentError
-from experiments.gradient_flow.text import batch, load_text
+from experiments.gradient_flow.text import PIECE, batch, load_text
 
 
 def test_the_text_that_ships_with_python_is_there_and_hashed():
@@ -55,8 +59,67 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, content, message):
         load_text(str(path), minimum_length=10)
 
 
-def test_a_folder_and_a_pattern_without_a_match_are_named(tmp_path):
-    with pytest.raises(ExperimentError, match="cannot be read"):
-        load_text(str(tmp_path))
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path, "a folder"), ("/dev/zero", "a device")):
+        with pytest.raises(ExperimentError, match=rf"config\.data\.path: {path} is no regular file but {kind}"):
+            load_text(str(path))
+    with pytest.raises(ExperimentError, match=r"config\.data\.path: .* holds a NUL"):
+        load_text("a\0b")
+    with pytest.raises(ExperimentError, match="no file matches"):
+        load_text("a\0*")
+
+
+def test_a_pattern_without_a_match_is_named(tmp_path):
     with pytest.raises(ExperimentError, match="no file matches"):
         load_text(str(tmp_path / "*.md"))
+    os.mkfifo(tmp_path / "a.md")  # nor does a pattern match what is no file
+    with pytest.raises(ExperimentError, match="no file matches"):
+        load_text(str(tmp_path / "*.md"))
+
+
+@pytest.mark.parametrize("name", ["a[1].txt", "b*.txt", "c?.txt"])
+def test_a_file_may_be_named_like_a_pattern(tmp_path, name):
+    (tmp_path / name).write_text("ab" * 20)
+    (tmp_path / "a1.txt").write_text("cd" * 20)
+    (tmp_path / "b2.txt").write_text("cd" * 20)
+    assert bytes(load_text(str(tmp_path / name)).symbols) == b"ab"
+
+
+def test_the_bytes_that_occur_are_told_and_numbered_whatever_they_are():
+    letters = "".join(map(chr, range(0, 1200, 7))) * 30
+    text = letters.encode()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(text)
+        file.flush()
+        found = load_text(file.name)
+    assert bytes(found.symbols) == bytes(sorted(set(text)))
+    assert bytes(found.symbols[np.concatenate([found.train, found.held_out])]) == text
+
+
+@pytest.mark.parametrize("at", [PIECE - 2, PIECE - 1, PIECE, PIECE + 5])
+def test_a_byte_that_is_no_utf_8_is_found_across_pieces(tmp_path, monkeypatch, at):
+    monkeypatch.setattr("experiments.gradient_flow.text.PIECE", 16)
+    at = at - PIECE + 16
+    whole = ("x" * (at - 1) + "\u20ac" * 20).encode()  # characters of three bytes begin before the end of a piece
+    (tmp_path / "text").write_bytes(whole)
+    load_text(str(tmp_path / "text"))
+    (tmp_path / "text").write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+    with pytest.raises(ExperimentError, match=rf"is not UTF-8 text: byte {at - 1} is 0xe2"):
+        load_text(str(tmp_path / "text"))
+    (tmp_path / "text").write_bytes(whole[:-1])
+    with pytest.raises(ExperimentError, match=rf"is not UTF-8 text: byte {len(whole) - 3} is 0xe2"):
+        load_text(str(tmp_path / "text"))
+
+
+def test_a_large_text_takes_seconds_and_little_more_memory_than_it_has_bytes(tmp_path):
+    """A gigabyte took 40 seconds and five times its size; here are 48 MB, at less than a quarter of that."""
+    path = tmp_path / "text"
+    path.write_bytes(b"The quick brown fox. " * (48_000_000 // 21))
+    tracemalloc.start()
+    begin = time.process_time()
+    text = load_text(str(path))
+    seconds, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(text.train) > 43_000_000 and text.train.dtype == np.uint8
+    assert peak < 2.2 * path.stat().st_size and seconds < 48e6 / 1e9 * 40 / 4
