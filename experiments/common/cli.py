@@ -81,8 +81,9 @@ def exit_status(
     """Does what `run` does for the given arguments and returns the exit status.
 
     Returns:
-      0, 2 after a mistake of the user's or trouble with files, 3 where a training diverged, 130 after Ctrl-C, 143 after
-      SIGTERM, 129 after SIGHUP. Any other exception is a bug and goes through, with its traceback.
+      0, 1 where a part of the work failed, 2 after a mistake of the user's or trouble with files, 3 where a training
+      diverged, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other exception is a bug and goes through,
+      with its traceback.
     """
     try:
         config, path, values = _parse(argv, default_config, options)
@@ -168,6 +169,8 @@ def _parse(
                 flags.DEFINE_enum(option.name, option.default, option.choices, "", flag_values=values)
         config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=rest)
         stray = values(rest)[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise ExperimentError(f"{error}.{_meant(error.flagname, config, options)}") from error
     except (flags.Error, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ExperimentError(str(error)) from error
     if stray:
@@ -218,6 +221,14 @@ def _check_names(argv: Sequence[str], config: config_dict.ConfigDict) -> None:
             fields = [f"--config.{field}" for field in known]
             hint = did_you_mean(f"--config.{override[1]}", fields) or " --help lists the fields."
             raise ExperimentError(f"--config.{override[1]}: the config has no such field.{hint}")
+
+
+def _meant(flag: str, config: config_dict.ConfigDict, options: Sequence[Option]) -> str:
+    """Returns a hint at the flags that one which there is not may stand for: `--config.hidden_size` for one."""
+    known = [*(f"--config.{field}" for field in flatten(config.to_dict())), *(f"--{o.name}" for o in options)]
+    exact = [name for name in known if name.rpartition(".")[2].lstrip("-") == flag]
+    hint = f" Did you mean {' or '.join(exact)}?" if exact else did_you_mean(f"--{flag}", [*known, "--workdir"])
+    return hint or " --help lists the flags."
 
 
 def _last_of_each(argv: Sequence[str]) -> list[str]:

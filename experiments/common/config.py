@@ -21,6 +21,8 @@ _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite numb
 _EXPECTED_ITEMS = {bool: "true or false", int: "whole numbers", float: "finite numbers", str: "strings"}
 _LARGEST = {int: 2**31 - 1, float: float(np.finfo(np.float32).max)}
 """What JAX takes by default: 32 bits."""
+_LEAST = float(np.finfo(np.float32).tiny)
+"""What is nearer to 0 becomes 0 in these."""
 
 
 def from_config(cls: type[Schema], config: Any, name: str = "config") -> Schema:
@@ -84,6 +86,11 @@ def require(condition: bool, field: str, value: Any, expectation: str) -> None:
         raise FieldError(field, f"must be {expectation}, got {_show(value)}.")
 
 
+def require_seed(seed: int, seeds: int = 1) -> None:
+    """Raises unless `seed`, and so many from it on, are seeds of 32 bits with a sign; for `__post_init__`."""
+    require(0 <= seed <= 2**31 - seeds, "seed", seed, f"between 0 and 2^31 - {seeds}")
+
+
 def require_choice(field: str, value: str, allowed: typing.Iterable[str]) -> None:
     """Raises unless `value` is one of the names in `allowed`; for `__post_init__`."""
     allowed = list(allowed)
@@ -125,9 +132,9 @@ def _check(hint: Any, value: Any, name: str) -> Any:
         item_type = typing.get_args(hint)[0]
         items = [_item(item_type, item) for item in _split(value)] if isinstance(value, tuple | list | str) else [None]
         if None not in items:
-            return tuple(_not_too_large(item, name) for item in items)
+            return tuple(_in_32_bits(item, name) for item in items)
     elif (item := _item(hint, value)) is not None:
-        return _not_too_large(item, name)
+        return _in_32_bits(item, name)
     raise ExperimentError(f"{name} must be {_expected(hint)}, got {_show(value)}.")
 
 
@@ -142,10 +149,12 @@ def _item(hint: Any, value: Any) -> Any:
     return None if hint is float and not math.isfinite(value) else value
 
 
-def _not_too_large(value: Any, name: str) -> Any:
+def _in_32_bits(value: Any, name: str) -> Any:
     largest = _LARGEST.get(type(value), math.inf)
     if not isinstance(value, str) and abs(value) > largest:
         raise ExperimentError(f"{name} must be at most {largest:.10g} in size, got {_show(value)}.")
+    if isinstance(value, float) and 0 < abs(value) < _LEAST:
+        raise ExperimentError(f"{name} must be 0, or at least {_LEAST:.3g} in size, got {_show(value)}.")
     return value
 
 

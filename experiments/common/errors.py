@@ -8,6 +8,12 @@ class ExperimentError(Exception):
     """Exit status that it leads to."""
 
 
+class Failed(ExperimentError):
+    """A part of the work failed; the rest is done and reported."""
+
+    status = 1
+
+
 class Diverged(ExperimentError):
     """A loss or a gradient is no longer finite."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.config import from_config, to_dict
+from experiments.common.cells import why_it_cannot_run
+from experiments.common.config import FieldError, from_config, to_dict
 from experiments.common.progress import Meter, say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
@@ -34,6 +35,9 @@ def main(config_dict: Any, path: Path) -> None:
     """Runs the study, or goes on with it, and writes its results to `path`."""
     config = from_config(GradientFlow, config_dict)
     source = make_source(config)
+    for cell in config.make_cells():
+        if problem := why_it_cannot_run(cell, source.input_size):
+            raise FieldError("config.cells", f"is wrong: {problem}")
     if not isinstance(source, TextSource):
         config = dataclasses.replace(config, train=dataclasses.replace(config.train, snapshots=(0,)))
     symbols = source.input_size if isinstance(source, TextSource) else 0

@@ -35,8 +35,8 @@ def load_text(path: str, *, minimum_length: int = 2) -> Text:
     """Reads a text.
 
     Args:
-      path: a file, or else a glob whose matches are joined in the order of their names; empty for the help topics of CPython
-        (`pydoc_data.topics`, about 470 kB; they differ between Python versions).
+      path: a file, or else a glob whose matches are joined in the order of their names; empty for the help topics of
+        CPython (`pydoc_data.topics`, about 470 kB; they differ between Python versions).
       minimum_length: bytes that each of the two parts has to have.
 
     Raises:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from experiments.common.config import FieldError, require
+from experiments.common.config import FieldError, require, require_seed
 from experiments.training.config import GradientNorms, Training
 from recurrax._util import naming
 
@@ -90,7 +90,7 @@ class Comparison:
             require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
         require(len(self.labels) == len(self.cells), "cells", self.cells, "cells with labels that differ")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
-        require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
+        require_seed(self.seed, self.seeds)
         require(self.processes >= 0, "processes", self.processes, "at least 0")
         require(self.gradient_norms_batch >= 0, "gradient_norms_batch", self.gradient_norms_batch, "at least 0")
         for remedy in self.remedies:

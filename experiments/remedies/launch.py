@@ -39,6 +39,10 @@ def launch(jobs: Sequence[Job], path: Path, *, launcher: str, parameters: dict[s
         return sweep(jobs, at_once, "trainings", stop)
 
 
+_NUMBERS = {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
+"""Parameters of submitit that are numbers."""
+
+
 def slurm_parameters(text: str) -> dict[str, Any]:
     """Returns the parameters that `--slurm` lists.
 
@@ -47,8 +51,12 @@ def slurm_parameters(text: str) -> dict[str, Any]:
     """
     try:
         match ast.parse(f"f({text})", mode="eval").body:
-            case ast.Call(args=[], keywords=keywords):
-                return {str(k.arg): ast.literal_eval(k.value) for k in keywords}
+            case ast.Call(args=[], keywords=keywords) if all(k.arg for k in keywords):
+                found = {str(k.arg): ast.literal_eval(k.value) for k in keywords}
+                for name in found.keys() & _NUMBERS:
+                    if type(found[name]) not in (int, float) or not found[name] > 0:
+                        raise ExperimentError(f"--slurm: {name} must be a number above 0, got {found[name]!r}.")
+                return found
         raise ValueError("it is no list of name=value")
     except (SyntaxError, ValueError) as error:
         raise ExperimentError(
@@ -78,9 +86,14 @@ def log_of(path: Path, trial: Trial) -> Path:
     return path / "logs" / f"{_name(trial)}.log"
 
 
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b")
+"""How the line of a traceback begins that says what happened; others may follow it."""
+
+
 def last_words(path: Path, trial: Trial) -> str:
     """Returns the error that a training ended with, or its last line, and where that stands."""
     log = log_of(path, trial)
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     errors = [line for line in lines if line.startswith("error: ")]
+    errors = errors or [line for line in lines if _EXCEPTION.match(line)]
     return f"{(errors or lines or ['nothing'])[-1]} ({log})"

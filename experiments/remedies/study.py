@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common.config import from_config, to_dict
+from experiments.common.errors import Failed
 from experiments.common.progress import say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
@@ -26,6 +27,7 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
 
     Raises:
       ExperimentError: the config or the parameters are wrong, or the folder holds something else.
+      Failed: a training failed, and those that did not are reported.
       Terminated: SIGTERM or SIGHUP came.
     """
     # Several processes share an accelerator: none may take all of its memory.
@@ -48,12 +50,14 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
             for outcome in outcomes_of(trial, training, folder_of(path, trial), statuses.get(trial, 0))
         ]
         failed = list(dict.fromkeys(o.trial for o in outcomes if o.ended == "failed"))
-        if failed:
-            say(f"warning: {len(failed)} trainings failed, the first one said: {last_words(path, failed[0])}")
         _report(workdir, config, outcomes)
-        # Trainings that failed are tried again by the same command.
-        if not failed:
-            workdir.finish()
+        if failed:
+            said = last_words(path, failed[0])
+            raise Failed(
+                f"{len(failed)} of {len(trainings)} trainings failed, the first one said: {said}\n"
+                f"The others are in {path / 'report.html'}; the same command tries again those that failed."
+            )
+        workdir.finish()
         say(f"Report: {path / 'report.html'}")
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common import cli
-from experiments.common.config import FieldError, from_config, require, to_dict
+from experiments.common.config import FieldError, from_config, require, require_seed, to_dict
 from experiments.common.progress import say
 from experiments.common.report import Table, write_report
 from experiments.common.workdir import Workdir
@@ -52,6 +52,7 @@ class Gains:
         for field in ("repeat", "hidden_size", "seeds"):
             require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
         require(self.batch >= 2, "batch", self.batch, "at least 2")
+        require_seed(self.seed, self.seeds)
         self.make_task()
 
     def make_task(self) -> Task:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common import cli
-from experiments.common.config import from_config, require, to_dict
+from experiments.common.config import from_config, require, require_seed, to_dict
 from experiments.common.progress import say
 from experiments.common.report import Table, write_report
 from experiments.common.workdir import Workdir
@@ -43,6 +43,7 @@ class Curse:
             require(bool(values) and all(0 <= v < 1 for v in values), field, values, "one or more numbers in [0, 1)")
         require(all(w > 0 for w in self.weights), "weights", self.weights, "above 0")
         require(self.samples >= 2, "samples", self.samples, "at least 2")
+        require_seed(self.seed)
 
 
 class Measured(NamedTuple):

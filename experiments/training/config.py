@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from experiments.common.config import FieldError, require, require_choice
+from experiments.common.cells import why_it_cannot_run
+from experiments.common.config import FieldError, require, require_choice, require_seed
 from experiments.training.remedies import Remedy, make_remedies
 from recurrax import Cell
 from recurrax._util import naming
@@ -79,14 +80,15 @@ class Training:
             require(len(naming.split(value)) == 1, field, value, "a single one; experiments.remedies compares several")
         require_choice("optimizer", self.optimizer, OPTIMIZERS)
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
-        require(0 <= self.seed <= 2**31 - self.seeds, "seed", self.seed, "between 0 and 2^31 - seeds")
+        require_seed(self.seed, self.seeds)
         for field in ("eval_every", "save_every"):
             value = getattr(self, field)
             expectation = f"a multiple of log_every = {self.log_every}"
             require(value >= 1 and value % self.log_every == 0, field, value, expectation)
         every = self.gradient_norms.every
         require(every % self.log_every == 0, "gradient_norms.every", every, "a multiple of log_every, or 0")
-        self.make_cell()
+        if problem := why_it_cannot_run(self.make_cell(), self.make_task().input_size):
+            raise FieldError("cells", f"is wrong: {problem}")
 
     @property
     def seed_range(self) -> range:

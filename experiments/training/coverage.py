@@ -13,9 +13,11 @@ def covered(rows: Sequence[Row], config: Training, task: Task) -> float:
 
     The lines of the step itself may be missing: a training that has to leave saves what it has first.
     """
-    own: dict[int, list[Row]] = {seed: [] for seed in config.seed_range}
+    own: dict[int, list[Row]] = {}
     for row in rows:
-        own[row["seed"]].append(row)
+        own.setdefault(row["seed"], []).append(row)
+    if len(own) < config.seeds:
+        return 0
     return min(_covered(lines, config, task) for lines in own.values())
 
 

@@ -30,7 +30,14 @@ def test_jobs_are_processes_here(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("log", "words"), [("a\nerror: no\nb\n", "error: no"), ("a\nb\n", "b"), ("", "nothing"), (None, "nothing")]
+    ("log", "words"),
+    [
+        ("a\nerror: no\nb\n", "error: no"),
+        ("a\nb\n", "b"),
+        ("Traceback:\n  x\nValueError: no\n----\nFor simplicity, JAX has removed\n", "ValueError: no"),
+        ("", "nothing"),
+        (None, "nothing"),
+    ],
 )
 def test_the_last_words_of_a_training_are_its_error_or_its_last_line(tmp_path, log, words):
     path = log_of(tmp_path, TRIAL)

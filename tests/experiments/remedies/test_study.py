@@ -43,9 +43,9 @@ def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the
     (folders[0] / "done.json").unlink()
     (folders[0] / "config.json").write_text("{")
     capsys.readouterr()
-    assert run(tmp_path / "study") == 0
+    assert run(tmp_path / "study") == 1
     err = capsys.readouterr().err
-    assert "2 of 3 trainings were done before" in err and "1 trainings failed" in err and "config.json" in err
+    assert "2 of 3 trainings were done before" in err and "1 of 3 trainings failed" in err and "config.json" in err
     assert not (tmp_path / "study" / "done.json").exists()
 
 
@@ -57,6 +57,9 @@ def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the
         ("--config.cells=lstmm", "config.cells"),
         ("--config.tasks=addin", "config.tasks"),
         ("--config.train.optimizer=adan", "config.train.optimizer"),
+        ("--config.cells=conv_lstm", "config.cells is wrong: ConvLSTM("),
+        ("--config.cells=tests.experiments.cells:WithoutCarry", "cannot run: RuntimeError: no carry"),
+        ("--config.train.learning_rate=1e-50", "config.train.learning_rate must be 0, or at least 1.18e-38"),
         ("--config.seeds=0", "config.seeds must be at least 1"),
     ],
 )
@@ -73,6 +76,9 @@ def test_bad_input_ends_in_three_lines_and_writes_nothing(tmp_path, capsys, argu
         (("--launcher=slurm",), "--launcher=slurm"),
         (("--launcher=cloud",), "--launcher"),
         (("--slurm=timeout_min",), "--slurm=timeout_min must be like"),
+        (("--slurm=timeout_min=a",), "--slurm=timeout_min=a must be like"),
+        (("--slurm=timeout_min='a'",), "--slurm: timeout_min must be a number above 0, got 'a'"),
+        (("--slurm=**{'timeout_min': 3}",), "must be like"),
         (("--slurm=partition=gpu",), "--slurm=partition=gpu must be like"),
     ],
 )
