@@ -53,6 +53,8 @@ def slurm_parameters(text: str) -> dict[str, Any]:
         match ast.parse(f"f({text})", mode="eval").body:
             case ast.Call(args=[], keywords=keywords) if all(k.arg for k in keywords):
                 found = {str(k.arg): ast.literal_eval(k.value) for k in keywords}
+                if len(found) < len(keywords):
+                    raise ValueError("a name stands there twice")
                 for name in found.keys() & _NUMBERS:
                     if type(found[name]) not in (int, float) or not found[name] > 0:
                         raise ExperimentError(f"--slurm: {name} must be a number above 0, got {found[name]!r}.")

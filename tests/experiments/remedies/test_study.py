@@ -78,6 +78,7 @@ def test_bad_input_ends_in_three_lines_and_writes_nothing(tmp_path, capsys, argu
         (("--slurm=timeout_min",), "--slurm=timeout_min must be like"),
         (("--slurm=timeout_min=a",), "--slurm=timeout_min=a must be like"),
         (("--slurm=timeout_min='a'",), "--slurm: timeout_min must be a number above 0, got 'a'"),
+        (("--slurm=timeout_min=1,timeout_min=2",), "must be like"),
         (("--slurm=**{'timeout_min': 3}",), "must be like"),
         (("--slurm=partition=gpu",), "--slurm=partition=gpu must be like"),
     ],
