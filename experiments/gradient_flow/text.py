@@ -102,7 +102,7 @@ def _read_file(path: str) -> bytes:
     try:
         data = read_regular(path)
     except OSError as error:
-        raise ExperimentError(f"config.data.path: {path!r} cannot be read: {error.strerror}.") from error
+        raise ExperimentError(f"config.data.path: {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ExperimentError(f"config.data.path: {error}") from error
     _check_utf_8(path, data)

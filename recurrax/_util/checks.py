@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from recurrax._util.naming import did_you_mean
 
@@ -37,7 +38,7 @@ LARGEST_SEED = 2**32 - 1
 def seed(name: str, value: Any) -> None:
     """Raises unless random numbers can be told apart by `value`: an integer from 0 to 2**32 - 1, or an array of one."""
     if isinstance(value, jax.Array | np.ndarray) and value.shape == () and jnp.issubdtype(value.dtype, jnp.integer):
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             return
         value = int(value)
     size(name, value)
