@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import orthogonal
 
 from recurrax._util import checks
+from recurrax._util.spectral_radius import spectral_radius
 
 
 class Initializer(abc.ABC):
@@ -42,12 +43,27 @@ def _per_gate(draw, key: jax.Array, shape: tuple[int, ...], gates: int) -> jax.A
     return jnp.concatenate([draw(k, block) for k in jax.random.split(key, gates)], axis=-1)
 
 
+def _two_axes(init: Initializer, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise ValueError(f"shape must have two axes for {type(init).__name__}, got {shape}; it draws no bias.")
+
+
 def _orthogonal(gain: float, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Draws in float32 what is narrower, since QR knows no half precision."""
     if len(shape) < 2:
         raise ValueError(f"shape must have at least two axes for an orthogonal matrix, got {shape}; it draws no bias.")
     wide = jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
     return orthogonal(gain)(key, shape, wide).astype(dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scaled(Initializer):
+    """Base of those that a factor scales."""
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("gain", self.gain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,64 +75,43 @@ class Zeros(Initializer):
 
 
 @dataclasses.dataclass(frozen=True)
-class OrthogonalPerGate(Initializer):
+class OrthogonalPerGate(_Scaled):
     """A random orthogonal matrix for each gate, times `gain` (Saxe et al. 2014); what Flax's LSTMCell does.
 
     Every block has all singular values equal to `gain`.
     """
-
-    gain: float = 1.0
-
-    def __post_init__(self):
-        checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
         return _per_gate(lambda k, block: _orthogonal(self.gain, k, block, dtype), key, shape, gates)
 
 
 @dataclasses.dataclass(frozen=True)
-class OrthogonalFused(Initializer):
+class OrthogonalFused(_Scaled):
     """One random semi-orthogonal matrix over all gates, times `gain`; what Keras and Flax's OptimizedLSTMCell do.
 
     The Frobenius norm of each of n blocks is about 1 / sqrt(n) of that of a per-gate draw.
     """
-
-    gain: float = 1.0
-
-    def __post_init__(self):
-        checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
         return _orthogonal(self.gain, key, shape, dtype)
 
 
 @dataclasses.dataclass(frozen=True)
-class Identity(Initializer):
+class Identity(_Scaled):
     """The identity for each gate, times `gain` (Le, Jaitly & Hinton 2015: IRNN)."""
 
-    gain: float = 1.0
-
-    def __post_init__(self):
-        checks.finite("gain", self.gain)
-
     def __call__(self, key, shape, dtype=float, *, gates=1):
-        if len(shape) != 2:
-            raise ValueError(f"shape must have two axes for Identity, got {shape}; it draws no bias.")
+        _two_axes(self, shape)
         return _per_gate(lambda k, block: self.gain * jnp.eye(*block, dtype=dtype), key, shape, gates)
 
 
 @dataclasses.dataclass(frozen=True)
-class Gaussian(Initializer):
+class Gaussian(_Scaled):
     """Independent normal entries of standard deviation `gain` / sqrt(N), N the number of rows.
 
     For a square block, `gain` is the spectral radius in the limit of many units (the circular law), and sigma_w of
     mean-field theory.
     """
-
-    gain: float = 1.0
-
-    def __post_init__(self):
-        checks.finite("gain", self.gain)
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
         return self.gain * jax.random.normal(key, shape, dtype) / jnp.sqrt(jnp.asarray(max(shape[0], 1), dtype))
@@ -133,6 +128,20 @@ class Normal(Initializer):
 
     def __call__(self, key, shape, dtype=float, *, gates=1):
         return self.std * jax.random.normal(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class VanishingGaussian(_Scaled):
+    """Independent normal entries of standard deviation `gain` / N, N the number of rows (Erichson et al. 2021).
+
+    Its spectral radius falls as 1 / sqrt(N).
+    """
+
+    gain: float = 0.1
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        _two_axes(self, shape)
+        return self.gain * jax.random.normal(key, shape, dtype) / max(shape[0], 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +185,37 @@ class TorchUniform(Initializer):
     def __call__(self, key, shape, dtype=float, *, gates=1):
         bound = (shape[-1] // gates) ** -0.5
         return jax.random.uniform(key, (self.draws, *shape), dtype, -bound, bound).sum(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class FanInUniform(_Scaled):
+    """U(-b, b), b = `gain` / sqrt(N), N the number of rows: standard deviation `gain` / sqrt(3 N).
+
+    With `gain` 1 it is what PyTorch's `nn.Linear` does to its matrix, with sqrt(3) LeCun's uniform draw.
+    """
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        _two_axes(self, shape)
+        bound = abs(self.gain) * max(shape[0], 1) ** -0.5
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+@dataclasses.dataclass(frozen=True)
+class GlorotUniformPerGate(Initializer):
+    """U(-b, b), b = sqrt(6 / (N + M)), for each gate's block of N rows and M columns (Glorot & Bengio 2010)."""
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        _two_axes(self, shape)
+        bound = (6 / max(shape[0] + shape[1] // gates, 1)) ** 0.5
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+@dataclasses.dataclass(frozen=True)
+class GlorotUniformFused(Initializer):
+    """`GlorotUniformPerGate` with the columns of all gates counted as M, as Keras and TensorFlow do."""
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return GlorotUniformPerGate()(key, shape, dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,32 +292,3 @@ def check_initializers(**initializers: Any) -> None:
             raise TypeError(
                 f"{name} must be an instance of a recurrax initialiser, e.g. OrthogonalPerGate(), got {value!r}."
             )
-
-
-def check_forget_bias(value: Any, use_bias: bool) -> None:
-    """Raises unless `value` is a finite number or `Chrono`, and 0 for a cell without biases."""
-    if not isinstance(value, Chrono):
-        checks.finite("forget_bias", value)
-    if not use_bias and value != 0:
-        raise ValueError(f"forget_bias must be 0 where use_bias is False, got {value!r}.")
-
-
-def spectral_radius(matrix: jax.Array, squarings: int = 24) -> jax.Array:
-    """Returns the largest modulus of an eigenvalue of a square matrix, by Gelfand's formula.
-
-        rho(A) = lim ||A^n||^(1/n),  n = 2^squarings by repeated squaring with the scale kept apart
-
-    Products only, so that it runs on every device and under `jit`, where an eigenvalue solver may not.
-    """
-    norm = jnp.linalg.norm(matrix)
-
-    def square(state, _):
-        unit, log_norm, power = state
-        unit = unit @ unit
-        norm = jnp.linalg.norm(unit)
-        safe = jnp.where(norm > 0, norm, 1)
-        return (unit / safe, log_norm + jnp.log(norm) / (2 * power), 2 * power), None
-
-    start = (matrix / jnp.where(norm > 0, norm, 1), jnp.log(norm), jnp.ones((), matrix.dtype))
-    (_, log_radius, _), _ = jax.lax.scan(square, start, length=squarings)
-    return jnp.exp(log_radius)

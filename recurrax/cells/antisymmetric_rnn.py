@@ -42,7 +42,7 @@ class AntisymmetricRNNProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class AntisymmetricRNN(PlainCell):
-    """AntisymmetricRNN (Chang et al. 2019, equations 8 and 10): Euler's method on a stable differential equation.
+    """AntisymmetricRNN (Chang et al. 2019): Euler's method on a stable differential equation.
 
         A = U - U^T - gamma 1
         h_t = h_{t-1} + epsilon * n                     n = tanh(A h_{t-1} + V x_t + b)

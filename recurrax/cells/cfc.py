@@ -13,7 +13,7 @@ from recurrax._util import checks
 from recurrax.activations import ACTIVATIONS, activation
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.timed import zero_timed
-from recurrax.initializers import Gaussian, Initializer, Zeros, check_initializers
+from recurrax.initializers import GlorotUniformPerGate, Initializer, Zeros, check_initializers
 
 HEADS = 4
 """g, h, f and the bias of f in time."""
@@ -71,9 +71,9 @@ class CfC(Cell):
     irregular times: inputs are `Timed`. It approximates what an `LTC` does between two inputs, at the cost of one
     evaluation.
 
-    As in the authors' library, ncps, f has a bias in time too, and one backbone serves all heads. Weights are drawn
-    with the variance 1 / N of N inputs to a layer; the library's are Glorot's. Its mode "pure", which has no gate, is
-    left out.
+    As in the authors' library, ncps, f has a bias in time too, and one backbone serves all heads. Weights
+    are drawn as there, by Glorot; biases are 0 here, and U(-1, 1) / sqrt(N) of N inputs to a layer there. Its mode
+    "pure", which has no gate, is left out.
 
     Attributes:
       hidden_size: H.
@@ -90,7 +90,7 @@ class CfC(Cell):
     backbone_size: int = 128
     backbone_layers: int = 1
     backbone_activation: str = "lecun_tanh"
-    weight_init: Initializer = Gaussian()
+    weight_init: Initializer = GlorotUniformPerGate()
     bias_init: Initializer = Zeros()
 
     signed_gates: ClassVar[tuple[str, ...]] = ("g", "h")

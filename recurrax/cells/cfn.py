@@ -8,6 +8,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono
 
@@ -53,13 +54,13 @@ class CFN(GatedCell):
     Attributes:
       hidden_size: H.
       forget_bias: added to b_theta and taken from b_eta when they are drawn: a number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init: how V and W are drawn.
       recurrent_init, bias_init: how U and b are drawn.
     """
 
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     params_type = CFNParams
     carry_type = CFNCarry

@@ -28,7 +28,7 @@ class ConvGRUCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ConvGRU(ConvolutionalCell):
-    """Convolutional GRU over one to three spatial axes (Ballas et al. 2016, equations 5 to 8).
+    """Convolutional GRU over one to three spatial axes (Ballas et al. 2016).
 
         r, z = sigmoid(W ** x_t + U ** h_{t-1} + b)             h_t = (1 - z) * h_{t-1} + z * n
         n = tanh(W ** x_t + U ** (r * h_{t-1}) + b)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from recurrax.cell import dot
 from recurrax.cells._base.convolution import ConvolutionalCell, convolve
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells.lstm import LSTMGates
 from recurrax.initializers import Chrono, Initializer, Uniform
 
@@ -33,7 +34,7 @@ class ConvLSTMCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ConvLSTM(ConvolutionalCell):
-    """Convolutional LSTM over one to three spatial axes (Shi et al. 2015, equation 3).
+    """Convolutional LSTM over one to three spatial axes (Shi et al. 2015).
 
         i, f = sigmoid(W ** x_t + U ** h_{t-1} + p * c_{t-1} + b)       g = tanh(W ** x_t + U ** h_{t-1} + b)
         c_t = f * c_{t-1} + i * g
@@ -46,16 +47,16 @@ class ConvLSTM(ConvolutionalCell):
       hidden_size: H, channels of the state.
       spatial_shape: S, one to three sizes.
       kernel_size: of the windows of W and U along every axis.
-      peepholes: whether gates see the cell state, by a weight per place and channel.
+      peepholes: whether gates see the cell state, by a weight per place and channel, as in the paper.
       forget_bias, use_bias, bias_init: as in `LSTM`.
       input_init, recurrent_init: how W and U are drawn, as matrices whose rows are the places of a window.
       peephole_init: how p is drawn.
     """
 
-    peepholes: bool = False
+    peepholes: bool = True
     peephole_init: Initializer = Uniform(-0.1, 0.1)
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     carry_type = ConvLSTMCarry
     projected_type = LSTMGates

@@ -9,6 +9,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import Dot, dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
 from recurrax.initializers import Chrono, Initializer, Uniform
@@ -80,7 +81,7 @@ class DepthGatedLSTM(GatedCell):
     depth_bias: float = 0.0
     peephole_init: Initializer = Uniform(-0.1, 0.1)
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     projected_type = LSTMGates
     signed_gates: ClassVar[tuple[str, ...]] = ("g",)

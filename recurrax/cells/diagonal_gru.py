@@ -34,7 +34,7 @@ class DiagonalGRU(GatedCell):
       hidden_size: H.
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, u and b are drawn.
     """
 

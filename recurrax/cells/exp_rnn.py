@@ -13,7 +13,7 @@ from recurrax._util.float_leaves import at_least_float32
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
-from recurrax.initializers import Gaussian, Initializer, Zeros
+from recurrax.initializers import Gaussian, Initializer, Uniform
 
 
 class ExpRNNParams(NamedTuple):
@@ -53,7 +53,8 @@ class ExpRNN(Cell):
         modrelu(a; b) = sign(a) max(0, |a| + b)         other activations: activation(a + b)
 
     No gradient fades or explodes by the matrix; what is lost is lost at modrelu, where |a| < -b. The exponential is
-    taken once per run, and every orthogonal matrix of determinant 1 is one: gradient descent needs no projection.
+    taken once per run, and every orthogonal matrix of determinant 1 is one: gradient descent needs no projection. At
+    the start W ~ N(0, 2 / D) and b ~ U(-0.01, 0.01), as in the authors' code.
 
     Attributes:
       hidden_size: H.
@@ -65,8 +66,8 @@ class ExpRNN(Cell):
     hidden_size: int
     skew_init: str = "cayley"
     activation: str = "modrelu"
-    input_init: Initializer = Gaussian()
-    bias_init: Initializer = Zeros()
+    input_init: Initializer = Gaussian(2**0.5)
+    bias_init: Initializer = Uniform(-0.01, 0.01)
 
     def __post_init__(self):
         check_fields(self)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMCarry, LSTMGates
 from recurrax.initializers import Chrono, Initializer, Uniform
@@ -98,7 +99,7 @@ class GreffLSTM(GatedCell):
     variant: str = "CIFG"
     peephole_init: Initializer = Uniform(-0.1, 0.1)
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     params_type = GreffLSTMParams
 

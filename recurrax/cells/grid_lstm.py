@@ -9,6 +9,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
 from recurrax.initializers import Chrono, Gaussian, Initializer
@@ -61,6 +62,9 @@ class GridLSTM(GatedCell):
     the output. It stands in the state for that reason alone, no step reads it. With `depth_first`, the depth LSTM sees
     the new h of time (the paper's priority dimension).
 
+    h' is that of an LSTM. Implementations by others differ in it, some have tanh(o * m'), and which of the two the
+    paper prints is open here.
+
     Attributes:
       hidden_size: H, of every vector.
       num_layers: L.
@@ -75,7 +79,7 @@ class GridLSTM(GatedCell):
     share_weights: bool = False
     depth_first: bool = False
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
     recurrent_init: Initializer = Gaussian()
 
     projected_type = GridProjected

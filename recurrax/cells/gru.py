@@ -38,14 +38,15 @@ class GRUGates(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class GRU(GatedCell):
-    """Gated recurrent unit (Cho et al. 2014).
+    """Gated recurrent unit (Cho et al. 2014), with z as in Chung et al. (2014).
 
         r, z = sigmoid(W x_t + U h_{t-1} + b)           h_t = (1 - z) * h_{t-1} + z * n
         reset="before":  n = tanh(W x_t + U (r * h_{t-1}) + b)
         reset="after":   n = tanh(W x_t + b + r * (U h_{t-1} + b_hn))
 
-    "before" is the paper's form; "after" is that of cuDNN, PyTorch and Flax. Those libraries weigh h_t the other
-    way round, `z * h_{t-1} + (1 - z) * n`: their z is 1 - z here. No parameters turn one form into the other.
+    "before" is the form of both papers (Cho et al. since arXiv's third version); "after" is that of cuDNN, PyTorch and
+    Flax. Cho et al. and those libraries weigh h_t the other way round, `z * h_{t-1} + (1 - z) * n`: their z is 1 - z
+    here. No parameters turn "before" into "after".
 
     Three quarters of an LSTM's parameters and one state instead of two; about as good on most tasks.
 
@@ -54,7 +55,7 @@ class GRU(GatedCell):
       reset: "before" or "after".
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether the biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether the biases are there; without them `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and the biases are drawn.
     """
 

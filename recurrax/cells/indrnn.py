@@ -38,7 +38,8 @@ class IndRNN(PlainCell):
         h_t = activation(W x_t + u * h_{t-1} + b)
 
     A gradient over T steps is u^T times derivatives of the activation, so |u| <= 2^(1/T) bounds it (the paper's range
-    for long memory is `recurrent_init=Uniform(0, 2 ** (1 / T))`).
+    for long memory is `recurrent_init=Uniform(0, 2 ** (1 / T))`). u is drawn as in the authors' code; W has the
+    variance 1 / D here, and 2 / (65 D) there, where W x_t is normalised over the batch.
 
     Attributes:
       hidden_size: H.

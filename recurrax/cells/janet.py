@@ -8,8 +8,9 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
-from recurrax.initializers import Chrono
+from recurrax.initializers import Chrono, GlorotUniformFused, Initializer
 
 
 class JANETParams(NamedTuple):
@@ -48,19 +49,22 @@ class JANET(GatedCell):
         s = W x_t + U h_{t-1} + b                       g = tanh(W x_t + U h_{t-1} + b)
         f = sigmoid(s),  i = 1 - sigmoid(s - beta)      h_t = f * h_{t-1} + i * g
 
-    With beta > 0 more is written than is forgotten: f + i > 1, and a unit may leave (-1, 1).
+    With beta > 0 more is written than is forgotten: f + i > 1, and a unit may leave (-1, 1). At the start W and U are
+    Glorot's draws over both gates, and b_f is 1 or by `Chrono`, as in the authors' code.
 
     Attributes:
       hidden_size: H.
       beta: how far the input gate lags behind the forget gate.
-      forget_bias: added to b_f when it is drawn; the paper draws it by `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      forget_bias: added to b_f when it is drawn: a number, or `Chrono`.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
     beta: float = 1.0
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
+    input_init: Initializer = GlorotUniformFused()
+    recurrent_init: Initializer = GlorotUniformFused()
 
     params_type = JANETParams
     carry_type = JANETCarry

@@ -28,7 +28,7 @@ class LayerNormGRUParams(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LayerNormGRU(GatedCell):
-    """GRU with layer normalisation (Ba, Kiros & Hinton 2016, equations 23 to 25 of the supplement).
+    """GRU with layer normalisation (Ba, Kiros & Hinton 2016).
 
         r, z = sigmoid(gain_x * norm(W x_t) + gain_h * norm(U h_{t-1}) + b)
         n = tanh(gain_x * norm(W x_t) + b + r * (gain_h * norm(U h_{t-1}) + b_hn))

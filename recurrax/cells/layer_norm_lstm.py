@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells._base.normalization import layer_norm
 from recurrax.cells.lstm import LSTMCarry, LSTMGates
@@ -22,7 +23,8 @@ class LayerNormLSTMParams(NamedTuple):
     w_x: Float[Array, "D 4*H"]
     w_h: Float[Array, "H 4*H"]
     b: Float[Array, "4*H"] | None
-    gain_x: Float[Array, "4*H"]
+    gain_x: Float[Array, "4*H"] | None
+    """None in the form "contrib", where gain_h multiplies the one norm that there is."""
     gain_h: Float[Array, "4*H"]
     gain_c: Float[Array, "H"]
     b_c: Float[Array, "H"] | None
@@ -30,25 +32,31 @@ class LayerNormLSTMParams(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LayerNormLSTM(GatedCell):
-    """LSTM with layer normalisation (Ba, Kiros & Hinton 2016, equations 20 to 22).
+    """LSTM with layer normalisation (Ba, Kiros & Hinton 2016).
 
         a = gain_x * norm(W x_t) + gain_h * norm(U h_{t-1}) + b          i, f, o = sigmoid(a_i, a_f, a_o)
         c_t = f * c_{t-1} + i * tanh(a_g)                                h_t = o * tanh(gain_c * norm(c_t) + b_c)
 
+        "addons":   c_t = gain_c * norm(f * c_{t-1} + i * tanh(a_g)) + b_c          h_t = o * tanh(c_t)
+        "contrib":  this, and a = gain_h * norm(W x_t + U h_{t-1}) + b, gate by gate
+
     Pre-activations keep one scale however weights and state grow: for high learning rates and long sequences. norm is
-    taken over all four gates together, as in the paper; `per_gate` does it gate by gate, as TensorFlow's cell did. b is
-    the sum of the paper's two shifts and its bias, which can do no more.
+    taken over all four gates together, except in "contrib", which takes it over each on its own. b is the sum of the
+    paper's two shifts and its bias, which can do no more.
+
+    The two other forms are those of TensorFlow: `LayerNormLSTMCell` of its Addons (epsilon 1e-3), and the older
+    `LayerNormBasicLSTMCell` of its contrib (epsilon 1e-12). Both carry the normalised c_t.
 
     Attributes:
       hidden_size, forget_bias, use_bias, input_init, recurrent_init, bias_init: as in `LSTM`.
-      per_gate: whether every gate is normalised on its own.
+      form: "paper", "addons" or "contrib".
       epsilon: added to the variance.
     """
 
-    per_gate: bool = False
+    form: str = "paper"
     epsilon: float = 1e-5
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     carry_type = LSTMCarry
     projected_type = LSTMGates
@@ -56,6 +64,7 @@ class LayerNormLSTM(GatedCell):
 
     def __post_init__(self):
         super().__post_init__()
+        checks.choice("form", self.form, ("paper", "addons", "contrib"))
         checks.positive("epsilon", self.epsilon)
 
     def bias_shifts(self, forget, write):
@@ -66,29 +75,37 @@ class LayerNormLSTM(GatedCell):
         gain = jnp.ones(4 * self.hidden_size)
         return LayerNormLSTMParams(
             *(w_x, w_h, b),
-            *(gain, gain, jnp.ones(self.hidden_size)),
+            *(None if self.form == "contrib" else gain, gain, jnp.ones(self.hidden_size)),
             b_c=jnp.zeros(self.hidden_size) if self.use_bias else None,
         )
 
-    def _normalized(self, a: jax.Array, gain: jax.Array) -> jax.Array:
-        if not self.per_gate:
-            return layer_norm(a, gain, self.epsilon)
-        parts = zip(jnp.split(a, 4, axis=-1), jnp.split(gain, 4), strict=True)
-        return jnp.concatenate([layer_norm(part, g, self.epsilon) for part, g in parts], axis=-1)
-
     def project(self, weights, x, key=None):
-        z = self._normalized(x @ weights.w_x, weights.gain_x)
-        return LSTMGates(*jnp.split(z if weights.b is None else z + weights.b, 4, axis=-1))
+        z = x @ weights.w_x
+        if self.form != "contrib":
+            z = _shifted(layer_norm(z, weights.gain_x, self.epsilon), weights.b)
+        return LSTMGates(*jnp.split(z, 4, axis=-1))
+
+    def _pre_activations(self, weights, u: jax.Array, z: LSTMGates) -> LSTMGates:
+        if self.form != "contrib":
+            u = layer_norm(u, weights.gain_h, self.epsilon)
+            return LSTMGates(*(a + b for a, b in zip(z, jnp.split(u, 4, axis=-1), strict=True)))
+        b = [None] * 4 if weights.b is None else jnp.split(weights.b, 4)
+        gates = zip(z, jnp.split(u, 4, axis=-1), jnp.split(weights.gain_h, 4), b, strict=True)
+        return LSTMGates(*(_shifted(layer_norm(w + v, gain, self.epsilon), shift) for w, v, gain, shift in gates))
 
     def gates(self, weights, carry, z, dot=dot):
-        u = LSTMGates(*jnp.split(self._normalized(dot(carry.h, weights.w_h), weights.gain_h), 4, axis=-1))
-        return LSTMGates(sigmoid(z.i + u.i), sigmoid(z.f + u.f), jnp.tanh(z.g + u.g), sigmoid(z.o + u.o))
+        a = self._pre_activations(weights, dot(carry.h, weights.w_h), z)
+        return LSTMGates(sigmoid(a.i), sigmoid(a.f), jnp.tanh(a.g), sigmoid(a.o))
 
     def step(self, weights, carry, z, dot=dot):
         i, f, g, o = self.gates(weights, carry, z, dot)
         c = f * carry.c + i * g
-        a = layer_norm(c, weights.gain_c, self.epsilon)
-        return LSTMCarry(h=o * jnp.tanh(a if weights.b_c is None else a + weights.b_c), c=c)
+        normalized = _shifted(layer_norm(c, weights.gain_c, self.epsilon), weights.b_c)
+        return LSTMCarry(h=o * jnp.tanh(normalized), c=c if self.form == "paper" else normalized)
 
     def retention(self, gates):
-        return gates.f
+        return gates.f if self.form == "paper" else None
+
+
+def _shifted(a: jax.Array, shift: jax.Array | None) -> jax.Array:
+    return a if shift is None else a + shift

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
-from recurrax.initializers import Gaussian, Initializer
+from recurrax.initializers import Initializer, TorchUniform
 
 
 class LEMParams(NamedTuple):
@@ -40,7 +40,7 @@ class LEMGates(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LEM(GatedCell):
-    """Long expressive memory (Rusch et al. 2022, equation 3): two states, each with time steps that it learns.
+    """Long expressive memory (Rusch et al. 2022): two states, each with time steps that it learns.
 
         dz, dy = sigmoid(U y_{t-1} + V x_t + b)
         z_t = (1 - dt dz) z_{t-1} + dt dz tanh(U_z y_{t-1} + V_z x_t + b_z)
@@ -48,16 +48,21 @@ class LEM(GatedCell):
 
     For sequences with several time scales at once: every unit chooses how fast it moves from step to step. Output is y.
 
+    At the start all is from U(-1, 1) / sqrt(H), as in the authors' code; b is the sum of the two biases there.
+
     Attributes:
       hidden_size: H.
       time_step: dt, at most 1.
       forget_bias: taken from the biases of dz and dy when they are drawn.
-      use_bias, input_init, recurrent_init, bias_init: as in `GRU`.
+      use_bias: whether b is there.
+      input_init, recurrent_init, bias_init: how V, U and b are drawn.
     """
 
     time_step: float = 1.0
     _: dataclasses.KW_ONLY
-    recurrent_init: Initializer = Gaussian()
+    input_init: Initializer = TorchUniform()
+    recurrent_init: Initializer = TorchUniform()
+    bias_init: Initializer = TorchUniform(draws=2)
 
     params_type = LEMParams
     carry_type = LEMCarry

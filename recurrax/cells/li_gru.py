@@ -56,7 +56,7 @@ class LiGRU(GatedCell):
       activation: of the candidate, a name in `recurrax.activations.ACTIVATIONS`.
       forget_bias: added to b_z when it is drawn, so that z = sigmoid(forget_bias) at zero pre-activation: a number, or
         `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 

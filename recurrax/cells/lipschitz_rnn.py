@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.affine import PlainCell
-from recurrax.initializers import Gaussian, Initializer
+from recurrax.initializers import FanInUniform, Initializer, VanishingGaussian
 
 
 class LipschitzRNNParams(NamedTuple):
@@ -45,7 +45,7 @@ class LipschitzRNNProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LipschitzRNN(PlainCell):
-    """Lipschitz RNN (Erichson et al. 2021, equations 3 to 5): a linear part, and a Lipschitz nonlinearity.
+    """Lipschitz RNN (Erichson et al. 2021): a linear part, and a Lipschitz nonlinearity.
 
         dh/dt = f(h) = A h + tanh(W h + U x + b)
         A = (1 - beta) (M_A + M_A^T) + beta (M_A - M_A^T) - gamma 1,    W likewise from M_W
@@ -54,6 +54,9 @@ class LipschitzRNN(PlainCell):
 
     beta turns from symmetric (0) to skew-symmetric (1) matrices, and gamma damps: together they hold the Jacobian's
     eigenvalues about 1, with more to express than an antisymmetric matrix has.
+
+    At the start the entries of both M are from N(0, (0.1 / H)^2) and those of U from U(-1, 1) / sqrt(D), as in the
+    authors' code, whose bias is so too; here b = 0.
 
     Attributes:
       hidden_size: H.
@@ -72,7 +75,8 @@ class LipschitzRNN(PlainCell):
     gamma_w: float = 0.001
     method: str = "euler"
     _: dataclasses.KW_ONLY
-    recurrent_init: Initializer = Gaussian()
+    input_init: Initializer = FanInUniform()
+    recurrent_init: Initializer = VanishingGaussian(0.1)
 
     carry_type = LipschitzRNNCarry
     projected_type = LipschitzRNNProjected

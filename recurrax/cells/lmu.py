@@ -52,7 +52,7 @@ class LMUProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LMU(Cell):
-    """Legendre memory unit (Voelker, Kajic & Eliasmith 2019, equations 1 to 7).
+    """Legendre memory unit (Voelker, Kajic & Eliasmith 2019).
 
         u_t = e_x^T x_t + e_h^T h_{t-1} + e_m^T m_{t-1}         m_t = A m_{t-1} + B u_t
         h_t = activation(W_x x_t + W_h h_{t-1} + W_m m_t)
@@ -61,6 +61,9 @@ class LMU(Cell):
     nonlinear state: for dependencies over 10^5 steps. A and B are fixed, the zero-order hold over one step of
 
         window * dm/dt = A' m + B' u,   A'_ij = (2i + 1) (-1 if i < j else (-1)^(i-j+1)),   B'_i = (2i + 1) (-1)^i
+
+    At the start a weight of N inputs has the variance 1 / N, and e_m = 0; the authors' code has 2 / (N + H) for W_x and
+    W_m.
 
     Attributes:
       hidden_size: H.

@@ -53,7 +53,8 @@ class LRU(Cell):
         y_t = Re(C h_t)                                 gamma  = exp(log_gamma)
 
     |lambda| < 1 whatever the parameters. At first lambda lies uniformly on a ring of the complex plane, and
-    gamma = sqrt(1 - |lambda|^2), which gives the state the variance of its input. The paper's D x_t, which goes past
+    gamma = sqrt(1 - |lambda|^2), which gives the state the variance of its input; the parts of B have the variance
+    1 / (2 D), those of C 1 / H. The paper's D x_t, which goes past
     the state, is the business of what stands around the cell (a residual connection, say).
 
     The state is complex64, or complex128 for parameters in float64.

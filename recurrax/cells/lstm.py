@@ -8,6 +8,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono
 
@@ -49,12 +50,12 @@ class LSTM(GatedCell):
     Attributes:
       hidden_size: H.
       forget_bias: added to b_f when it is drawn, never in the step: a number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     params_type = LSTMParams
     carry_type = LSTMCarry

@@ -64,7 +64,8 @@ class LTC(Cell):
 
     The form is that of the authors' library, ncps, all units connected to all: every synapse has a sigmoid of its own,
     so that a step costs H^2 of them. Here w, leak and C are kept positive by softplus, where the library by default
-    cuts them off after every update; its affine maps of inputs and outputs are left to what stands around the cell.
+    cuts them off after every update. All is drawn from the ranges there; its affine maps of inputs and outputs are left
+    to what stands around the cell.
 
     Attributes:
       hidden_size: H.

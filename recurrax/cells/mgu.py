@@ -46,7 +46,7 @@ class MGU(GatedCell):
       hidden_size: H.
       forget_bias: taken from b_f when it is drawn, so that 1 - f = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 

@@ -48,7 +48,7 @@ class MinGRU(MinimalCell):
       positive_candidate: whether g keeps the candidate above zero.
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero input: a number, or
         `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, bias_init: how W and b are drawn.
     """
 

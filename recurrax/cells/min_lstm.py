@@ -50,7 +50,7 @@ class MinLSTM(MinimalCell):
       hidden_size: H.
       positive_candidate: whether g keeps the candidate above zero.
       forget_bias: added to b_f when it is drawn: a number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, bias_init: how W and b are drawn.
     """
 

@@ -56,7 +56,7 @@ class MinimalRNN(GatedCell):
       hidden_size: H.
       forget_bias: added to b_u when it is drawn, so that u = sigmoid(forget_bias) at zero pre-activation: a number, or
         `Chrono`.
-      use_bias: whether b and b_u are there; without them `forget_bias` has to be 0.
+      use_bias: whether b and b_u are there; without them `forget_bias` is 0.
       input_init: how W is drawn.
       recurrent_init: how U and V are drawn.
       bias_init: how b and b_u are drawn.

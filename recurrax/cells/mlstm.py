@@ -11,12 +11,12 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
+from recurrax.cells._base.forget_bias import DefaultForgetBias, settle_forget_bias
 from recurrax.initializers import (
     Chrono,
     Gaussian,
     Initializer,
     Zeros,
-    check_forget_bias,
     memory_biases,
 )
 
@@ -67,21 +67,21 @@ class MLSTM(Cell):
       hidden_size: H, a multiple of `num_heads`.
       num_heads: N.
       forget_bias: added to b_f when it is drawn; a number, or `Chrono`.
-      use_bias: whether biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether biases are there; without them `forget_bias` is 0.
       input_init: how the matrices are drawn.
       bias_init: how biases are drawn.
     """
 
     hidden_size: int
     num_heads: int = 1
-    forget_bias: float | Chrono = 3.0
+    forget_bias: float | Chrono = DefaultForgetBias(3.0)
     use_bias: bool = True
     input_init: Initializer = Gaussian()
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
         check_fields(self)
-        check_forget_bias(self.forget_bias, self.use_bias)
+        settle_forget_bias(self)
         if self.hidden_size % self.num_heads:
             raise ValueError(f"hidden_size must be a multiple of num_heads = {self.num_heads}, got {self.hidden_size}.")
 

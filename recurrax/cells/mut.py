@@ -99,7 +99,7 @@ class MUT1(_MUT):
       hidden_size: H.
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether the biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether the biases are there; without them `forget_bias` is 0.
       input_init: how W and P are drawn.
       recurrent_init, bias_init: how U and b are drawn.
     """
@@ -130,7 +130,7 @@ class MUT2(_MUT):
       hidden_size: H.
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether the biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether the biases are there; without them `forget_bias` is 0.
       input_init: how W and P are drawn.
       recurrent_init, bias_init: how U and b are drawn.
     """
@@ -162,7 +162,7 @@ class MUT3(_MUT):
       hidden_size: H.
       forget_bias: taken from b_z when it is drawn, so that 1 - z = sigmoid(forget_bias) at zero pre-activation: a
         number, or `Chrono`.
-      use_bias: whether the biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether the biases are there; without them `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 

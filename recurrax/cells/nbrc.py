@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from recurrax.cell import dot
 from recurrax.cells._base.bistable import BistableCell
-from recurrax.initializers import Gaussian, Initializer
+from recurrax.initializers import GlorotUniformPerGate, Initializer
 
 
 class NBRCParams(NamedTuple):
@@ -21,22 +21,24 @@ class NBRCParams(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class NBRC(BistableCell):
-    """Recurrently neuromodulated bistable cell, nBRC (Vecoven, Ernst & Drion 2021, equation 7).
+    """Recurrently neuromodulated bistable cell, nBRC (Vecoven, Ernst & Drion 2021).
 
         a = 1 + tanh(W_a x_t + U_a h_{t-1} + b_a)       h_t = c * h_{t-1} + (1 - c) * n
         c = sigmoid(W_c x_t + U_c h_{t-1} + b_c)        n = tanh(W x_t + a * h_{t-1} + b)
 
-    `BRC` whose gates see all units: these may make each other bistable.
+    `BRC` whose gates see all units: these may make each other bistable. At the start W and U are Glorot's draws and b =
+    0, as in the authors' code.
 
     Attributes:
       hidden_size: H.
       forget_bias: added to b_c when it is drawn.
-      use_bias: whether biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether biases are there; without them `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
     _: dataclasses.KW_ONLY
-    recurrent_init: Initializer = Gaussian()
+    input_init: Initializer = GlorotUniformPerGate()
+    recurrent_init: Initializer = GlorotUniformPerGate()
 
     params_type = NBRCParams
 

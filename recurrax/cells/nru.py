@@ -56,7 +56,8 @@ class NRU(Cell):
     product makes a direction in M dimensions of 2 sqrt(M) numbers.
 
     The authors' code leaves x_t out of the heads, takes means in the place of the sums, and cuts the directions of all
-    heads from one outer product.
+    heads from one outer product. At the start it draws all that leads to h within 1 / sqrt(D + H + M); here W_h is
+    orthogonal.
 
     Attributes:
       hidden_size: H.

@@ -9,6 +9,7 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.cells.lstm import LSTMGates
 from recurrax.initializers import Chrono, Gaussian, Initializer
@@ -51,7 +52,7 @@ class ProjectedLSTM(GatedCell):
     output_size: int | None = None
     projection_init: Initializer = Gaussian()
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
     recurrent_init: Initializer = Gaussian()
 
     projected_type = LSTMGates

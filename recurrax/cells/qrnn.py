@@ -11,12 +11,12 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
+from recurrax.cells._base.forget_bias import settle_forget_bias
 from recurrax.initializers import (
     Chrono,
-    Gaussian,
+    FanInUniform,
     Initializer,
     Zeros,
-    check_forget_bias,
     memory_biases,
 )
 
@@ -82,7 +82,8 @@ class QRNN(Cell):
         "ifo":  c_t = f * c_{t-1} + i * n               h_t = o * c_t
 
     Matrices meet inputs only, and what is recurrent is elementwise: an LSTM without U, made for speed. Inputs before
-    the first are zeros, and a step that a mask takes away has no place in the window.
+    the first are zeros, and a step that a mask takes away has no place in the window. At the start W is from
+    U(-1, 1) / sqrt(k D), as in the authors' code, whose bias is so too; here b = 0.
 
     With a window of 1 the cell is linear in its state. A wider one makes the past inputs part of the state, and the
     gates functions of it: a layer that lays past inputs beside x_t, before a cell with window 1, keeps it linear.
@@ -92,7 +93,7 @@ class QRNN(Cell):
       window: k, inputs that the convolution sees; the paper's is 2 for language.
       pooling: "f", "fo" or "ifo".
       forget_bias: added to b_f (Chrono: also to b_i, of other sign) when it is drawn: a number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, bias_init: how W and b are drawn.
     """
 
@@ -101,7 +102,7 @@ class QRNN(Cell):
     pooling: str = "fo"
     forget_bias: float | Chrono = 0.0
     use_bias: bool = True
-    input_init: Initializer = Gaussian()
+    input_init: Initializer = FanInUniform()
     bias_init: Initializer = Zeros()
 
     signed_gates: ClassVar[tuple[str, ...]] = ("n",)
@@ -109,7 +110,7 @@ class QRNN(Cell):
     def __post_init__(self):
         check_fields(self)
         checks.choice("pooling", self.pooling, tuple(GATES))
-        check_forget_bias(self.forget_bias, self.use_bias)
+        settle_forget_bias(self)
 
     @property
     def linear(self):

@@ -1,12 +1,12 @@
 """The real-gated linear recurrent unit."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid, softplus
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
@@ -27,6 +27,8 @@ class RGLRUCarry(NamedTuple):
     """State of `RGLRU`."""
 
     h: Float[Array, "*B H"]
+    fresh: Bool[Array, "*B"] | None
+    """Whether no step has been made yet; None where that does not matter."""
 
 
 class RGLRUProjected(NamedTuple):
@@ -36,6 +38,8 @@ class RGLRUProjected(NamedTuple):
     i: Float[Array, "*B H"]
     a: Float[Array, "*B H"]
     n: Float[Array, "*B H"]
+    x: Float[Array, "*B H"] | None
+    """The input itself; None where every step normalises it."""
 
 
 class RGLRUGates(NamedTuple):
@@ -59,12 +63,17 @@ class RGLRU(Cell):
     a_t is computed as exp(-c r softplus(-Lambda)) and 1 - a_t^2 from its logarithm by `expm1`, which does not cancel
     where a_t is near 1. The slope of the root, infinite at 0, is finite at all numbers that remain, so that it is not
     clipped, as it is in the authors' code. There the gates have block-diagonal matrices and Lambda the other sign, and
-    a rather than a^c is drawn between the ends. x_t is as wide as the state; where D is not H, P x_t stands in its
-    place.
+    a rather than a^c is drawn between the ends, its square uniformly. x_t is as wide as the state; where D is not H,
+    P x_t stands in its place.
+
+    The authors' code does not multiply x_1 by the root, nor the first x_t after a reset: with `scale_first=False` it is
+    so here. Then the carry says whether a step is the first one that it sees, which a mask takes no step from and a
+    reset renews; a carry that is handed on from another run says no. That is no linear recurrence any more.
 
     Attributes:
       hidden_size: H.
       c: the power of a that r = 1 gives.
+      scale_first: whether the root multiplies the first input as well, as in the paper.
       decay_min, decay_max: a^c is drawn uniformly between them, 0 < decay_min <= decay_max < 1.
       input_init: how W and P are drawn.
       bias_init: how b is drawn.
@@ -74,10 +83,9 @@ class RGLRU(Cell):
     c: float = 8.0
     decay_min: float = 0.9
     decay_max: float = 0.999
+    scale_first: bool = True
     input_init: Initializer = Gaussian()
     bias_init: Initializer = Zeros()
-
-    linear: ClassVar[bool] = True
 
     def __post_init__(self):
         check_fields(self)
@@ -87,6 +95,11 @@ class RGLRU(Cell):
                 "decay_min and decay_max must satisfy 0 < decay_min <= decay_max < 1, "
                 f"got decay_min={self.decay_min}, decay_max={self.decay_max}."
             )
+
+    @property
+    def linear(self):
+        """True where all steps are alike."""
+        return self.scale_first
 
     def init(self, key, input_size):
         checks.size("input_size", input_size)
@@ -101,7 +114,8 @@ class RGLRU(Cell):
         )
 
     def initial_carry(self, weights, batch_shape=()):
-        return RGLRUCarry(jnp.zeros((*batch_shape, self.hidden_size), weights.logit_a.dtype))
+        h = jnp.zeros((*batch_shape, self.hidden_size), weights.logit_a.dtype)
+        return RGLRUCarry(h, fresh=None if self.scale_first else jnp.ones(batch_shape, bool))
 
     def project(self, weights, x, key=None):
         r, i = jnp.split(sigmoid(x @ weights.w_x + weights.b), 2, axis=-1)
@@ -109,14 +123,18 @@ class RGLRU(Cell):
         rest = -jnp.expm1(2 * log_a)
         # The root's slope at 0 is infinite, and what it is multiplied by is 0 there.
         root = jnp.where(rest > 0, jnp.sqrt(jnp.where(rest > 0, rest, 1)), 0)
-        return RGLRUProjected(r, i, a=jnp.exp(log_a), n=root * (x if weights.w_p is None else x @ weights.w_p))
+        x = x if weights.w_p is None else x @ weights.w_p
+        return RGLRUProjected(r, i, a=jnp.exp(log_a), n=root * x, x=None if self.scale_first else x)
 
     def gates(self, weights, carry, z, dot=dot):
         return RGLRUGates(z.r, z.i, z.a)
 
     def step(self, weights, carry, z, dot=dot):
         _, i, a = self.gates(weights, carry, z, dot)
-        return RGLRUCarry(a * carry.h + i * z.n)
+        if self.scale_first:
+            return RGLRUCarry(a * carry.h + i * z.n, fresh=None)
+        n = jnp.where(carry.fresh[..., None], z.x, z.n)
+        return RGLRUCarry(a * carry.h + i * n, fresh=jnp.zeros_like(carry.fresh))
 
     def retention(self, gates):
         return gates.a

@@ -47,7 +47,8 @@ class SCRN(Cell):
 
     The context is a fading sum of the inputs with a time scale of 1 / (1 - alpha) steps, and no nonlinearity: longer
     memory without a gate. The paper reads both out, softmax(U h_t + V s_t): a matrix on y_t is U and V side by side. As
-    in the paper there are no biases.
+    in the paper there are no biases. The start is this library's: A, B and P with the variance 1 / N of N inputs, R
+    orthogonal.
 
     Attributes:
       hidden_size: H.

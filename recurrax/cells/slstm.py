@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono, Gaussian, Initializer
 
@@ -77,7 +78,7 @@ class SLSTM(GatedCell):
     num_heads: int = 1
     forget_activation: str = "sigmoid"
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
     recurrent_init: Initializer = Gaussian()
 
     params_type = SLSTMParams

@@ -13,13 +13,13 @@ from recurrax._util import checks
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
+from recurrax.cells._base.forget_bias import settled_forget_bias
 from recurrax.initializers import (
     Chrono,
-    Gaussian,
+    FanInUniform,
     Initializer,
     Uniform,
     Zeros,
-    check_forget_bias,
     memory_biases,
 )
 
@@ -89,14 +89,14 @@ class SRU(Cell):
     highway_bias: float = 0.0
     rescale: bool = True
     forget_bias: float | Chrono = 0.0
-    input_init: Initializer = Gaussian()
+    input_init: Initializer = FanInUniform(3**0.5)
     peephole_init: Initializer = Uniform(-(1.5**0.5), 1.5**0.5)
     bias_init: Initializer = Zeros()
 
     def __post_init__(self):
         check_fields(self)
         activation(self.activation)
-        check_forget_bias(self.forget_bias, use_bias=True)
+        settled_forget_bias(self.forget_bias, use_bias=True)
 
     @property
     def linear(self):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from recurrax.cell import dot
 from recurrax.cells._base.gated import GatedCell
+from recurrax.initializers import Initializer, OrthogonalPerGate
 
 
 class STARParams(NamedTuple):
@@ -34,18 +35,23 @@ class STARGates(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class STAR(GatedCell):
-    """STAR, a stackable recurrent cell (Turkoglu et al. 2021, equations 8 to 10).
+    """STAR, a stackable recurrent cell (Turkoglu et al. 2021).
 
         z = tanh(W_z x_t + b_z)                         h_t = tanh((1 - k) * h_{t-1} + k * z)
         k = sigmoid(W_k x_t + U h_{t-1} + b_k)
 
-    One gate, and a gradient that keeps its size in depth as in time: made for stacks of ten layers and more.
+    One gate, and a gradient that keeps its size in depth as in time: made for stacks of ten layers and more. At the
+    start all matrices are orthogonal, as in the authors' code; that draws b_k by `Chrono` for the length of its task,
+    and shuts the input less than k says, as `JANET` does with beta = 1.
 
     Attributes:
       hidden_size: H.
       forget_bias: taken from b_k when it is drawn.
       use_bias, input_init, recurrent_init, bias_init: as in `GRU`.
     """
+
+    _: dataclasses.KW_ONLY
+    input_init: Initializer = OrthogonalPerGate()
 
     params_type = STARParams
     carry_type = STARCarry

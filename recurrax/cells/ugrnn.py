@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from recurrax.activations import activation
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import DefaultForgetBias
 from recurrax.cells._base.gated import GatedCell
 from recurrax.initializers import Chrono
 
@@ -55,13 +56,13 @@ class UGRNN(GatedCell):
       activation: of the candidate, a name in `recurrax.activations.ACTIVATIONS`; the paper's are "tanh" and "relu".
       forget_bias: added to b_g when it is drawn, so that g = sigmoid(forget_bias) at zero pre-activation: a number, or
         `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how W, U and b are drawn.
     """
 
     activation: str = "tanh"
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = 1.0
+    forget_bias: float | Chrono = DefaultForgetBias(1.0)
 
     params_type = UGRNNParams
     carry_type = UGRNNCarry

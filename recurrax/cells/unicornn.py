@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import dot
 from recurrax.cells._base.affine import PlainCell
-from recurrax.initializers import Initializer, Uniform
+from recurrax.initializers import FanInUniform, Initializer, Uniform
 
 
 class UnICORNNParams(NamedTuple):
@@ -38,13 +38,14 @@ class UnICORNNProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class UnICORNN(PlainCell):
-    """UnICORNN (Rusch & Mishra 2021 b, equation 4): independent undamped oscillators, by a symplectic scheme.
+    """UnICORNN (Rusch & Mishra 2021 b): independent undamped oscillators, by a symplectic scheme.
 
         z_t = z_{t-1} - dt sigmoid(c) (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})
         y_t = y_{t-1} + dt sigmoid(c) z_t
 
     A Hamiltonian system, whose volume in phase space is kept: no gradient of the state fades, over 10^4 steps. c is
-    every unit's own learned time scale. The paper stacks layers of it, with shortcuts: `Stack` and `Residual`.
+    every unit's own learned time scale. The paper stacks layers of it, with shortcuts: `Stack` and `Residual`. At the
+    start V is from U(-1, 1) sqrt(6 / (65 D)), w from U(0, 1), c from U(-0.1, 0.1), as in the authors' code.
 
     Attributes:
       hidden_size: H.
@@ -58,6 +59,7 @@ class UnICORNN(PlainCell):
     time_step: float = 0.03
     alpha: float = 0.9
     _: dataclasses.KW_ONLY
+    input_init: Initializer = FanInUniform((6 / 65) ** 0.5)
     recurrent_init: Initializer = Uniform(0.0, 1.0)
     control_init: Initializer = Uniform(-0.1, 0.1)
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Complex, Float
 from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import Cell, dot
-from recurrax.initializers import Initializer, Zeros, check_initializers
+from recurrax.initializers import Initializer, Uniform, check_initializers
 
 
 class UnitaryRNNParams(NamedTuple):
@@ -49,7 +49,7 @@ class UnitaryRNNProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class UnitaryRNN(Cell):
-    """Unitary evolution RNN, uRNN (Arjovsky, Shah & Bengio 2016, equations 5 to 8).
+    """Unitary evolution RNN, uRNN (Arjovsky, Shah & Bengio 2016).
 
         h_t = modrelu(V x_t + W h_{t-1}; b)             W = D3 R2 F^-1 D2 P R1 F D1
         y_t = [Re h_t, Im h_t]                          modrelu(a; b) = a / |a| * max(0, |a| + b)
@@ -59,6 +59,9 @@ class UnitaryRNN(Cell):
     Fourier's transform and P a permutation. W is formed once per run, and each step is one product with it; the
     paper's O(H log H) way of applying its factors pays for thousands of units only.
 
+    All is drawn as in the authors' code: V and the reflections by Glorot, phases from U(-pi, pi), b from U(-0.01,
+    0.01). That learns the first state as well, which is 0 here: `LearnedCarry` does so.
+
     Attributes:
       hidden_size: H, complex units.
       permutation_seed: fixes P.
@@ -67,7 +70,7 @@ class UnitaryRNN(Cell):
 
     hidden_size: int
     permutation_seed: int = 0
-    bias_init: Initializer = Zeros()
+    bias_init: Initializer = Uniform(-0.01, 0.01)
 
     def __post_init__(self):
         checks.positive_int("hidden_size", self.hidden_size)
@@ -78,17 +81,19 @@ class UnitaryRNN(Cell):
         checks.size("input_size", input_size)
         keys = jax.random.split(key, 6)
         h = self.hidden_size
-        bound = (6 / max(input_size + h, 1)) ** 0.5
 
         def uniform(key, shape, bound):
             return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
+        # Real and imaginary parts are the columns of one matrix, of which Glorot's draw counts rows and columns.
+        of_input, of_reflections = (math.sqrt(6 / (rows + 2 * h)) for rows in (input_size, 2))
+
         return UnitaryRNNParams(
-            w_x_re=uniform(keys[0], (input_size, h), bound),
-            w_x_im=uniform(keys[1], (input_size, h), bound),
+            w_x_re=uniform(keys[0], (input_size, h), of_input),
+            w_x_im=uniform(keys[1], (input_size, h), of_input),
             phases=uniform(keys[2], (3, h), math.pi),
-            reflections_re=uniform(keys[3], (2, h), 1.0),
-            reflections_im=uniform(keys[4], (2, h), 1.0),
+            reflections_re=uniform(keys[3], (2, h), of_reflections),
+            reflections_im=uniform(keys[4], (2, h), of_reflections),
             b=self.bias_init(keys[5], (h,)),
         )
 

@@ -35,7 +35,7 @@ class AttentionCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Attention(Wrapper):
-    """Self-attention over the last K states (Kerg et al. 2020, equations 1 to 4; scores of Bahdanau et al. 2015).
+    """Self-attention over the last K states (Kerg et al. 2020; scores of Bahdanau et al. 2015).
 
         h_t = the cell's h, from s_{t-1} and x_t        e_j = v^T tanh(W s_{t-1} + U h_{t-j})    j = 1..K
         s_t = h_t + sum_j a_j h_{t-j}                   a = softmax(e)

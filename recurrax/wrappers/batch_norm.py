@@ -56,8 +56,8 @@ class BatchNorm(Wrapper):
         products of the state, U h_{t-1}:                   BN(U h_{t-1}; gain_h)
         what the cell makes of the input, W x_t + b:        BN(W x_t + b; gain_x) + b
 
-    so that tanh(U h + W x + b) becomes tanh(BN(U h) + BN(W x) + b), the BN-RNN of the paper's figure 1. For an LSTM
-    these are equations 6 and 7, without the third normalisation, of c_t on its way to h_t.
+    so that tanh(U h + W x + b) becomes tanh(BN(U h) + BN(W x) + b), the paper's BN-RNN. Its BN-LSTM has a
+    third normalisation, of c_t on its way to h_t, which is left out.
 
     With a key, in training, mean and variance are those of the batch at that very step; the examples of a batch then
     depend on each other, and sequences must all have the same steps (no mask). Without, they are those that

@@ -20,7 +20,7 @@ class DilatedCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dilated(Wrapper):
-    """Dilated recurrence (Chang et al. 2017, equation 2): a step begins from the state K steps ago.
+    """Dilated recurrence (Chang et al. 2017): a step begins from the state K steps ago.
 
         s_t = step(s_{t-K}, x_t)                        s_t = the cell's initial state for t <= 0
 

@@ -21,7 +21,7 @@ class ZoneoutProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Zoneout(Wrapper):
-    """Zoneout (Krueger et al. 2017, equation 6): units that, at random, hold their old state.
+    """Zoneout (Krueger et al. 2017): units that, at random, hold their old state.
 
         with a key:     s_t = d * s_{t-1} + (1 - d) * step(s_{t-1}, x_t)        d ~ Bernoulli(rate), per unit and step
         without:        s_t = rate s_{t-1} + (1 - rate) step(s_{t-1}, x_t)      the expectation

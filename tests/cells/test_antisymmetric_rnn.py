@@ -20,14 +20,14 @@ def affine(cell, params, carry, x):
 
 
 def oracle_gates(cell, params, carry, x):
-    """Chang et al. (2019), equation 10."""
+    """Chang et al. (2019)."""
     a, v = affine(cell, params, carry, x)
     v_z, v_n = np.split(v, 2)
     return {"z": sigmoid(a + v_z), "n": np.tanh(a + v_n)}
 
 
 def oracle_step(cell, params, carry, x):
-    """Equations 8 and 11."""
+    """Euler's method."""
     if cell.gated:
         gates = oracle_gates(cell, params, carry, x)
         change = gates["z"] * gates["n"]

@@ -12,7 +12,7 @@ VARIANTS = [BRC(hidden_size=4), BRC(hidden_size=4, use_bias=False)]
 
 
 def oracle_gates(cell, params, carry, x):
-    """Vecoven, Ernst & Drion (2021), equation 6."""
+    """Vecoven, Ernst & Drion (2021)."""
     a, c, n = np.split(x @ params.w_x + (0 if params.b is None else params.b), 3)
     u_a, u_c = np.split(params.u, 2) * carry.h
     a = np.tanh(a + u_a)

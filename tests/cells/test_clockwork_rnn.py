@@ -20,7 +20,7 @@ def smallest(cell):
 
 
 def oracle_step(cell, params, carry, x):
-    """Koutnik et al. (2014), equations 1 and 2, module by module; a module sees those with periods as long as its own."""
+    """Koutnik et al. (2014), module by module; a module sees those with periods as long as its own."""
     size = cell.hidden_size // len(cell.periods)
     h = carry.h.copy()
     activate = {"tanh": np.tanh, "sigmoid": lambda a: 1 / (1 + np.exp(-a))}[cell.activation]

@@ -17,7 +17,7 @@ VARIANTS = [
 
 
 def oracle_gates(cell, params, carry, x):
-    """Ballas et al. (2016), equations 5 to 7."""
+    """Ballas et al. (2016)."""
     h = cell.hidden_size
     a_r, a_z, a_n = np.split(correlate(x, params.w_x) + (0 if params.b is None else params.b), 3, axis=-1)
     u_r, u_z, u_n = (params.w_h[..., n * h : (n + 1) * h] for n in range(3))
@@ -26,7 +26,7 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """Equation 8."""
+    """h_t = (1 - z) h_{t-1} + z n."""
     gates = oracle_gates(cell, params, carry, x)
     h = (1 - gates["z"]) * carry.h + gates["z"] * gates["n"]
     return type(carry)(h), h

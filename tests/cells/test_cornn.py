@@ -13,7 +13,7 @@ VARIANTS = [
 
 
 def oracle_step(cell, params, carry, x):
-    """Rusch & Mishra (2021), equation 3, solved for z_n where it stands on both sides."""
+    """Rusch & Mishra (2021), solved for z_n where it stands on both sides."""
     dt, (w_y, w_z) = cell.time_step, np.split(params.w_h, 2)
     drive = np.tanh(carry.y @ w_y + carry.z @ w_z + x @ params.w_x + (0 if params.b is None else params.b))
     if cell.implicit_damping:

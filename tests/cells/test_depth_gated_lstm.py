@@ -15,7 +15,7 @@ VARIANTS = [
 
 
 def run(params, carry, x):
-    """Yao et al. (2015), equations 7 to 13, layer by layer."""
+    """Yao et al. (2015), layer by layer."""
     gates, c_below, y = {name: [] for name in "ifgod"}, None, x
     hs, cs = [], []
     for n, layer in enumerate(params.layers):

@@ -19,7 +19,7 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """The GRU of Cho et al. (2014) with vectors in the place of its recurrent matrices."""
+    """The GRU of Chung et al. (2014) with vectors in the place of its recurrent matrices."""
     gates = oracle_gates(cell, params, carry, x)
     h = (1 - gates["z"]) * carry.h + gates["z"] * gates["n"]
     return type(carry)(h), h

@@ -14,7 +14,7 @@ VARIANTS = [
 
 
 def oracle_step(cell, params, carry, x):
-    """Lezcano-Casado & Martinez-Rubio (2019), equation 5, with modReLU."""
+    """Lezcano-Casado & Martinez-Rubio (2019), with modReLU."""
     a = np.triu(params.skew, 1)
     z = x @ params.w_x + carry.h @ scipy.linalg.expm(a - a.T)
     if cell.activation == "modrelu":

@@ -13,14 +13,14 @@ VARIANTS = [
 
 
 def transform(vectors, m, w, b):
-    """Kalchbrenner et al. (2015), equation 1."""
+    """Kalchbrenner et al. (2015)."""
     i, f, g, o = np.split(vectors @ w + (0 if b is None else b), 4)
     m = sigmoid(f) * m + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(m), m
 
 
 def oracle_step(cell, params, carry, x):
-    """Equations 4 to 6: one block per layer, each with a transform for either dimension."""
+    """One block per layer, each with a transform for either dimension."""
     h_d, m_d = np.split(x @ params.w_x + (0 if params.b is None else params.b), 2)
     hs, ms = [], []
     for n in range(cell.num_layers):

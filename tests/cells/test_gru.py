@@ -22,7 +22,7 @@ def blocks(params, name):
 
 
 def oracle_gates(cell, params, carry, x):
-    """Cho et al. (2014) has the reset gate before the product; cuDNN's variant has it after, with a bias inside."""
+    """Chung et al. (2014) have the reset gate before the product; cuDNN's variant has it after, with a bias inside."""
     (w_r, u_r, b_r), (w_z, u_z, b_z), (w_n, u_n, b_n) = (blocks(params, name) for name in "rzn")
     h = carry.h
     r = sigmoid(w_r @ x + u_r @ h + b_r)

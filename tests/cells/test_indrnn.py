@@ -14,7 +14,7 @@ VARIANTS = [
 
 
 def oracle_step(cell, params, carry, x):
-    """Li et al. (2018), equation 4: h_t = phi(W x_t + u * h_{t-1} + b)."""
+    """Li et al. (2018): h_t = phi(W x_t + u * h_{t-1} + b)."""
     b = 0 if params.b is None else params.b
     h = oracles.ACTIVATIONS[cell.activation](x @ params.w_x + params.u * carry.h + b)
     return type(carry)(h), h

@@ -15,7 +15,7 @@ VARIANTS = [
 
 
 def oracle_gates(cell, params, carry, x):
-    """van der Westhuizen & Lasenby (2018), equations 6 to 8."""
+    """van der Westhuizen & Lasenby (2018)."""
     b = np.zeros(2 * len(carry.h)) if params.b is None else params.b
     s, g = np.split(x @ params.w_x + carry.h @ params.w_h + b, 2)
     return {"f": sigmoid(s), "i": 1 - sigmoid(s - cell.beta), "g": np.tanh(g)}

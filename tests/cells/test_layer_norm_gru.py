@@ -10,7 +10,7 @@ VARIANTS = [LayerNormGRU(hidden_size=4), LayerNormGRU(hidden_size=4, use_bias=Fa
 
 
 def norm(a, gain, epsilon):
-    """Ba, Kiros & Hinton (2016), equations 16 and 17, epsilon within the root."""
+    """Ba, Kiros & Hinton (2016), epsilon within the root."""
     return gain * (a - a.mean()) / np.sqrt(a.var() + epsilon)
 
 

@@ -11,7 +11,7 @@ VARIANTS = [LEM(hidden_size=4), LEM(hidden_size=4, time_step=0.5, use_bias=False
 
 
 def oracle_gates(cell, params, carry, x):
-    """Rusch et al. (2022), equation 3."""
+    """Rusch et al. (2022)."""
     v = x @ params.w_x + (0 if params.b is None else params.b)
     (v_1, v_2, v_z, v_y), (w_1, w_2, w_z, w_y) = np.split(v, 4), np.split(params.w_h, 4, axis=1)
     dz, dy = sigmoid(carry.y @ w_1 + v_1), sigmoid(carry.y @ w_2 + v_2)

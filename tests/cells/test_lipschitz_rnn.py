@@ -15,7 +15,7 @@ VARIANTS = [
 
 
 def slope(cell, params, h, x):
-    """Erichson et al. (2021), equations 3 and 5."""
+    """Erichson et al. (2021)."""
     eye = np.eye(cell.hidden_size)
     a = (1 - cell.beta_a) * (params.m_a + params.m_a.T) + cell.beta_a * (params.m_a - params.m_a.T)
     w = (1 - cell.beta_w) * (params.m_w + params.m_w.T) + cell.beta_w * (params.m_w - params.m_w.T)

@@ -23,7 +23,7 @@ VARIANTS = [
 
 
 def matrices(cell):
-    """Voelker et al. (2019), equations 2 and 3, entry by entry, and scipy's zero-order hold."""
+    """Voelker et al. (2019), entry by entry, and scipy's zero-order hold."""
     import scipy.signal  # takes a second, which every collection of the tests would
 
     size = cell.memory_size
@@ -38,7 +38,7 @@ def matrices(cell):
 
 
 def oracle_step(cell, params, carry, x):
-    """Equations 4 to 7."""
+    """The paper's layer, step by step."""
     a, b = matrices(cell)
     u = x @ params.e_x + carry.h @ params.e_h + carry.m @ params.e_m
     m = a @ carry.m + b * u
@@ -48,7 +48,7 @@ def oracle_step(cell, params, carry, x):
 
 
 def test_the_memory_reconstructs_a_delayed_signal(x64):
-    """u(t - r theta) is the sum of m_i P_i(2 r - 1), P_i Legendre's polynomials (equation 4)."""
+    """u(t - r theta) is the sum of m_i P_i(2 r - 1), P_i Legendre's polynomials."""
     size, window = 12, 100
     a, b = legendre_memory(size, window)
     time = np.arange(400)

@@ -11,7 +11,7 @@ VARIANTS = [MinimalRNN(hidden_size=4, forget_bias=Chrono(t_max=20.0)), MinimalRN
 
 
 def oracle_gates(cell, params, carry, x):
-    """Chen (2017), equations 1 and 3, with one layer of tanh for the map of the input."""
+    """Chen (2017), with one layer of tanh for the map of the input."""
     b, b_u = (0 if a is None else a for a in (params.b, params.b_u))
     n = np.tanh(params.w_x.T @ x + b)
     return {"u": sigmoid(params.w_h.T @ carry.h + params.w_z.T @ n + b_u), "n": n}

@@ -7,7 +7,7 @@ VARIANTS = [NBRC(hidden_size=4), NBRC(hidden_size=3, forget_bias=1.0)]
 
 
 def oracle_gates(cell, params, carry, x):
-    """Vecoven, Ernst & Drion (2021), equation 7."""
+    """Vecoven, Ernst & Drion (2021)."""
     a, c, n = np.split(x @ params.w_x + (0 if params.b is None else params.b), 3)
     u_a, u_c = np.split(carry.h @ params.w_h, 2)
     a = np.tanh(a + u_a)

@@ -15,14 +15,14 @@ VARIANTS = [
 
 
 def oracle_gates(cell, params, carry, x):
-    """Sak, Senior & Beaufays (2014), equations 7 to 9 and 11, without peepholes."""
+    """Sak, Senior & Beaufays (2014), without peepholes."""
     b = 0 if params.b is None else params.b
     i, f, g, o = np.split(x @ params.w_x + carry.h @ params.w_h + b, 4)
     return {"i": sigmoid(i), "f": sigmoid(f), "g": np.tanh(g), "o": sigmoid(o)}
 
 
 def oracle_step(cell, params, carry, x):
-    """c_t = f c + i g;  m = o tanh(c);  r = W_rm m, equations 10, 12 and 13."""
+    """c_t = f c + i g;  m = o tanh(c);  r = W_rm m."""
     gates = oracle_gates(cell, params, carry, x)
     c = gates["f"] * carry.c + gates["i"] * gates["g"]
     h = (gates["o"] * np.tanh(c)) @ params.w_r

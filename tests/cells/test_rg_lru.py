@@ -7,11 +7,15 @@ from recurrax import unroll
 from recurrax.cells.rg_lru import RGLRU
 from tests.oracles import sigmoid
 
-VARIANTS = [RGLRU(hidden_size=3), RGLRU(hidden_size=4, c=2.0, decay_min=0.3, decay_max=0.8)]
+VARIANTS = [
+    RGLRU(hidden_size=3),
+    RGLRU(hidden_size=4, c=2.0, decay_min=0.3, decay_max=0.8),
+    RGLRU(hidden_size=3, scale_first=False),
+]
 
 
 def oracle_gates(cell, params, carry, x):
-    """De et al. (2024), section 2.4, to the letter."""
+    """De et al. (2024), to the letter."""
     r, i = np.split(sigmoid(x @ params.w_x + params.b), 2)
     return {"r": r, "i": i, "a": sigmoid(params.logit_a) ** (cell.c * r)}
 
@@ -20,8 +24,9 @@ def oracle_step(cell, params, carry, x):
     """h_t = a_t h_{t-1} + sqrt(1 - a_t^2) (i_t x_t), with P x in the place of an x of another width."""
     gates = oracle_gates(cell, params, carry, x)
     bare = x if params.w_p is None else x @ params.w_p
-    h = gates["a"] * carry.h + np.sqrt(1 - gates["a"] ** 2) * (gates["i"] * bare)
-    return type(carry)(h), h
+    first = carry.fresh is not None and carry.fresh
+    h = gates["a"] * carry.h + (1 if first else np.sqrt(1 - gates["a"] ** 2)) * (gates["i"] * bare)
+    return type(carry)(h, None if carry.fresh is None else np.array(False)), h
 
 
 def test_decays_are_drawn_uniformly():
@@ -66,6 +71,33 @@ def test_a_decay_near_one_keeps_the_digits_of_what_is_written():
     params = cell.init(jax.random.key(0), 1)._replace(logit_a=jnp.array([25.0]), w_x=jnp.zeros((1, 2)))
     n = cell.project(params, jnp.ones(1)).n
     np.testing.assert_allclose(n, np.sqrt(-np.expm1(-8 * np.log1p(np.exp(-25.0)))), rtol=1e-6)
+
+
+def test_the_first_step_of_a_run_in_pieces_under_a_mask_and_after_a_reset_is_the_one_without_the_root(x64):
+    cell = RGLRU(hidden_size=3, scale_first=False)
+    params = cell.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (8, 2, 3))
+    _, whole = unroll(cell, params, xs)
+    z = cell.project(params, xs[0])
+    np.testing.assert_allclose(whole[0], z.i * xs[0], rtol=1e-12)
+    carry, before = unroll(cell, params, xs[:3])
+    _, after = unroll(cell, params, xs[3:], carry, first_step=3)
+    np.testing.assert_allclose(jnp.concatenate([before, after]), whole, rtol=1e-12)
+    mask = jnp.arange(8)[:, None] >= jnp.array([0, 2])
+    np.testing.assert_allclose(
+        unroll(cell, params, xs, mask=mask)[1][2:, 1], unroll(cell, params, xs[2:, 1])[1], rtol=1e-12
+    )
+    resets = jnp.arange(8)[:, None] == jnp.array([5, 5])
+    np.testing.assert_allclose(unroll(cell, params, xs, resets=resets)[1][5:], unroll(cell, params, xs[5:])[1])
+
+
+def test_the_root_of_the_first_step_is_what_the_two_forms_differ_in(x64):
+    paper, code = (RGLRU(hidden_size=3, scale_first=first) for first in (True, False))
+    params = paper.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (5, 3))
+    start = code.initial_carry(params)._replace(fresh=jnp.array(False))
+    np.testing.assert_array_equal(unroll(code, params, xs, start)[1], unroll(paper, params, xs)[1])
+    assert jnp.abs(unroll(code, params, xs)[1][0] - unroll(paper, params, xs)[1][0]).max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ VARIANTS = [RHN(hidden_size=4), RHN(hidden_size=3, depth=2, coupled=False, trans
 
 
 def layers(cell, params, carry, x):
-    """Zilly et al. (2017), equations 6 to 9."""
+    """Zilly et al. (2017)."""
     s, gates = carry.h, []
     for n in range(cell.depth):
         a = s @ params.w_h[n] + params.b[n] + (x @ params.w_x if n == 0 else 0)

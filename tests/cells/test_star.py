@@ -10,13 +10,13 @@ VARIANTS = [STAR(hidden_size=4), STAR(hidden_size=4, use_bias=False), STAR(hidde
 
 
 def oracle_gates(cell, params, carry, x):
-    """Turkoglu et al. (2021), equations 8 and 9."""
+    """Turkoglu et al. (2021)."""
     a_k, a_z = np.split(x @ params.w_x + (0 if params.b is None else params.b), 2)
     return {"k": sigmoid(a_k + carry.h @ params.w_h), "z": np.tanh(a_z)}
 
 
 def oracle_step(cell, params, carry, x):
-    """Equation 10."""
+    """h_t = tanh((1 - k) h_{t-1} + k z)."""
     gates = oracle_gates(cell, params, carry, x)
     h = np.tanh((1 - gates["k"]) * carry.h + gates["k"] * gates["z"])
     return type(carry)(h), h

@@ -10,7 +10,7 @@ VARIANTS = [UnICORNN(hidden_size=4, time_step=0.5), UnICORNN(hidden_size=3, alph
 
 
 def oracle_step(cell, params, carry, x):
-    """Rusch & Mishra (2021 b), equation 4; the control is 0.5 + 0.5 tanh(c / 2)."""
+    """Rusch & Mishra (2021 b); the control is 0.5 + 0.5 tanh(c / 2)."""
     dt = cell.time_step * (0.5 + 0.5 * np.tanh(params.c / 2))
     drive = params.w * carry.y + x @ params.w_x + (0 if params.b is None else params.b)
     z = carry.z - dt * (np.tanh(drive) + cell.alpha * carry.y)

@@ -10,7 +10,7 @@ MAY_BE_ZERO = ("permutation_seed",)
 
 
 def matrix(cell, params):
-    """Arjovsky, Shah & Bengio (2016), equation 6, as a product of matrices."""
+    """Arjovsky, Shah & Bengio (2016), as a product of matrices."""
     size = cell.hidden_size
     n = np.arange(size)
     fourier = np.exp(-2j * np.pi * np.outer(n, n) / size) / np.sqrt(size)
@@ -22,7 +22,7 @@ def matrix(cell, params):
 
 
 def oracle_step(cell, params, carry, x):
-    """Equations 7 and 8."""
+    """h = modrelu(V x + W h; b), read out as [Re h, Im h]."""
     z = x @ params.w_x_re + 1j * (x @ params.w_x_im) + matrix(cell, params) @ carry.h
     h = np.where(np.abs(z) + params.b >= 0, (np.abs(z) + params.b) * np.exp(1j * np.angle(z)), 0)
     return type(carry)(h), np.concatenate([h.real, h.imag])

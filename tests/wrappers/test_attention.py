@@ -16,7 +16,7 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """Kerg et al. (2020), equations 1 to 4, over what there is of the past."""
+    """Kerg et al. (2020), over what there is of the past."""
     new, _ = inner.oracle_step(cell.cell, params.inner, carry.inner, x)
     there = carry.past[cell.window - carry.count :]
     context = 0

@@ -12,7 +12,7 @@ VARIANTS = [BatchNorm(RNN(4), steps=3), BatchNorm(LSTM(3), gain=0.5, steps=2, ep
 
 
 def normalized(cell, a, gains, statistics, t):
-    """Cooijmans et al. (2017), equation 4, with the statistics of a population."""
+    """Cooijmans et al. (2017), with the statistics of a population."""
     n = min(max(int(t), 0), cell.steps - 1)
     gain = np.concatenate([np.atleast_1d(g) for g in gains])
     mean = np.concatenate([s.mean[n] for s in statistics])

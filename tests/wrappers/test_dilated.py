@@ -24,7 +24,7 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """Chang et al. (2017), equation 2."""
+    """Chang et al. (2017)."""
     new, y = inner.oracle_step(cell.cell, params, jax.tree.map(lambda a: a[0], carry.past), x)
     return type(carry)(jax.tree.map(lambda a, b: np.concatenate([a[1:], b[None]]), carry.past, new)), y
 

@@ -20,7 +20,7 @@ def oracle_gates(cell, params, carry, x):
 
 
 def oracle_step(cell, params, carry, x):
-    """Srivastava, Greff & Schmidhuber (2015), equation 3."""
+    """Srivastava, Greff & Schmidhuber (2015)."""
     new, y = inner.oracle_step(cell.cell, params.inner, carry, x)
     t = sigmoid(x @ params.w_t + params.b_t)
     return new, t * y + (1 - t) * x

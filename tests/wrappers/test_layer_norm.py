@@ -11,7 +11,7 @@ VARIANTS = [LayerNorm(LSTM(4)), LayerNorm(GRU(3), where="input", epsilon=1e-3)]
 
 
 def norm(cell, params, a):
-    """Ba, Kiros & Hinton (2016), equations 16 and 17."""
+    """Ba, Kiros & Hinton (2016)."""
     return params.gain * (a - a.mean()) / np.sqrt(a.var() + cell.epsilon) + params.b
 
 

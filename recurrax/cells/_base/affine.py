@@ -70,6 +70,9 @@ class AffineCell(_OfNamedTuples):
 class PlainCell(AffineCell):
     """Base of cells with weights of the state, `w_h` `[H, G*H]`, beside W and b; all that they lack is the step.
 
+    At the start W ~ N(0, 1 / D), U is orthogonal gate by gate, and b = 0: so that cells differ by their equations alone
+    where nothing is known of their authors' start. A cell with a start of its authors has other defaults.
+
     Attributes:
       hidden_size: H.
       use_bias: whether b is there.

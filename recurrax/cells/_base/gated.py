@@ -7,7 +7,8 @@ from typing import Any
 import jax
 
 from recurrax.cells._base.affine import PlainCell
-from recurrax.initializers import Chrono, check_forget_bias, memory_biases
+from recurrax.cells._base.forget_bias import settle_forget_bias
+from recurrax.initializers import Chrono, memory_biases
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class GatedCell(PlainCell):
       hidden_size: H.
       forget_bias: shifts the bias of the gates that keep and write when it is drawn, never in the step, so that the
         cell keeps sigmoid(forget_bias) at zero pre-activation: a number, or `Chrono`.
-      use_bias: whether biases are there; without them `forget_bias` has to be 0.
+      use_bias: whether biases are there; without them `forget_bias` is 0.
       input_init, recurrent_init, bias_init: how the weights of the input, of the state, and the biases are drawn.
     """
 
@@ -29,7 +30,7 @@ class GatedCell(PlainCell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_forget_bias(self.forget_bias, self.use_bias)
+        settle_forget_bias(self)
 
     @abc.abstractmethod
     def bias_shifts(self, forget: jax.Array, write: jax.Array) -> dict[str, jax.Array]:

@@ -9,7 +9,8 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cells._base.affine import AffineCell
-from recurrax.initializers import Chrono, check_forget_bias
+from recurrax.cells._base.forget_bias import settle_forget_bias
+from recurrax.initializers import Chrono
 
 
 class MinCarry(NamedTuple):
@@ -26,7 +27,7 @@ class MinimalCell(AffineCell):
       hidden_size: H.
       positive_candidate: whether g keeps the candidate above zero.
       forget_bias: how much is kept at zero input: a number, or `Chrono`.
-      use_bias: whether b is there; without it `forget_bias` has to be 0.
+      use_bias: whether b is there; without it `forget_bias` is 0.
       input_init, bias_init: how W and b are drawn.
     """
 
@@ -39,7 +40,7 @@ class MinimalCell(AffineCell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_forget_bias(self.forget_bias, self.use_bias)
+        settle_forget_bias(self)
 
     def candidate(self, a: jax.Array) -> jax.Array:
         """Returns the paper's g of a pre-activation, above zero: a + 1/2 for a >= 0, sigmoid(a) below; or a itself."""

@@ -5,10 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax.initializers import (
-    OrthogonalPerGate,
-    spectral_radius,
-)
+from recurrax._util.spectral_radius import spectral_radius
+from recurrax.initializers import OrthogonalPerGate
 from tests.test_initializers import KEY
 
 
