@@ -127,7 +127,9 @@ class SRU(Cell):
         return SRUProjected(n, f, r, x=alpha * (x if weights.w_p is None else x @ weights.w_p))
 
     def gates(self, weights, carry, z, dot=dot):
-        v_f, v_r = (0, 0) if weights.v is None else jnp.split(weights.v, 2)
+        if weights.v is None:
+            return SRUGates(f=sigmoid(z.f), r=sigmoid(z.r))
+        v_f, v_r = jnp.split(weights.v, 2)
         return SRUGates(f=sigmoid(z.f + v_f * carry.c), r=sigmoid(z.r + v_r * carry.c))
 
     def step(self, weights, carry, z, dot=dot):

@@ -12,6 +12,7 @@ from recurrax.cell import Carry
 from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.executor import Executor
 from recurrax.engine.linear_recurrence import linear_recurrence
+from recurrax.engine.linearity import fault_of_linearity
 from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.run import Run, emit_all, in_processing_order, project_all, transition
 
@@ -38,7 +39,7 @@ class Associative(Executor):
             return "its step is not linear and diagonal in the carry (Cell.linear is False)"
         if not all(map(is_float, jax.tree.leaves(run.carry))):
             return "its carry has integer fields, which follow no linear recurrence"
-        return forward_mode_refusal(run)
+        return forward_mode_refusal(run) or fault_of_linearity(run)
 
     def __call__(self, run):
         if self.chunk is None:

@@ -5,6 +5,7 @@ import pytest
 
 from recurrax import unroll
 from recurrax.cells.lem import LEM
+from recurrax.initializers import Zeros
 from tests.oracles import sigmoid
 
 VARIANTS = [LEM(hidden_size=4), LEM(hidden_size=4, time_step=0.5, use_bias=False)]
@@ -35,7 +36,7 @@ def test_states_stay_between_minus_one_and_one():
 
 
 def test_the_forget_bias_slows_both_states():
-    b = LEM(hidden_size=2, forget_bias=3.0).init(jax.random.key(0), 1).b
+    b = LEM(hidden_size=2, forget_bias=3.0, bias_init=Zeros()).init(jax.random.key(0), 1).b
     np.testing.assert_array_equal(b, [-3, -3, -3, -3, 0, 0, 0, 0])
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from recurrax import gradflow, unroll
 from recurrax.cells.unitary_rnn import UnitaryRNN
+from recurrax.initializers import Zeros
 
 VARIANTS = [UnitaryRNN(hidden_size=4), UnitaryRNN(hidden_size=3, permutation_seed=5)]
 MAY_BE_ZERO = ("permutation_seed",)
@@ -29,7 +30,7 @@ def oracle_step(cell, params, carry, x):
 
 
 def test_the_matrix_is_unitary_and_the_gradient_keeps_its_norm_without_a_bias(x64):
-    cell = UnitaryRNN(hidden_size=8)
+    cell = UnitaryRNN(hidden_size=8, bias_init=Zeros())
     params = cell.init(jax.random.key(0), 3)
     w_h = cell.prepare(params).w_h
     np.testing.assert_allclose(w_h @ w_h.conj().T, np.eye(8), atol=1e-13)

@@ -4,9 +4,9 @@ import jax
 import pytest
 
 from recurrax import GRU, LSTM, cells
-from recurrax.cell import Cell
 from recurrax.cells._base.forget_bias import DefaultForgetBias, settled_forget_bias
 from recurrax.initializers import Chrono
+from tests.cells import cases
 
 
 def test_the_default_gives_way_where_there_is_no_bias_and_a_wish_does_not():
@@ -19,14 +19,11 @@ def test_the_default_gives_way_where_there_is_no_bias_and_a_wish_does_not():
 
 
 def test_every_cell_with_a_forget_bias_can_be_had_without_biases():
-    classes = [cls for cls in vars(cells).values() if isinstance(cls, type) and issubclass(cls, Cell)]
-    classes = [
-        cls for cls in classes if {"use_bias", "forget_bias"} <= {field.name for field in dataclasses.fields(cls)}
-    ]
+    names = {"use_bias", "forget_bias"}
+    classes = [cls for cls in cases.UNITS if names <= {field.name for field in dataclasses.fields(cls)}]
     assert {LSTM, GRU, cells.MLSTM} < set(classes)
     for cls in classes:
-        variant = {"variant": "CIFG"} if cls is cells.GreffLSTM else {}
-        assert cls(hidden_size=4, use_bias=False, **variant).forget_bias == 0
+        assert cls(hidden_size=4, use_bias=False).forget_bias == 0
 
 
 def test_a_default_is_a_plain_number_to_those_who_compare_print_or_replace_it():
