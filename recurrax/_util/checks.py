@@ -91,11 +91,28 @@ def compares_by_value(name: str, value: Any) -> None:
             if name not in known and not isinstance(getattr(cls, name, None), functools.cached_property)
         ]
         fault = f"has attributes that are no fields: {', '.join(stray)}" if stray else None
-    if fault is not None:
+    if fault is None:
+        _hashable(name, value)
+    else:
         raise TypeError(
             f"{name} must be a frozen dataclass that compares all of its fields, but {cls.__name__} {fault}. JAX would "
             "take one instance for another, and give it the other's result."
         )
+
+
+def _hashable(name: str, value: Any) -> None:
+    """Raises a TypeError that names the field of a dataclass which has no hash."""
+    try:
+        hash(value)
+    except TypeError:
+        for field in dataclasses.fields(value):
+            part = getattr(value, field.name)
+            if isinstance(part, list | dict | set) or not hasattr(part, "__hash__"):
+                raise TypeError(
+                    f"{name} must have hyper-parameters that hash, such as numbers, texts and tuples; "
+                    f"{type(value).__name__} has {field.name}={part!r} of type {type(part).__name__}."
+                ) from None
+        raise
 
 
 @functools.cache
@@ -182,9 +199,9 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
                 f"{name} holds a plain tuple where {owner} expects {kind}. Its order is not guessed, since libraries "
                 f"differ in it (Flax keeps (c, h)): name the fields, {kind}({fields})."
             )
+        where, one, other = _first_difference(got, expected)
         raise TypeError(
-            f"{name} has another structure than {owner} expects: got {jax.tree.structure(got)}, "
-            f"expected {jax.tree.structure(expected)}."
+            f"{name} has another structure than {owner} expects: got {one}, expected {other}, at {name}{where}."
         )
     pairs = zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(expected), strict=True)
     for (path, leaf), wanted in pairs:
@@ -204,6 +221,37 @@ def fits(name: str, got: Any, expected: Any, owner: str) -> None:
                 f"{name}{jax.tree_util.keystr(path)} is complex ({leaf.dtype}), {owner} expects real numbers; take its "
                 "real part where the imaginary part is zero."
             )
+
+
+def _first_difference(got: Any, expected: Any, where: str = "") -> tuple[str, str, str]:
+    """Returns where two pytrees differ in structure, as a path, and in words what stands there in either."""
+    nodes = [jax.tree_util.default_registry.flatten_one_level(tree) for tree in (got, expected)]
+    children = [() if node is None else tuple(node[0]) for node in nodes]
+    if type(got) is type(expected) and len(children[0]) == len(children[1]):
+        keys = [jax.tree_util.keystr(path[:1]) for path, _ in _one_level(expected)]
+        for key, one, other in zip(keys, *children, strict=True):
+            if jax.tree.structure(one) != jax.tree.structure(other):
+                return _first_difference(one, other, where + key)
+    names = _kind(got), _kind(expected)
+    if names[0] == names[1] and type(got) is not type(expected):  # two classes of one name
+        names = tuple(f"{type(tree).__module__}.{type(tree).__qualname__}" for tree in (got, expected))
+    return where, *names
+
+
+def _one_level(tree: Any) -> list[tuple[Any, Any]]:
+    return jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda node: node is not tree)
+
+
+def _kind(tree: Any) -> str:
+    if tree is None:
+        return "None"
+    if jax.tree_util.treedef_is_leaf(jax.tree.structure(tree)):
+        return "an array"
+    if hasattr(tree, "_fields"):
+        return f"{type(tree).__name__}({', '.join(tree._fields)})"
+    if isinstance(tree, dict):
+        return f"a dict of {', '.join(map(repr, tree)) or 'nothing'}"
+    return f"a {type(tree).__name__} of {len(tree)}" if isinstance(tree, tuple | list) else type(tree).__name__
 
 
 def _without_names(got: Any, expected: Any) -> Any:

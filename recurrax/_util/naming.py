@@ -70,6 +70,7 @@ class Vocabulary:
             case ast.Name(id=word) if takes_text:
                 return next((right for right in self.words if plain(right) == plain(word)), word)
             case ast.Name(id=name):
+                _no_misspelt_literal(name)
                 return self._made(name, [], [], text, top)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(k.arg for k in keywords):
                 return self._made(name, args, keywords, text, top)
@@ -92,9 +93,11 @@ class Vocabulary:
         fields = {field.name: field for field in in_order if field.init}
         positional = [field.name for field in fields.values() if not field.kw_only]
         if len(args) > len(positional):
-            raise TypeError(
-                f"{name} takes at most {len(positional)} arguments without a name, got {len(args)}.{_valid(fields)}"
-            )
+            together = f"{name}(({', '.join(map(ast.unparse, args))}))"
+            takes_many = len(positional) == 1 and "tuple" in str(fields[positional[0]].type)
+            hint = f" Did you mean {together}?" if takes_many else ""
+            most = f"takes at most {len(positional)} arguments without a name"
+            raise TypeError(f"{name} {most}, got {len(args)}.{hint}{_valid(fields)}")
         given = list(zip(positional, args, strict=False)) + [(str(k.arg), k.value) for k in keywords]
         values = {}
         for argument, node in given:
@@ -111,6 +114,14 @@ class Vocabulary:
             if needed and argument not in values:
                 raise TypeError(f"{name} needs {argument}.{_valid(fields)}")
         return cls(**values)
+
+
+def _no_misspelt_literal(name: str) -> None:
+    """Raises a ValueError for a name by which other languages mean a literal."""
+    if name.lower() in ("true", "false", "none", "null"):
+        raise ValueError(f"unknown name {name!r}. Did you mean {'None' if name == 'null' else name.capitalize()}?")
+    if name.lower() in ("nan", "inf", "infinity"):
+        raise ValueError(f"{name!r} is no number that an argument may have: numbers must be finite.")
 
 
 def lookup(name: str, known: Mapping[str, Any], kind: str) -> Any:

@@ -83,7 +83,8 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
         raise ValueError("xs has no array; give inputs of shape [T, *B, D].")
     if leaves[0].ndim < 1 + cell.input_ndim:
         raise ValueError(
-            f"xs must have at least {1 + cell.input_ndim} axes, [T, *B, D], for {cell!r}; got shape {leaves[0].shape}."
+            f"xs must have at least {1 + cell.input_ndim} axes, {_axes(cell)}, for {cell!r}; got shape "
+            f"{leaves[0].shape}."
         )
     length, *batch_shape = leaves[0].shape[: leaves[0].ndim - cell.input_ndim]
     for path, leaf in jax.tree_util.tree_leaves_with_path(xs):
@@ -98,9 +99,20 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
             f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
             "time comes first and features last."
         )
+    space = leaves[0].shape[leaves[0].ndim - cell.input_ndim : -1] if cell.input_ndim > 1 else ()
+    wanted = jax.eval_shape(lambda: jax.tree.leaves(cell.zero_input(1))[0]).shape[:-1] if cell.input_ndim > 1 else ()
+    if space != wanted:
+        raise ValueError(
+            f"xs has the spatial shape {space} (shape {leaves[0].shape}, {_axes(cell)}), {cell!r} takes {wanted}."
+        )
     if cell.draws_parameters and cell.input_ndim > 0:
         checks.fits("params", params, parameter_shapes(cell, leaves[0].shape[-1]), repr(cell))
     return length, tuple(batch_shape)
+
+
+def _axes(cell: Cell) -> str:
+    """Returns the axes of `xs` by their letters."""
+    return {2: "[T, *B, W, C]", 3: "[T, *B, H, W, C]", 4: "[T, *B, D, H, W, C]"}.get(cell.input_ndim, "[T, *B, D]")
 
 
 def _step_keys(key: jax.Array | None, first_step: int | jax.Array, length: int) -> jax.Array | None:

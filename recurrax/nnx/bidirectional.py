@@ -125,6 +125,13 @@ class Bidirectional(nnx.Module):
         return BothWays(*(layer.initialize_carry(input_shape, rngs) for layer in (self.forward, self.backward)))
 
     def set_params(self, params: tuple[Params, Params]) -> None:
-        """Puts given parameters in the place of its own, forward and backward; see `RNN`."""
+        """Puts given parameters in the place of its own, forward and backward; see `RNN`.
+
+        Raises:
+          TypeError: `params` is no pair.
+        """
+        if not isinstance(params, tuple | list) or hasattr(params, "_fields") or len(params) != 2:
+            kind = f"{len(params)} entries" if type(params) in (tuple, list) else type(params).__name__
+            raise TypeError(f"params must be a pair, those of the forward and of the backward cell, got {kind}.")
         for layer, own in zip((self.forward, self.backward), params, strict=True):
             layer.set_params(own)

@@ -1,3 +1,5 @@
+import collections
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -130,10 +132,35 @@ def test_shapes_are_compared_leaf_by_leaf():
         checks.same_shapes("carry", Pair(np.ones((2, 3)), (np.ones(1), None)), expected, "LSTM(4)")
 
 
-@pytest.mark.parametrize("got", [None, Pair(np.ones(2), np.ones(2)), {"a": 1, "b": 2}])
-def test_another_structure_is_named_with_both(got):
-    with pytest.raises(TypeError, match=r"carry has another structure than LSTM\(4\) expects: got .*, expected .*Pair"):
+Namesake = collections.namedtuple("Pair", ["a", "b"], module="elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        (None, r"got None, expected Pair\(a, b\), at carry\."),
+        (Pair(np.ones(2), np.ones(2)), r"got an array, expected None, at carry\.b\."),
+        (Pair(np.ones(2), (np.ones(2), 1)), r"got a tuple of 2, expected None, at carry\.b\."),
+        ({"a": 1, "b": 2}, r"got a dict of 'a', 'b', expected Pair\(a, b\), at carry\."),
+        (Namesake(np.ones(2), None), r"got elsewhere\.Pair, expected .*test_checks\.Pair, at carry\."),
+        (np.ones(2), r"got an array, expected Pair\(a, b\), at carry\."),
+    ],
+)
+def test_another_structure_is_told_where_it_differs_and_by_its_names(got, message):
+    with pytest.raises(TypeError, match=r"carry has another structure than LSTM\(4\) expects: " + message):
         checks.same_shapes("carry", got, Pair(jnp.zeros(2), None), "LSTM(4)")
+    with pytest.raises(TypeError, match=message.replace("carry", r"carry\[1\]")):
+        checks.same_shapes("carry", (0, got), (0, Pair(jnp.zeros(2), None)), "LSTM(4)")
+
+
+def test_a_hyper_parameter_without_a_hash_is_named():
+    @dataclasses.dataclass(frozen=True)
+    class Sized:
+        hidden_size: object
+
+    checks.compares_by_value("cell", Sized(4))
+    with pytest.raises(TypeError, match=r"cell must have .* that hash.*; Sized has hidden_size=\[4\] of type list"):
+        checks.compares_by_value("cell", Sized([4]))
 
 
 @pytest.mark.parametrize("got", [(np.ones(2), None), [np.ones(2), None], (1, 2, 3)])

@@ -81,6 +81,24 @@ def test_a_kernel_has_the_scale_of_a_matrix_over_its_window():
 
 
 @pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            (5, 2, 4, 3),
+            r"xs has the spatial shape \(2, 4\) \(shape \(5, 2, 4, 3\), \[T, \*B, H, W, C\]\), ConvLSTM.*\(4, 4\)",
+        ),
+        ((5, 9, 6, 4, 3), r"xs has the spatial shape \(6, 4\)"),
+        ((5, 3), r"xs must have at least 4 axes, \[T, \*B, H, W, C\], for ConvLSTM"),
+    ],
+)
+def test_inputs_that_do_not_fit_in_space_are_named(shape, message):
+    cell = ConvLSTM(hidden_size=2, spatial_shape=(4, 4))
+    params = cell.init(jax.random.key(0), 3)
+    with pytest.raises(ValueError, match=message):
+        unroll(cell, params, jnp.zeros(shape))
+
+
+@pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"spatial_shape": ()}, TypeError, r"spatial_shape must be a tuple of one to three sizes, got \(\)"),

@@ -1,5 +1,6 @@
 """What is particular to nnx; what both kinds of module share is in `tests/_layer/test_both_ways.py`."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -37,6 +38,14 @@ def test_initial_carries_that_are_no_pair_are_named():
     np.testing.assert_array_equal(layer(INPUTS, initial_carries=None), layer(INPUTS))
     with pytest.raises(TypeError, match=r"initial_carries must be a pair \(forward, backward\) or None, got \(None,\)"):
         layer(INPUTS, initial_carries=(None,))
+
+
+def test_parameters_that_are_no_pair_are_named():
+    layer = recurrax.nnx.Bidirectional(LSTM(4), 3, rngs=nnx.Rngs(0))
+    own = LSTM(4).init(jax.random.key(0), 3)
+    for wrong, kind in ((own, "LSTMParams"), ((own,), "1 entries"), ((own,) * 3, "3 entries"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"params must be a pair, those of the forward.*, got {kind}"):
+            layer.set_params(wrong)
 
 
 def test_a_layer_in_the_place_of_a_cell_is_named():
