@@ -234,8 +234,12 @@ def _first_difference(got: Any, expected: Any, where: str = "") -> tuple[str, st
                 return _first_difference(one, other, where + key)
     names = _kind(got), _kind(expected)
     if names[0] == names[1] and type(got) is not type(expected):  # two classes of one name
-        names = tuple(f"{type(tree).__module__}.{type(tree).__qualname__}" for tree in (got, expected))
+        return where, _full_name(type(got)), _full_name(type(expected))
     return where, *names
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _one_level(tree: Any) -> list[tuple[Any, Any]]:

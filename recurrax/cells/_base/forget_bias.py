@@ -1,5 +1,7 @@
 """The forget bias where a cell has no biases to put it in."""
 
+from typing import Any
+
 from recurrax._util import checks
 from recurrax.initializers import Chrono
 
@@ -23,6 +25,6 @@ def settled_forget_bias(value: float | Chrono, use_bias: bool) -> float | Chrono
     raise ValueError(f"forget_bias must be 0 where use_bias is False, got {value!r}; leave it out.")
 
 
-def settle_forget_bias(cell: object) -> None:
+def settle_forget_bias(cell: Any) -> None:
     """Puts the forget bias of a frozen cell in its place, in `__post_init__`; raises as `settled_forget_bias` does."""
     object.__setattr__(cell, "forget_bias", settled_forget_bias(cell.forget_bias, cell.use_bias))
