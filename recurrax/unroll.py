@@ -51,7 +51,9 @@ def unroll(
       carry: the state to start from; default `cell.initial_carry`.
       mask: where False the step does not exist: the carry is held, the output is zero, a reset there is void, and NaN
         or inf in `xs` touches neither values nor gradients. `length_mask` makes one from lengths.
-      resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed.
+      resets: where True the carry becomes `cell.initial_carry` (not the argument `carry`) before x_t is consumed. What
+        came before sends back a gradient of zero, even where it overflowed. With masks or resets a state that is not
+        finite stays so until a reset.
       reverse: begin at the last step. Outputs stay in the order of `xs`.
       key: randomness for cells that have some; step t gets `fold_in(key, t)`. None: they behave deterministically.
       first_step: the number t of the first step in `xs`. A sequence in several calls with one key, each given the carry

@@ -11,10 +11,10 @@ from recurrax._util.float_leaves import float_leaves, float_merger, is_float
 from recurrax.cell import Carry
 from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.executor import Executor
-from recurrax.engine.linear_recurrence import linear_recurrence
+from recurrax.engine.linear_recurrence import cut_recurrence, linear_recurrence
 from recurrax.engine.linearity import fault_of_linearity
 from recurrax.engine.products import forward_mode_refusal
-from recurrax.engine.run import Run, emit_all, in_processing_order, project_all, transition
+from recurrax.engine.run import Run, cuts, emit_all, in_processing_order, project_all, transition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,7 @@ def _all_at_once(run: Run) -> tuple[Carry, Any]:
         return jax.jvp(step, (zeros,), (ones,))
 
     added, factors = jax.vmap(affine_map)(z, run.inputs)
-    states = with_floats([linear_recurrence(*leaf) for leaf in zip(factors, added, start, strict=True)])
+    solve = cut_recurrence if cuts(run.inputs) else linear_recurrence
+    states = with_floats([solve(*leaf) for leaf in zip(factors, added, start, strict=True)])
     final = jax.tree.map(lambda s, first: s[-1] if len(s) else first, states, run.carry)
     return final, in_processing_order(emit_all(run, states, z), reverse)

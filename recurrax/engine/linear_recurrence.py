@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
-from recurrax.engine.run import over_steps
+from recurrax.engine.run import infinite_unless, over_steps
 
 BLOCK = 16
 """Steps of a block. One loop of this length serves all blocks: `jax.lax.associative_scan`, whose every level is code of
@@ -14,7 +14,11 @@ its own, took three times as long to compile and no less to run."""
 
 
 def linear_recurrence(
-    a: Inexact[Array, "T *B N"] | Inexact[Array, "T *B N N"], b: Inexact[Array, "T *B N"], start: Inexact[Array, "*B N"]
+    a: Inexact[Array, "T *B N"] | Inexact[Array, "T *B N N"],
+    b: Inexact[Array, "T *B N"],
+    start: Inexact[Array, "*B N"],
+    *,
+    cut: bool = False,
 ) -> Inexact[Array, "T *B N"]:
     """Returns s_1 to s_T of s_t = a_t s_{t-1} + b_t in O(log T) depth (Blelloch 1990).
 
@@ -30,10 +34,11 @@ def linear_recurrence(
       a: factors; diagonal ones as vectors, full ones as matrices, which shows in the number of axes.
       b: what is added.
       start: s_0.
+      cut: whether a factor of zero cuts off what it multiplies, be it infinite or NaN.
     """
     if len(b) == 0:
         return b
-    algebra = _Diagonal if a.ndim == b.ndim else _Full
+    algebra = (_CutDiagonal if cut else _Diagonal) if a.ndim == b.ndim else (_CutFull if cut else _Full)
     b = jnp.concatenate([b[:1] + algebra.apply(a[:1], start[None]), b[1:]])
 
     def residual(s):
@@ -48,6 +53,30 @@ def linear_recurrence(
         return _scan(algebra, later, b, reverse=True)
 
     return jax.lax.custom_linear_solve(residual, b, solve, solve_transposed)
+
+
+@jax.custom_jvp
+def cut_recurrence(
+    a: Inexact[Array, "T *B N"], b: Inexact[Array, "T *B N"], start: Inexact[Array, "*B N"]
+) -> Inexact[Array, "T *B N"]:
+    """Returns what `linear_recurrence` does, where a factor of zero cuts off all before it, be it infinite or NaN.
+
+    A gradient of zero that comes back to states that are not finite stays zero; any other is not finite.
+    """
+    if len(b) == 0:
+        return b
+    b = jnp.concatenate([b[:1] + _CutDiagonal.apply(a[:1], start[None]), b[1:]])
+    return _scan(_CutDiagonal, a, b, reverse=False)
+
+
+@cut_recurrence.defjvp
+def _cut_recurrence_jvp(primals, tangents):
+    (a, b, start), (d_a, d_b, d_start) = primals, tangents
+    s = cut_recurrence(a, b, start)
+    before = jnp.concatenate([start[None], s[:-1]])
+    lost, lost_before = ~jnp.isfinite(s), ~jnp.isfinite(before)
+    added = d_a * jnp.where(lost_before, 0, before) + d_b
+    return s, infinite_unless(~lost, linear_recurrence(jnp.where(lost | lost_before, 0, a), added, d_start, cut=True))
 
 
 class _Diagonal:
@@ -70,6 +99,18 @@ class _Diagonal:
         return a
 
 
+class _CutDiagonal(_Diagonal):
+    """Factors that are vectors; their zeros cut."""
+
+    @staticmethod
+    def apply(a: jax.Array, s: jax.Array) -> jax.Array:
+        return jnp.where(a == 0, 0, a * s)
+
+    @staticmethod
+    def compose(later: jax.Array, earlier: jax.Array) -> jax.Array:
+        return jnp.where(later == 0, 0, later * earlier)
+
+
 class _Full:
     """Factors that are matrices."""
 
@@ -88,6 +129,18 @@ class _Full:
     @staticmethod
     def transpose(a: jax.Array) -> jax.Array:
         return jnp.swapaxes(a, -1, -2)
+
+
+class _CutFull(_Full):
+    """Factors that are matrices; those that are zero cut."""
+
+    @staticmethod
+    def apply(a: jax.Array, s: jax.Array) -> jax.Array:
+        return jnp.where((a == 0).all((-1, -2))[..., None], 0, _Full.apply(a, s))
+
+    @staticmethod
+    def compose(later: jax.Array, earlier: jax.Array) -> jax.Array:
+        return jnp.where((later == 0).all((-1, -2))[..., None, None], 0, _Full.compose(later, earlier))
 
 
 def _scan(algebra: Any, a: jax.Array, b: jax.Array, *, reverse: bool) -> jax.Array:

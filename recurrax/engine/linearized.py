@@ -13,7 +13,7 @@ from recurrax.engine.jaxprs import Static
 from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
 from recurrax.engine.products import products_of_step
-from recurrax.engine.run import Run, over_steps, transition
+from recurrax.engine.run import Run, cuts, finite, finite_where_lost, over_steps, transition
 
 
 def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:
@@ -75,6 +75,8 @@ def linearized(
         _, pushforward, (new, operands) = jax.linearize(
             lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
         )
+        if cuts(inputs):
+            pushforward = finite_where_lost(pushforward, finite(new, inputs))
         pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)
         return new, _without_repeats((new, operands, pushforward))
 

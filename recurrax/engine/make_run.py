@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
 from recurrax.cell import Carry, Cell, Params, check_cell
-from recurrax.engine.run import Inputs, Run, project, transition, where_steps_exist
+from recurrax.engine.run import Inputs, Run, known_inputs, project, transition
 from recurrax.parameters import parameter_shapes
 
 _PREPARE = 2**32 - 1
@@ -38,10 +38,10 @@ def make_run(
     steps = (length, *batch_shape)
     if mask is not None:
         checks.flags("mask", mask, steps, "[T, *B]")
-        xs = where_steps_exist(mask, xs)
     if resets is not None:
         checks.flags("resets", resets, steps, "[T, *B]")
         resets = resets if mask is None else resets & mask
+    xs, lost = known_inputs(xs, mask, resets)
     weights = cell.prepare(
         params, key=None if key is None else jax.random.fold_in(key, _PREPARE), batch_shape=batch_shape
     )
@@ -50,7 +50,8 @@ def make_run(
         carry = initial
     else:
         checks.fits("carry", carry, initial, repr(cell))
-    run = Run(cell, weights, initial, carry, Inputs(xs, mask, resets, _step_keys(key, first_step, length)), reverse)
+    inputs = Inputs(xs, mask, resets, _step_keys(key, first_step, length), lost)
+    run = Run(cell, weights, initial, carry, inputs, reverse)
     _check_dtypes(run)
     return run
 

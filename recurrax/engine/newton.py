@@ -19,6 +19,7 @@ from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.run import (
     Inputs,
     Run,
+    cuts,
     emit_all,
     in_processing_order,
     over_steps,
@@ -133,7 +134,9 @@ def _states_jvp(newton: Newton, primals: tuple, tangents: tuple) -> tuple[Carry,
     _, added = jax.jvp(steps, (run.weights, run.initial, z), (d_run.weights, d_run.initial, d_z))
     if system.exact:
         _, factors = system.linearized(system.steps(run, z), before)
-        d_states = linear_recurrence(factors, added, system.pack(d_run.carry))
+        if cuts(run.inputs):  # to a step that overflows comes zero, and has to stay zero, or what is infinite already
+            factors = jnp.where(jnp.isfinite(factors), factors, 0)
+        d_states = linear_recurrence(factors, added, system.pack(d_run.carry), cut=cuts(run.inputs))
     else:
 
         def push(d_carry, step):
@@ -163,7 +166,7 @@ def _solve(newton: Newton, run: Run, z: Projected) -> tuple[Carry, Convergence]:
 
     def improved(last: _Iterate) -> _Iterate:
         factors = last.factors * jnp.asarray(1 - newton.damping, start.dtype)
-        states = linear_recurrence(factors, last.after - _applied(factors, last.before), start)
+        states = linear_recurrence(factors, last.after - _applied(factors, last.before), start, cut=cuts(run.inputs))
         # What overflowed starts anew: the states before it are right after this many iterations at the latest.
         return evaluated(last.iterations + 1, jnp.where(jnp.isfinite(states), states, 0))
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from recurrax._util.float_leaves import at_least_float32, is_float
+from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
 from recurrax.cell import Carry, Cell, Dot, Projected, Weights, dot, layer_input, layer_key
 
 
@@ -24,6 +24,8 @@ class Inputs(NamedTuple):
     mask: Bool[Array, "T *B"] | None
     reset: Bool[Array, "T *B"] | None
     key: jax.Array | None
+    lost: Bool[Array, "T *B"] | None = None
+    """Where x is not finite, if there are masks or resets; something finite stands in its place."""
 
 
 @functools.partial(
@@ -84,7 +86,16 @@ class Run:
 
 def select(condition: jax.Array, yes: jax.Array, no: jax.Array) -> jax.Array:
     """`jnp.where` for a condition over the leading axes; NaN of the side not taken does not pass."""
-    return jnp.where(condition.reshape(condition.shape + (1,) * (yes.ndim - condition.ndim)), yes, no)
+    return jnp.where(_expanded(condition, yes), yes, no)
+
+
+def where(condition: jax.Array, yes: Any, no: Any) -> Any:
+    """Returns `select` of all leaves of two pytrees."""
+    return jax.tree.map(functools.partial(select, condition), yes, no)
+
+
+def _expanded(a: jax.Array, like: jax.Array) -> jax.Array:
+    return a.reshape(a.shape + (1,) * (like.ndim - a.ndim))
 
 
 def project(run: Run, inputs: Inputs) -> Projected:
@@ -93,27 +104,113 @@ def project(run: Run, inputs: Inputs) -> Projected:
 
 
 def transition(run: Run, carry: Carry, z: Projected, inputs: Inputs, dot: Dot = dot) -> Carry:
-    """Returns s_t from s_{t-1}: the reset, the cell's step, and the state held where the mask is False."""
+    """Returns s_t from s_{t-1}: the reset, the cell's step, and the state held where the mask is False.
+
+    Masks and resets cut gradients, and the zero that comes back from a cut has to stay zero, though 0 * inf is NaN. So
+    a step whose result is not taken starts from the initial state, where its derivative is finite; and a state that is
+    not finite stays what it is, with a derivative of one, until a reset ends it.
+    """
+    if not cuts(inputs):
+        return run.cell.step(run.weights, carry, z, dot)
+    start = restored(run, carry, inputs)
+    taken = finite(start, inputs)
+    if inputs.lost is not None:
+        taken, start = taken & ~inputs.lost, without_number(inputs.lost, start)
+    if inputs.mask is not None:
+        taken, start = taken & inputs.mask, where(inputs.mask, start, carry)
+    new = _step(run, where(taken, start, run.initial), z, inputs, dot)
+    return where(taken, new, start)
+
+
+def _step(run: Run, carry: Carry, z: Projected, inputs: Inputs, multiply: Dot) -> Carry:
+    """Returns the cell's step; its derivative sends nothing back for nothing from a state that is not finite."""
+    if multiply is not dot:  # an executor that sees the products, and linearises the step itself
+        return run.cell.step(run.weights, carry, z, multiply)
+    point = run.weights, carry, z
+    with_floats = float_merger(point)
+
+    def step(*floats):
+        return run.cell.step(*with_floats(list(floats)))
+
+    guarded = jax.custom_jvp(step)
+
+    @guarded.defjvp
+    def _(primals, tangents):
+        new, push = jax.linearize(step, *primals)
+        alive = finite(new, inputs)
+        d_new = finite_where_lost(push, alive)(*tangents)
+        return new, jax.tree.map(lambda a, d: infinite_unless(alive, d) if is_float(a) else d, new, d_new)
+
+    return guarded(*float_leaves(point))
+
+
+def finite_where_lost(push: Any, alive: jax.Array) -> Any:
+    """Returns a linear map with zeros for its coefficients that are not finite, if any state is not `alive`."""
+    lost = ~alive.all()
+    return jax.tree.map(lambda a: jnp.where(lost & ~jnp.isfinite(a), 0, a) if is_float(a) else a, push)
+
+
+def infinite_unless(finite: jax.Array, tangent: jax.Array) -> jax.Array:
+    """Returns the tangent of what may not be finite: zero stays zero there, and what is not zero becomes infinite."""
+    real = jnp.finfo(tangent.dtype).dtype
+    huge = _expanded(jnp.where(finite, 1, jnp.finfo(real).max).astype(real), tangent)
+    if jnp.iscomplexobj(tangent):
+        return jax.lax.complex(*(part * huge * huge * huge for part in (tangent.real, tangent.imag)))
+    return tangent * huge * huge * huge
+
+
+def transition_by_unit(run: Run, carry: Carry, z: Projected, inputs: Inputs, dot: Dot = dot) -> Carry:
+    """Returns s_t as `transition` does, for code that sees a unit at a time: who differentiates it minds overflow."""
     new = run.cell.step(run.weights, restored(run, carry, inputs), z, dot)
-    if inputs.mask is None:
-        return new
-    return jax.tree.map(functools.partial(select, inputs.mask), new, carry)
+    return new if inputs.mask is None else where(inputs.mask, new, carry)
 
 
 def restored(run: Run, carry: Carry, inputs: Inputs) -> Carry:
     """Returns the state that the step starts from: `carry`, or the initial one where a reset is due."""
-    if inputs.reset is None:
-        return carry
-    return jax.tree.map(functools.partial(select, inputs.reset), run.initial, carry)
+    return carry if inputs.reset is None else where(inputs.reset, run.initial, carry)
+
+
+def without_number(lost: jax.Array, tree: Any) -> Any:
+    """Returns a pytree whose floats are NaN where `lost`, with a derivative of one."""
+    return jax.tree.map(lambda a: select(lost, a + jnp.asarray(jnp.nan, a.dtype), a) if is_float(a) else a, tree)
+
+
+def cuts(inputs: Inputs) -> bool:
+    """Whether there are masks or resets, which cut gradients."""
+    return inputs.mask is not None or inputs.reset is not None
+
+
+def finite(carry: Carry, inputs: Inputs) -> Bool[Array, "*B"]:
+    """Whether every number of a state is finite, for a step with masks or resets."""
+    return _all_finite(carry, inputs.reset if inputs.mask is None else inputs.mask)
+
+
+def _all_finite(tree: Any, flags: Any) -> jax.Array:
+    """Whether all that belongs to an entry of the leading axes, those of `flags`, is finite."""
+    found = jnp.ones_like(flags)
+    for a in float_leaves(tree):
+        found &= jnp.isfinite(a).all(tuple(range(flags.ndim, a.ndim)))
+    return found
 
 
 def emit(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Any:
-    """Returns y_t from s_t, zero where the mask is False."""
-    y = run.cell.output(run.weights, carry, z)
-    mask = inputs.mask
-    if mask is None:
-        return y
-    return jax.tree.map(lambda a: select(mask, a, jnp.zeros_like(a)), y)
+    """Returns y_t from s_t, zero where the mask is False; not finite where the state is not, if there are cuts."""
+    if not cuts(inputs):
+        return run.cell.output(run.weights, carry, z)
+    alive = finite(carry, inputs)
+    y = run.cell.output(run.weights, where(alive, carry, run.initial), z)
+    excess = _excess(carry, alive)
+    y = jax.tree.map(lambda a: select(alive, a, a + _expanded(excess, a).astype(a.dtype)) if is_float(a) else a, y)
+    return y if inputs.mask is None else where(inputs.mask, y, jax.tree.map(jnp.zeros_like, y))
+
+
+def _excess(carry: Carry, alive: jax.Array) -> jax.Array:
+    """Returns a sum that is not finite where a state is not; of gradients it leaves zero, and makes inf of the rest."""
+    parts = [part for a in float_leaves(carry) for part in ((a.real, a.imag) if jnp.iscomplexobj(a) else (a,))]
+    total = jnp.zeros_like(alive, jnp.float32)
+    for part in parts:
+        total = total + part.astype(jnp.float32).sum(tuple(range(alive.ndim, part.ndim)))
+    return infinite_unless(alive, total)
 
 
 def one_step(run: Run, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
@@ -165,8 +262,8 @@ def by_layer(execute: Callable[[Run], tuple[Carry, Any]], run: Run) -> tuple[Car
     finals, inputs, ys = [], run.inputs, None
     for n, layer in enumerate(run.cell.layers):
         if n > 0:
-            x = ys if inputs.mask is None else where_steps_exist(inputs.mask, ys)
-            inputs = inputs._replace(x=layer_input(layer, run.inputs.x, x))
+            x, lost = known_inputs(ys, inputs.mask, inputs.reset)
+            inputs = inputs._replace(x=layer_input(layer, run.inputs.x, x), lost=lost)
         keys = run.inputs.key
         inputs = inputs._replace(key=None if keys is None else jax.vmap(lambda key, n=n: layer_key(key, n))(keys))
         final, ys = execute(Run(layer, run.weights[n], run.initial[n], run.carry[n], inputs, run.reverse))
@@ -177,6 +274,15 @@ def by_layer(execute: Callable[[Run], tuple[Carry, Any]], run: Run) -> tuple[Car
 def in_processing_order(tree: Any, reverse: bool) -> Any:
     """Flips the time axis of every leaf where a run is reversed; its own inverse."""
     return jax.tree.map(lambda a: jnp.flip(a, 0), tree) if reverse else tree
+
+
+def known_inputs(xs: Any, mask: jax.Array | None, resets: jax.Array | None) -> tuple[Any, jax.Array | None]:
+    """Returns inputs that send back zero from steps that a mask or a reset cuts off, and where they were not finite."""
+    if mask is None and resets is None:
+        return xs, None
+    found = _all_finite(xs, resets if mask is None else mask)
+    exists = found if mask is None else found & mask
+    return where_steps_exist(exists, xs), ~found if mask is None else ~found & mask
 
 
 def where_steps_exist(mask: Bool[Array, "T *B"], xs: Any) -> Any:

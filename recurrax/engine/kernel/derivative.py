@@ -19,7 +19,7 @@ from jax.custom_batching import custom_vmap
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, PerUnit
 from recurrax.engine.kernel.implementation import Implementation, Problem
 from recurrax.engine.kernel.reference import wide
-from recurrax.engine.run import over_steps
+from recurrax.engine.run import infinite_unless, over_steps
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -33,9 +33,12 @@ def _states_jvp(implementation: Implementation, step: ElementwiseStep, primals, 
     (problem,), (d_problem,) = primals, tangents
     found = states(implementation, step, problem)
     earlier = jax.tree.map(lambda s: s[:-1], found)
+    # A zero that comes back from a mask or a reset has to stay zero where the state is not finite.
+    known = _zero_unless_finite if step.flags else _as_they_are
+    problem = problem._replace(z=known(problem.z))
 
     def before(carry: PerUnit) -> PerUnit:
-        return tuple(jnp.concatenate([a[None], s]) for a, s in zip(carry, earlier, strict=True))
+        return known(tuple(jnp.concatenate([a[None], s]) for a, s in zip(carry, earlier, strict=True)))
 
     # Recomputed when a gradient is taken, not kept until then.
     @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -64,7 +67,18 @@ def _states_jvp(implementation: Implementation, step: ElementwiseStep, primals, 
         products = tuple(tuple(g.astype(w.dtype) for g in p) for p, w in zip(products, problem.weights, strict=True))
         return _over_models(implementation.backward, step)(problem, given, products, cotangents)
 
-    return found, jax.lax.custom_linear_solve(residual, d_inputs, solve, solve_transposed)
+    d_states = jax.lax.custom_linear_solve(residual, d_inputs, solve, solve_transposed)
+    if step.flags:
+        d_states = jax.tree.map(lambda d, s: infinite_unless(jnp.isfinite(s), d), d_states, found)
+    return found, d_states
+
+
+def _as_they_are(arrays: PerUnit) -> PerUnit:
+    return arrays
+
+
+def _zero_unless_finite(arrays: PerUnit) -> PerUnit:
+    return jax.tree.map(lambda a: jnp.where(jnp.isfinite(a), a, 0), arrays)
 
 
 def _all_steps(step: ElementwiseStep, problem: Problem, before: PerUnit) -> tuple[PerUnit, list[PerUnit]]:

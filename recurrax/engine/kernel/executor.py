@@ -14,7 +14,7 @@ from recurrax.engine.kernel.devices import implementation_here
 from recurrax.engine.kernel.implementation import Implementation
 from recurrax.engine.kernel.problem import carry_of, groups_of, problem_of, workload_of
 from recurrax.engine.products import refusal
-from recurrax.engine.run import emit_all, in_processing_order, project_all
+from recurrax.engine.run import emit_all, in_processing_order, project_all, without_number
 from recurrax.engine.scan import Scan
 
 
@@ -60,7 +60,8 @@ class Kernel(Executor):
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
             return Scan()(run)
         forwards = run.forwards()
-        step, z = elementwise_step(forwards), project_all(forwards)
+        step, z, lost = elementwise_step(forwards), project_all(forwards), forwards.inputs.lost
+        z = z if lost is None else without_number(lost, z)
         implementation, workload = self.implementation or implementation_here(), workload_of(step, forwards)
         groups = groups_of(workload, implementation.layout(workload))
         found = states(implementation, step, problem_of(step, forwards, z, groups))

@@ -21,7 +21,7 @@ from recurrax.engine.kernel.cut.evaluation import NotElementwiseError
 from recurrax.engine.kernel.cut.heads import head_count, output_order
 from recurrax.engine.kernel.cut.registers import Instruction, Source, Translator, needed
 from recurrax.engine.products import Product, given_products, products_of_step
-from recurrax.engine.run import Inputs, Run, project_all, transition
+from recurrax.engine.run import Inputs, Run, project_all, transition_by_unit
 
 PerUnit = tuple[jax.Array, ...]
 """Arrays of one shape, whatever it is: each holds one number per unit, for all examples and steps at hand."""
@@ -217,7 +217,7 @@ class _Shapes(NamedTuple):
         def of_one(axes, tree):
             return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[axes:], wide(a).dtype), tree)
 
-        flags = run.without_inputs().inputs
+        flags = run.without_inputs().inputs._replace(lost=None)  # a state gets lost by what z is there
         return _Shapes(
             jax.tree.map(wide, run.weights),
             of_one(batch_axes, run.initial),
@@ -243,7 +243,7 @@ def _result(product: Product) -> Any:
 
 
 def _step(run: Run, weights, initial, carry, z, flags, products):
-    step = functools.partial(transition, run.replace(weights=weights, initial=initial), carry, z, flags)
+    step = functools.partial(transition_by_unit, run.replace(weights=weights, initial=initial), carry, z, flags)
     new, operands = given_products(step, products)
     return jax.tree.leaves(new), operands
 
