@@ -67,7 +67,7 @@ class Cell(abc.ABC):
     `initial_carry`, `project` and `step`, and overrides the other methods where their default does not fit.
     Every method takes any leading batch axes, none included, and keeps the dtype of the weights.
 
-    The properties from `layers` to `signed_gates` are its traits. What is the same for all instances is a constant of
+    The properties from `layers` to `log_units` are its traits. What is the same for all instances is a constant of
     the class, `linear: ClassVar[bool] = True`; what hyper-parameters decide is a property again. A field may bear the
     name of a trait if it has a default.
     """
@@ -111,6 +111,11 @@ class Cell(abc.ABC):
     @property
     def signed_gates(self) -> tuple[str, ...]:
         """Fields of `gates` that lie in (-1, 1), as a candidate does; the others lie in (0, 1)."""
+        return ()
+
+    @property
+    def log_units(self) -> tuple[str, ...]:
+        """Fields of the carry that are logarithms of the units of others: nobody mixes them with what they were."""
         return ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -249,13 +249,36 @@ class Constant(Initializer):
 
 
 @dataclasses.dataclass(frozen=True)
+class Ramp(Initializer):
+    """From `first` to `last` over each gate's entries, the j-th of n at ((j - 1) / (n - 1))^`power` of the way.
+
+    xLSTM's authors give such forget biases: Ramp(3.0, 6.0) to an mLSTM, Ramp(5.0, -7.0, power=0.3) to an sLSTM.
+    """
+
+    first: float
+    last: float
+    power: float = 1.0
+
+    def __post_init__(self):
+        checks.finite("first", self.first)
+        checks.finite("last", self.last)
+        checks.positive("power", self.power)
+
+    def values(self, n: int, dtype: Any = float) -> jax.Array:
+        """Returns the ramp over n entries."""
+        return self.first + (self.last - self.first) * (jnp.arange(n, dtype=dtype) / max(n - 1, 1)) ** self.power
+
+    def __call__(self, key, shape, dtype=float, *, gates=1):
+        return _per_gate(lambda _, block: jnp.broadcast_to(self.values(block[-1], dtype), block), key, shape, gates)
+
+
+@dataclasses.dataclass(frozen=True)
 class Chrono:
     """Chrono initialisation (Tallec & Ollivier 2018): memory times spread between `t_min` and `t_max` steps.
 
         u ~ U(t_min, t_max)     forget bias = log u     input bias = -log u
 
-    so that the forget gate's memory time 1 / (1 - sigmoid(b)) = 1 + u at zero pre-activation. The paper writes
-    U(1, T_max - 1). Give it as a cell's `forget_bias`.
+    so that 1 / (1 - sigmoid(forget bias)) = 1 + u. The paper writes U(1, T_max - 1). For a cell's `forget_bias`.
     """
 
     t_max: float
@@ -266,23 +289,6 @@ class Chrono:
         checks.positive("t_max", self.t_max)
         if self.t_max < self.t_min:
             raise ValueError(f"t_max must be at least t_min = {self.t_min}, got {self.t_max}.")
-
-
-def memory_biases(
-    forget_bias: float | Chrono, key: jax.Array, hidden_size: int, dtype: Any = float
-) -> tuple[jax.Array, jax.Array]:
-    """Returns what a cell adds to the biases of its forget gate and of its input gate, each `[H]`.
-
-    Args:
-      forget_bias: a number for all units (the input gate then gets 0), or `Chrono`.
-      key: source of randomness, which only `Chrono` needs.
-      hidden_size: H.
-      dtype: dtype of both results.
-    """
-    if not isinstance(forget_bias, Chrono):
-        return jnp.full(hidden_size, forget_bias, dtype), jnp.zeros(hidden_size, dtype)
-    log_time = jnp.log(jax.random.uniform(key, (hidden_size,), dtype, forget_bias.t_min, forget_bias.t_max))
-    return log_time, -log_time
 
 
 def check_initializers(**initializers: Any) -> None:

@@ -20,11 +20,11 @@ from recurrax.initializers import (
     Normal,
     OrthogonalFused,
     OrthogonalPerGate,
+    Ramp,
     TorchUniform,
     Uniform,
     VanishingGaussian,
     Zeros,
-    memory_biases,
 )
 
 KEY = jax.random.key(0)
@@ -43,8 +43,12 @@ ALL = [
     GlorotUniformFused(),
     GlorotUniformPerGate(),
     VanishingGaussian(gain=1.5),
+    Ramp(3.0, 6.0, power=0.5),
 ]
-FOR_BIASES = [init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, Normal, TorchUniform, Uniform))]
+DRAWS_NOTHING = (Zeros, Constant, Identity, Ramp)
+FOR_BIASES = [
+    init for init in ALL if isinstance(init, (Zeros, Constant, Gaussian, Normal, Ramp, TorchUniform, Uniform))
+]
 every_one = pytest.mark.parametrize("init", ALL, ids=repr)
 
 
@@ -91,13 +95,13 @@ def test_the_default_dtype_is_that_of_jax(init):
 def test_a_weight_is_told_by_its_key(init):
     first, again, other = (jitted(init)(jax.random.key(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
-    assert (first == other).all() == isinstance(init, (Zeros, Constant, Identity))
+    assert (first == other).all() == isinstance(init, DRAWS_NOTHING)
 
 
 @every_one
 def test_gates_do_not_share_their_draw(init):
     first, second = gates_of(jitted(init)(KEY), 2)
-    assert (first == second).all() == isinstance(init, (Zeros, Constant, Identity))
+    assert (first == second).all() == isinstance(init, DRAWS_NOTHING)
 
 
 @every_one
@@ -139,6 +143,12 @@ def test_a_bias_is_drawn_in_its_shape_or_refused(init):
 
 
 # ---- each of them --------------------------------------------------------------------------------------------------
+
+
+def test_a_ramp_goes_from_first_to_last_over_each_gate():
+    """PyTorch's linspace, which xLSTM's authors take."""
+    np.testing.assert_allclose(Ramp(3.0, 6.0)(KEY, (8,), gates=2), [3, 4, 5, 6] * 2, rtol=1e-6)
+    np.testing.assert_allclose(Ramp(5.0, -7.0, power=2.0)(KEY, (3,)), [5, 2, -7], rtol=1e-6)
 
 
 def test_zeros_and_constants_are_that():
@@ -232,31 +242,6 @@ def test_torch_uniform_of_two_draws_is_the_sum_of_two_bias_vectors():
     assert (np.abs(draws) < 0.05).mean() == pytest.approx(7 / 16, abs=0.01)
 
 
-# ---- memory --------------------------------------------------------------------------------------------------------
-
-
-def test_chrono_draws_memory_times_uniformly_between_its_bounds(x64):
-    forget, write = memory_biases(Chrono(t_max=100.0, t_min=20.0), KEY, 20_000)
-    np.testing.assert_array_equal(write, -forget)
-    time = np.exp(np.asarray(forget))
-    assert time.min() >= 20 and time.max() <= 100
-    quantiles = np.quantile(time, [0.1, 0.25, 0.5, 0.75, 0.9])
-    np.testing.assert_allclose(quantiles, 20 + 80 * np.array([0.1, 0.25, 0.5, 0.75, 0.9]), atol=1.5)
-    forgetting_time = 1 / (1 - 1 / (1 + np.exp(-np.asarray(forget))))
-    np.testing.assert_allclose(forgetting_time, 1 + time, rtol=1e-10)
-
-
-def test_chrono_of_one_time_gives_every_unit_that_time():
-    forget, _ = memory_biases(Chrono(t_max=30.0, t_min=30.0), KEY, 5)
-    np.testing.assert_allclose(forget, np.log(30.0), rtol=1e-6)
-
-
-def test_a_number_is_the_forget_bias_of_all_units_and_leaves_the_input_gate_alone():
-    forget, write = memory_biases(2, KEY, 5, jnp.float16)
-    assert forget.dtype == write.dtype == jnp.float16
-    assert (forget == 2).all() and not write.any()
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -269,6 +254,7 @@ def test_a_number_is_the_forget_bias_of_all_units_and_leaves_the_input_gate_alon
         (lambda: TorchUniform(draws=0), ValueError, "draws must be at least 1, got 0"),
         (lambda: TorchUniform(draws=1.5), TypeError, "draws must be an integer.*, got 1.5"),
         (lambda: Constant(True), TypeError, "value must be a number, got True"),
+        (lambda: Ramp(1.0, 2.0, power=0.0), ValueError, "power must be above 0, got 0"),
         (lambda: Chrono(t_max=0.5), ValueError, "t_max must be at least t_min = 1.0, got 0.5"),
         (lambda: Chrono(t_max=5.0, t_min=0.0), ValueError, "t_min must be above 0, got 0"),
         (lambda: Chrono(t_max=float("nan")), ValueError, "t_max must be finite, got nan"),

@@ -8,8 +8,8 @@ from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from recurrax.cell import dot
+from recurrax.cells._base.forget_bias import memory_biases
 from recurrax.cells._base.minimal import MinCarry, MinimalCell
-from recurrax.initializers import memory_biases
 
 
 class MinGRUParams(NamedTuple):

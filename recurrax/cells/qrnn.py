@@ -11,13 +11,12 @@ from jaxtyping import Array, Float
 from recurrax._util import checks
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
-from recurrax.cells._base.forget_bias import settle_forget_bias
+from recurrax.cells._base.forget_bias import memory_biases, settle_forget_bias
 from recurrax.initializers import (
     Chrono,
     FanInUniform,
     Initializer,
     Zeros,
-    memory_biases,
 )
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax.cell import dot
-from recurrax.cells._base.forget_bias import DefaultForgetBias
+from recurrax.cells._base.exponential import gates_in_units, no_memory
 from recurrax.cells._base.gated import GatedCell
-from recurrax.initializers import Chrono, Gaussian, Initializer
+from recurrax.initializers import Chrono, Gaussian, Initializer, Ramp, Zeros
 
 
 class SLSTMParams(NamedTuple):
@@ -58,33 +58,40 @@ class ExponentialSLSTMGates(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SLSTM(GatedCell):
-    """sLSTM (Beck et al. 2024, equations 8 to 18): an LSTM with exponential gates and a normaliser.
+    """sLSTM (Beck et al. 2024, equations 8 to 17): an LSTM with exponential gates and a normaliser.
 
         i = exp(a_i)    f = sigmoid(a_f) or exp(a_f)    z = tanh(a_z)    o = sigmoid(a_o)    a = W x_t + U h_{t-1} + b
         c_t = f * c_{t-1} + i * z                       n_t = f * n_{t-1} + i                h_t = o * c_t / n_t
 
     An exponential input gate may outweigh all that was stored, so that the cell can revise a decision: one of the two
     parts of xLSTM. c and n are kept in units of exp(m_t), m_t = max(log f + m_{t-1}, a_i), so that nothing overflows;
-    values are the same. U is block diagonal, one block per head.
+    values are the same. m_0 is the smallest number: nothing is stored, of which no gradient tells. U is block diagonal,
+    one block per head.
+
+    The start is that of the authors' code for the first block of a stack: U is zero, W has standard deviation
+    sqrt(2 / (5 D)), and forget biases fall from 5 to -7 over the units of a head, most of them at once.
 
     Attributes:
       hidden_size: H, a multiple of `num_heads`.
       num_heads: N.
       forget_activation: "sigmoid" or "exp".
-      forget_bias, use_bias, input_init, bias_init: as in `LSTM`.
+      forget_bias: added to the biases of f when they are drawn; a number, `Chrono`, or a `Ramp` over each head.
+      use_bias, input_init, bias_init: as in `LSTM`.
       recurrent_init: how the blocks of U are drawn.
     """
 
     num_heads: int = 1
     forget_activation: str = "sigmoid"
     _: dataclasses.KW_ONLY
-    forget_bias: float | Chrono = DefaultForgetBias(1.0)
-    recurrent_init: Initializer = Gaussian()
+    forget_bias: float | Chrono | Ramp = Ramp(5.0, -7.0, power=0.3)
+    input_init: Initializer = Gaussian(gain=0.4**0.5)
+    recurrent_init: Initializer = Zeros()
 
     params_type = SLSTMParams
     carry_type = SLSTMCarry
     projected_type = SLSTMProjected
     signed_gates: ClassVar[tuple[str, ...]] = ("z",)
+    log_units: ClassVar[tuple[str, ...]] = ("m",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -93,7 +100,13 @@ class SLSTM(GatedCell):
             raise ValueError(f"hidden_size must be a multiple of num_heads = {self.num_heads}, got {self.hidden_size}.")
 
     def bias_shifts(self, forget, write):
+        if isinstance(self.forget_bias, Ramp):
+            forget = jnp.tile(self.forget_bias.values(self.hidden_size // self.num_heads), self.num_heads)
         return {"i": write, "f": forget}
+
+    def initial_carry(self, weights, batch_shape=()):
+        zeros = super().initial_carry(weights, batch_shape)
+        return zeros._replace(m=no_memory(zeros.m.shape, zeros.m.dtype))
 
     def draw_recurrent(self, key):
         size = self.hidden_size // self.num_heads
@@ -122,11 +135,9 @@ class SLSTM(GatedCell):
         gates = self.gates(weights, carry, z, multiply)
         u = SLSTMProjected(*_by_gate(kept[0], self.num_heads))
         a_i, a_f = z.i + u.i, z.f + u.f
-        log_f = (a_f if self.forget_activation == "exp" else log_sigmoid(a_f)) + carry.m
-        m = jnp.maximum(log_f, a_i)
-        i, f = jnp.exp(a_i - m), jnp.exp(log_f - m)
+        i, f, m = gates_in_units(a_i, a_f if self.forget_activation == "exp" else log_sigmoid(a_f), carry.m)
         c, n = f * carry.c + i * gates.z, f * carry.n + i
-        return SLSTMCarry(h=gates.o * c / _at_least_tiny(n), c=c, n=n, m=m)
+        return SLSTMCarry(h=gates.o * c / n, c=c, n=n, m=m)
 
     def retention(self, gates):
         return getattr(gates, "f", None)
@@ -144,8 +155,3 @@ def _by_gate(u: jax.Array, heads: int) -> list[jax.Array]:
     units = u.shape[-1] // 4
     gates = jnp.moveaxis(u.reshape(*u.shape[:-1], heads, 4, units // heads), -2, 0)
     return [gate.reshape(*u.shape[:-1], units) for gate in gates]
-
-
-def _at_least_tiny(n: jax.Array) -> jax.Array:
-    # n is the weight of all that was written; it vanishes by underflow alone, and c with it.
-    return jnp.where(n == 0, jnp.ones_like(n), n)

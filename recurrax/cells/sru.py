@@ -13,14 +13,13 @@ from recurrax._util import checks
 from recurrax.activations import activation
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
-from recurrax.cells._base.forget_bias import settled_forget_bias
+from recurrax.cells._base.forget_bias import memory_biases, settled_forget_bias
 from recurrax.initializers import (
     Chrono,
     FanInUniform,
     Initializer,
     Uniform,
     Zeros,
-    memory_biases,
 )
 
 

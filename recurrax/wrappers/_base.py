@@ -80,6 +80,11 @@ class Wrapper(Cell):
         """That of the cell inside."""
         return self.cell.signed_gates
 
+    @property
+    def log_units(self):
+        """That of the cell inside."""
+        return self.cell.log_units
+
     def init(self, key, input_size):
         return self.cell.init(key, input_size)
 

@@ -12,21 +12,23 @@ from recurrax.wrappers._base import Wrapper
 
 
 class LearnedCarryParams(NamedTuple):
-    """Parameters of `LearnedCarry`: those of the cell inside, and s_0."""
+    """Parameters of `LearnedCarry`: those of the cell inside, and where s_0 lies from the cell's own."""
 
     inner: Any
     start: tuple[jax.Array, ...]
-    """The float fields of the state, without batch axes; complex ones as `[2, ...]`, real and imaginary part."""
+    """What is added to the float fields of the cell's own s_0, without batch axes; to complex ones as `[2, ...]`, real
+    and imaginary part."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LearnedCarry(Wrapper):
     """A learned initial state: s_0 is a parameter, and what every reset restores.
 
-        s_0 = start                                     the cell's own at first
+        s_0 = the cell's own + start                    start = 0 at first
 
     For tasks whose sequences begin with something to be said, and for short ones. Gradients reach it from every start
-    and every reset, summed up over the batch. Fields of integers stay as the cell has them.
+    and every reset, summed up over the batch. Fields of integers stay as the cell has them, and so does a memory in
+    units that begin at the smallest number (`SLSTM`, `MLSTM`): it is empty, and its gradient zero.
 
     Attributes:
       cell: the cell inside.
@@ -35,7 +37,7 @@ class LearnedCarry(Wrapper):
     def init(self, key, input_size):
         params = self.cell.init(key, input_size)
         start = self.cell.initial_carry(self.cell.prepare(params))
-        return LearnedCarryParams(params, tuple(map(_real, float_leaves(start))))
+        return LearnedCarryParams(params, tuple(jnp.zeros_like(_real(a)) for a in float_leaves(start)))
 
     def prepare(self, params, *, key=None, batch_shape=()):
         return LearnedCarryParams(self.cell.prepare(params.inner, key=key, batch_shape=batch_shape), params.start)
@@ -43,7 +45,7 @@ class LearnedCarry(Wrapper):
     def initial_carry(self, weights, batch_shape=()):
         own = self.cell.initial_carry(weights.inner, batch_shape)
         pairs = zip(weights.start, float_leaves(own), strict=True)
-        return float_merger(own)([jnp.broadcast_to(_like(a, like), like.shape) for a, like in pairs])
+        return float_merger(own)([like + _like(a, like) for a, like in pairs])
 
     def project(self, weights, x, key=None):
         return self.cell.project(weights.inner, x, key)

@@ -27,7 +27,7 @@ class Zoneout(Wrapper):
         without:        s_t = rate s_{t-1} + (1 - rate) step(s_{t-1}, x_t)      the expectation
 
     Dropout that passes on what it takes out: information and gradients of early steps go through units that are held.
-    Fields of integers are left alone.
+    Fields of integers, and logarithms of units (`Cell.log_units`), are left alone.
 
     Attributes:
       cell: the cell inside.
@@ -69,7 +69,8 @@ class Zoneout(Wrapper):
 
     def _rates(self, carry: Any) -> list[float]:
         """Returns the rate of every leaf of the state."""
-        rates, paths = dict(self.rates), jax.tree_util.tree_leaves_with_path(carry)
+        rates = dict(self.rates) | dict.fromkeys(self.cell.log_units, 0.0)
+        paths = jax.tree_util.tree_leaves_with_path(carry)
         return [rates.get(getattr(path[0], "name", ""), self.rate) if is_float(leaf) else 0.0 for path, leaf in paths]
 
     def step(self, weights, carry, z, dot=dot):

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from recurrax.cells._base.affine import PlainCell
-from recurrax.cells._base.forget_bias import settle_forget_bias
-from recurrax.initializers import Chrono, memory_biases
+from recurrax.cells._base.forget_bias import memory_biases, settle_forget_bias
+from recurrax.initializers import Chrono
 
 
 @dataclasses.dataclass(frozen=True)
