@@ -128,16 +128,22 @@ class NRU(Cell):
         side = math.isqrt(self.memory_size)
         e = e.reshape(*e.shape[:-1], 2, self.num_heads, 1 + 2 * side)
         strength, p, q = jnp.split(e, [1, 1 + side], axis=-1)
+        p, q = _scaled(p), _scaled(q)  # the direction does not depend on their scales, which multiplied overflow
         direction = (p[..., :, None] * q[..., None, :]).reshape(*e.shape[:-1], self.memory_size)
         if self.rectify:
             strength, direction = jax.nn.relu(strength), jax.nn.relu(direction)
         return strength, _unit(direction, self.norm_order)
 
 
+def _scaled(a: jax.Array) -> jax.Array:
+    """Divides by the largest modulus along the last axis, for what does not depend on the scale; leaves zeros."""
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(a), axis=-1, keepdims=True))
+    return a / jnp.where(scale == 0, 1, scale)
+
+
 def _unit(a: jax.Array, order: int) -> jax.Array:
     """Divides by the norm of that order along the last axis; leaves zeros as they are."""
     # Powers of small numbers underflow. The quotient does not depend on the scale: nor does its derivative.
-    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(a), axis=-1, keepdims=True))
-    a = a / jnp.where(scale == 0, 1, scale)
+    a = _scaled(a)
     total = jnp.sum(jnp.abs(a) ** order, axis=-1, keepdims=True)
     return a / jnp.where(total == 0, 1, total) ** (1 / order)

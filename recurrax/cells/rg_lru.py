@@ -9,6 +9,7 @@ from jax.nn import sigmoid, softplus
 from jaxtyping import Array, Bool, Float
 
 from recurrax._util import checks
+from recurrax._util.float_leaves import at_least_float32
 from recurrax.cell import Cell, dot
 from recurrax.cells._base.fields import check_fields
 from recurrax.initializers import Gaussian, Initializer, Zeros
@@ -118,13 +119,16 @@ class RGLRU(Cell):
         return RGLRUCarry(h, fresh=None if self.scale_first else jnp.ones(batch_shape, bool))
 
     def project(self, weights, x, key=None):
-        r, i = jnp.split(sigmoid(x @ weights.w_x + weights.b), 2, axis=-1)
-        log_a = -self.c * r * softplus(-weights.logit_a)
+        a_x = x @ weights.w_x + weights.b
+        # Where a gate is nearly closed the root is steep, which 16 bits do not reach.
+        r, i = jnp.split(sigmoid(at_least_float32(a_x)), 2, axis=-1)
+        log_a = -self.c * r * softplus(-at_least_float32(weights.logit_a))
         rest = -jnp.expm1(2 * log_a)
         # The root's slope at 0 is infinite, and what it is multiplied by is 0 there.
         root = jnp.where(rest > 0, jnp.sqrt(jnp.where(rest > 0, rest, 1)), 0)
         x = x if weights.w_p is None else x @ weights.w_p
-        return RGLRUProjected(r, i, a=jnp.exp(log_a), n=root * x, x=None if self.scale_first else x)
+        r, i, a, n = (part.astype(a_x.dtype) for part in (r, i, jnp.exp(log_a), root * at_least_float32(x)))
+        return RGLRUProjected(r, i, a, n, x=None if self.scale_first else x)
 
     def gates(self, weights, carry, z, dot=dot):
         return RGLRUGates(z.r, z.i, z.a)
