@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from recurrax.cell import Carry, Projected
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
-from recurrax.engine.products import products_of_step
+from recurrax.engine.products import given_products, products_of_step
 from recurrax.engine.run import Run, cuts, finite, finite_where_lost, over_steps, transition
 
 
@@ -27,7 +28,11 @@ def _piece(product: jax.Array, piece: Piece) -> jax.Array:
 
 
 def linearized(
-    run: Run, z: Projected, factors: list[jax.Array], parts: list[list[Piece]]
+    run: Run,
+    z: Projected,
+    factors: list[jax.Array],
+    parts: list[list[Piece]],
+    rewrite: Callable[[Callable], Callable] | None = None,
 ) -> tuple[Carry, Carry, list[jax.Array], "Pushforward"]:
     """Runs the cell and linearises every step, the weights W_k of its products held fast.
 
@@ -36,6 +41,7 @@ def linearized(
       z: its projected inputs.
       factors: W_k.
       parts: the pieces of every product, as `products.pieces_of` finds them.
+      rewrite: what makes of a step the one that is linearised in its place; the states stay those of the cell.
 
     Returns:
       s_T, s_1 to s_T, the products' operands, and the `Pushforward`s `(weights, initial, carry, z, taps) -> carry`, of
@@ -50,6 +56,7 @@ def linearized(
         def with_taps(factors, taps, *floats):
             w, i, c, zt = (merge(part) for merge, part in zip(mergers, floats, strict=True))
             operands: list[jax.Array] = []
+            products: list[jax.Array] = []
             rest = iter(taps)
 
             def multiply(operand, weight, op=jnp.dot):
@@ -57,24 +64,28 @@ def linearized(
                 k = len(operands)
                 operands.append(operand)
                 product = op(operand, factors[k])
+                products.append(product)
                 for piece in parts[k]:
                     if piece.z is None:
                         product = _tapped(product, next(rest), piece.begin)
                 return product
 
             new = transition(run.replace(weights=w, initial=i), c, zt, inputs, multiply)
-            return float_leaves(new), (new, operands)
+            return float_leaves(new), (new, operands, [] if rewrite is None else products)
 
-        kept = jax.checkpoint(with_taps, policy=_worth_keeping, prevent_cse=False)
+        to_linearize = with_taps if rewrite is None else rewrite(with_taps)
+        kept = jax.checkpoint(to_linearize, policy=_worth_keeping, prevent_cse=False)
         taps = [
             jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
             for p, of_product in zip(products_of_step(run.cell, run.weights, carry, z), parts, strict=True)
             for piece in of_product
             if piece.z is None
         ]
-        _, pushforward, (new, operands) = jax.linearize(
+        _, pushforward, (new, operands, products) = jax.linearize(
             lambda *floats: kept(factors, floats[-1], *floats[:-1]), *map(float_leaves, arguments), taps, has_aux=True
         )
+        if rewrite is not None:
+            new, _ = given_products(lambda dot: transition(run, carry, z, inputs, dot), products)
         if cuts(inputs):
             pushforward = finite_where_lost(pushforward, finite(new, inputs))
         pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)

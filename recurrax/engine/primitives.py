@@ -7,6 +7,9 @@ JAX that is installed, and fails where one of them stands in no table here.
 CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"))
 """Call the jaxpr among their parameters, and mean nothing else."""
 
+LOOPS_AND_BRANCHES = frozenset(("scan", "while", "cond"))
+"""Call the jaxprs among their parameters many times, or one of them."""
+
 MOVES = frozenset(
     (
         *("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "slice", "split", "concatenate"),
@@ -46,6 +49,9 @@ ELEMENTWISE = CHEAP_ELEMENTWISE | COSTLY_ELEMENTWISE
 
 COSTLY = COSTLY_ELEMENTWISE | PRODUCTS | {"reduce_sum", "sort"}
 """Take longer to compute again than to read back: a linearised step keeps their outputs."""
+
+CANCELLING = frozenset(("tanh", "logistic", "exp", "expm1"))
+"""Saturate, and then lose in their derivative, or in what is left to 1, what the dtype still holds."""
 
 LEFT_OUT = {
     "stop_gradient": "exists for its derivative alone, and no test holds a kernel to it",

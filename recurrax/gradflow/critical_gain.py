@@ -54,9 +54,15 @@ def critical_gain(
         exponents = np.asarray(_exponents(cell, weight, params, xs, jnp.asarray(gains)))
         crossings = np.flatnonzero((exponents[:-1] < 0) & (exponents[1:] >= 0))
         if not crossings.size:
+            finite = exponents[np.isfinite(exponents)]
+            if not finite.size:
+                raise ValueError(
+                    f"Runs of {cell!r} are not finite for factors of {weight} from {low:g} to {high:g}, so that they "
+                    "have no exponent; look for inf or NaN in params and xs."
+                )
             raise ValueError(
                 f"The leading Lyapunov exponent of {cell!r} does not cross zero for factors of {weight} from {low:g} "
-                f"to {high:g}: it is between {exponents.min():.3g} and {exponents.max():.3g}."
+                f"to {high:g}: it is between {finite.min():.3g} and {finite.max():.3g}."
             )
         n = crossings[0]
         low, high = gains[n : n + 2]

@@ -1,5 +1,6 @@
 """What the gates of a cell do along a run."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,7 @@ from jaxtyping import Array, Float
 
 from recurrax.cell import Gates
 from recurrax.engine.run import restored
+from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 from recurrax.gradflow.trajectory import Trajectory, check_trajectory, wide_dtype
 
 
@@ -55,7 +57,7 @@ def gate_statistics(path: Trajectory) -> GateStatistics:
       path: a run of a cell that has gates, as `trajectory` makes it. Steps under the mask are not counted.
 
     Returns:
-      Means, saturation fractions and memory times per unit; NaN where no step is counted.
+      Means, saturation fractions and memory times per unit; NaN where no step is counted, or one that is not finite.
 
     Raises:
       TypeError: `path` is no trajectory, or its cell has no gates.
@@ -65,17 +67,25 @@ def gate_statistics(path: Trajectory) -> GateStatistics:
 
 @jax.jit
 def _activations(path: Trajectory) -> Gates | None:
+    return path.ordered(_of_steps(path, lambda gates: gates))
+
+
+def _of_steps(path: Trajectory, function: Callable[[Gates | None], Any]) -> Any:
+    """Returns what a function makes of the gates of every step, in processing order."""
     run = path.run
 
-    def gates(state, z, inputs):
-        return run.cell.gates(run.weights, restored(run, state, inputs), z)
+    def of_step(state, z, inputs):
+        return function(run.cell.gates(run.weights, restored(run, state, inputs), z))
 
-    return path.ordered(jax.vmap(gates)(path.before, path.z, run.inputs))
+    return jax.vmap(of_step)(path.before, path.z, run.inputs)
 
 
 @jax.jit
 def _summary(path: Trajectory, gates: Gates) -> GateStatistics:
     cell, mask = path.cell, path.ordered(path.run.inputs.mask)
+
+    def share(of: Callable[[jax.Array], jax.Array], gate: jax.Array) -> jax.Array:
+        return average(jnp.where(jnp.isnan(gate), jnp.nan, of(gate).astype(jnp.float32)))
 
     def average(values: jax.Array) -> jax.Array:
         counted = jnp.ones(values.shape[:-1], bool) if mask is None else mask
@@ -86,10 +96,20 @@ def _summary(path: Trajectory, gates: Gates) -> GateStatistics:
         )
 
     floors = type(gates)(*(-0.9 if name in cell.signed_gates else 0.1 for name in gates._fields))
-    kept = cell.retention(gates)
+    lost = path.ordered(without_cancellation(_lost)(path))
     return GateStatistics(
         mean=jax.tree.map(average, gates),
-        low=jax.tree.map(lambda gate, floor: average((gate < floor).astype(jnp.float32)), gates, floors),
-        high=jax.tree.map(lambda gate: average((gate > 0.9).astype(jnp.float32)), gates),
-        memory_time=None if kept is None else 1 / (1 - average(kept)),
+        low=jax.tree.map(lambda gate, floor: share(lambda a: a < floor, gate), gates, floors),
+        high=jax.tree.map(lambda gate: share(lambda a: a > 0.9, gate), gates),
+        memory_time=None if lost is None else 1 / average(lost),
     )
+
+
+def _lost(path: Trajectory) -> jax.Array | None:
+    """Returns the share of the old state that every step does not keep, in processing order."""
+
+    def of_gates(gates):
+        kept = path.cell.retention(gates)
+        return None if kept is None else 1 - kept
+
+    return _of_steps(path, of_gates)

@@ -10,7 +10,16 @@ from jaxtyping import Array, Float
 from recurrax._util.float_leaves import by_field, float_leaves, float_merger
 from recurrax.cell import Carry
 from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled, unscaled
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable, output_pullback, pullbacks
+from recurrax.gradflow._numerics.without_cancellation import without_cancellation
+from recurrax.gradflow.trajectory import (
+    Trajectory,
+    check_differentiable,
+    is_sent,
+    or_nan,
+    output_pullback,
+    pullbacks,
+    sent_through_finite,
+)
 
 
 class GradientNorms(NamedTuple):
@@ -32,7 +41,13 @@ def gradient_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) ->
     the state is the whole carry, (h, c) for an LSTM. Plots of the immediate derivative with respect to a layer's
     outputs show something else. The norm at distance k from the end is `joint[T - k]`. No gradient passes a reset.
 
-    Cotangents carry a power of two per example, so that no norm underflows or overflows; an exact zero gives -inf.
+    Cotangents carry a power of two per example, so that no norm underflows or overflows; an exact zero gives -inf. NaN
+    stands for a gradient that is not finite, or that passes something that is not: see `Trajectory.first_not_finite`.
+
+    Norms are as accurate as the dtype where units saturate, since tanh and the logistic function are differentiated
+    without cancellation, in the cell and in the loss: float32 does as well at a pre-activation of 40 as at 0. Beyond
+    44 tanh' itself underflows in float32, and where the states of two dtypes drift apart, as in chaos or after long
+    saturation, their norms do too: there, measure in float64 (cast the weights under `jax.enable_x64`).
 
     >>> cell = LSTM(hidden_size=8)
     >>> path = gradflow.trajectory(cell, cell.init(jax.random.key(0), input_size=3), jnp.ones((20, 4, 3)))
@@ -81,8 +96,13 @@ def loss_gradient(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> 
             )
         return value
 
-    dys, dlast = jax.grad(of_floats, argnums=(0, 1))(float_leaves(ys), float_leaves(last))
-    return path.ordered(dys), dlast
+    of_floats = without_cancellation(of_floats)
+    value, (dys, dlast) = jax.value_and_grad(of_floats, argnums=(0, 1))(float_leaves(ys), float_leaves(last))
+    dys = path.ordered(dys)
+    # A loss that is NaN may have a gradient of zero, at max(NaN, 0) for one.
+    shape = path.run.batch_shape
+    silent = ~(is_sent(dys, (path.run.length, *shape)).any(0) | is_sent(dlast, shape))
+    return dys, or_nan(jnp.isfinite(value) | ~silent | path.finite.all(0), dlast)
 
 
 def at_every_state(
@@ -121,5 +141,6 @@ def state_cotangents(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Arr
     """
     ndim = path.run.batch_ndim
     through_outputs = [jnp.pad(g, [(1, 0)] + [(0, 0)] * (g.ndim - 1)) for g in output_pullback(path, dys)]
+    dlast = sent_through_finite(path.finite[-1], dlast)
     last = add(unscaled(dlast, ndim), unscaled([g[-1] for g in through_outputs], ndim))
     return last, unscaled([g[:-1] for g in through_outputs], 1 + ndim)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from recurrax._util.float_leaves import float_leaves
 from recurrax.gradflow._numerics.state_vectors import jacobian_transposed, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, or_nan
 
 
 class JacobianProducts(NamedTuple):
@@ -31,7 +31,7 @@ def jacobian_products(path: Trajectory) -> JacobianProducts:
 
     Returns:
       Log Frobenius norms `[T+1, *B]` and log singular values `[T+1, *B, N]` (nats) of the joint state, -inf for a
-      product that is zero. Where single singular values are zero (dead units, fields that nothing reads), they show as
+      product that is zero, NaN for one with a step that is not finite. Where single singular values are zero (dead units, fields that nothing reads), they show as
       rounding: some 37 nats per step below the others, 16 in float32. At distance k from the end: index T - k.
 
     Raises:
@@ -53,13 +53,20 @@ def _products(path: Trajectory) -> JacobianProducts:
     )
 
     def back(state, step):
-        q, product = state
-        q, r = positive_qr(jacobian_transposed(run, *step)(q))
+        q, product, finite = state
+        *step, step_finite, reset = step
+        new = jnp.where(reset[..., None, None], 0, jacobian_transposed(run, *step)(q))
+        finite = reset | (finite & step_finite & jnp.isfinite(new).all((-2, -1)))
+        # What is not finite is left out of the product, which a reset makes zero and finite again.
+        q, r = positive_qr(jnp.where(finite[..., None, None], new, q))
         product = times(r, product)
-        return (q, product), (log_frobenius(product), log_singular_values(product))
+        measured = [log_frobenius(product), log_singular_values(product)]
+        return (q, product, finite), or_nan(finite, measured)
 
-    _, earlier = jax.lax.scan(back, start, (path.before, path.z, run.inputs), reverse=True)
-    last = (log_frobenius(start[1]), log_singular_values(start[1]))
+    finite = path.finite[-1]
+    steps = (path.before, path.z, run.inputs, path.steps_finite, path.resets)
+    _, earlier = jax.lax.scan(back, (*start, finite), steps, reverse=True)
+    last = or_nan(finite, [log_frobenius(start[1]), log_singular_values(start[1])])
     return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))
 
 

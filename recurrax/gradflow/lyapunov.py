@@ -32,16 +32,21 @@ def lyapunov_spectrum(path: Trajectory, k: int | None = None, warm_up: int = 0) 
       warm_up: first steps whose growth is not counted, while the directions settle.
 
     Returns:
-      Exponents in nats per step, largest first, `[*B, k]`. NaN where no step is counted.
+      Exponents in nats per step, largest first, `[*B, k]`. NaN where the run is not finite
+      (`Trajectory.first_not_finite`), and where the mask leaves no step to count.
 
     Raises:
       TypeError, ValueError: `path` is no trajectory, its cell clips gradients, `k` is not between 1 and N, or `warm_up`
-        is negative.
+        is not between 0 and T - 1, so that no step would be counted.
     """
     check_differentiable(path)
     if k is not None:
         checks.positive_int("k", k)
     checks.size("warm_up", warm_up)
+    if warm_up >= path.run.length:
+        raise ValueError(
+            f"warm_up must be less than the {path.run.length} steps of path, or none is counted, got {warm_up}."
+        )
     return _spectrum(path, k, warm_up)
 
 
@@ -55,16 +60,20 @@ def _spectrum(path: Trajectory, k: int | None, warm_up: int) -> jax.Array:
     columns = random_orthonormal(start.shape[:-1], size, size if k is None else k, start.dtype)
 
     def step(state, inputs):
-        columns, log_growth, counted = state
-        *arguments, index = inputs
-        columns, r = jnp.linalg.qr(jacobian(run, *arguments)(columns))
+        columns, log_growth, counted, finite = state
+        *arguments, index, step_finite = inputs
+        columns = jacobian(run, *arguments)(columns)
+        finite &= step_finite & jnp.isfinite(columns).all((-2, -1))
+        columns, r = jnp.linalg.qr(columns)
         mask = arguments[-1].mask
         counts = (jnp.ones(start.shape[:-1], bool) if mask is None else mask) & (index >= warm_up)
         rates = jnp.log(jnp.abs(jnp.diagonal(r, axis1=-2, axis2=-1)))
-        return (columns, log_growth + jnp.where(counts[..., None], rates, 0), counted + counts.astype(jnp.int32)), None
+        log_growth += jnp.where(counts[..., None], rates, 0)
+        return (columns, log_growth, counted + counts.astype(jnp.int32), finite), None
 
     zero = jnp.zeros((*start.shape[:-1], columns.shape[-1]), start.dtype)
-    nothing = (columns, zero, jnp.zeros(start.shape[:-1], jnp.int32))
-    steps = (path.before, path.z, run.inputs, jnp.arange(run.length))
-    (_, log_growth, counted), _ = jax.lax.scan(step, nothing, steps)
-    return -jnp.sort(-log_growth / counted[..., None].astype(start.dtype), axis=-1)
+    nothing = (columns, zero, jnp.zeros(start.shape[:-1], jnp.int32), jnp.ones(start.shape[:-1], bool))
+    steps = (path.before, path.z, run.inputs, jnp.arange(run.length), path.steps_finite)
+    (_, log_growth, counted, finite), _ = jax.lax.scan(step, nothing, steps)
+    exponents = -jnp.sort(-log_growth / counted[..., None].astype(start.dtype), axis=-1)
+    return jnp.where(finite[..., None], exponents, jnp.nan)

@@ -46,7 +46,7 @@ def path_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> Pat
       loss: as in `gradient_norms`.
 
     Returns:
-      Log norms (nats) for t = 0 to T, each `[T+1, *B]`.
+      Log norms (nats) for t = 0 to T, each `[T+1, *B]`; all NaN where the whole gradient is not finite.
 
     Raises:
       TypeError, ValueError: as `gradient_norms`.
@@ -92,5 +92,9 @@ def _only(part: Scaled, kept: list[int]) -> Scaled:
 def _norms(
     total: Scaled, stayed: list[Scaled], rest: Scaled, direct: Scaled
 ) -> tuple[jax.Array, list[jax.Array], jax.Array]:
-    parts = [add(part, _only(direct, [a])) for a, part in enumerate(stayed)]
-    return log_norms(total)[1], [log_norms(part)[1] for part in parts], log_norms(rest)[1]
+    whole = log_norms(total)[1]
+
+    def of(part: Scaled) -> jax.Array:
+        return jnp.where(jnp.isnan(whole), jnp.nan, log_norms(part)[1])
+
+    return whole, [of(add(part, _only(direct, [a]))) for a, part in enumerate(stayed)], of(rest)

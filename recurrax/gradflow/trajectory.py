@@ -19,7 +19,17 @@ from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
 from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.products import products_of, refusal
-from recurrax.engine.run import Inputs, Run, emit_all, in_processing_order, project_all, states_of_all, transition
+from recurrax.gradflow._numerics.without_cancellation import without_cancellation
+from recurrax.engine.run import (
+    Inputs,
+    Run,
+    emit_all,
+    in_processing_order,
+    project_all,
+    select,
+    states_of_all,
+    transition,
+)
 
 
 @functools.partial(
@@ -64,6 +74,33 @@ class Trajectory:
     def after(self) -> Carry:
         """s_1 to s_T, which the steps reach."""
         return jax.tree.map(lambda s: s[1:] if len(s) > 1 else _none_of(s), self.states)
+
+    @property
+    def finite(self) -> Bool[Array, "T+1 *B"]:
+        """Whether s_t, with the x_t that led to it and the y_t read from it, is free of inf and NaN, for t = 0 to T.
+
+        What lies under the mask does not count.
+        """
+        steps = _finite((self.run.inputs.x, self.ordered(self.ys)), (self.run.length, *self.run.batch_shape))
+        states = _finite(self.states, (self.run.length + 1, *self.run.batch_shape))
+        return states & jnp.concatenate([jnp.ones((1, *self.run.batch_shape), bool), steps])
+
+    @property
+    def first_not_finite(self) -> Int[Array, "*B"]:
+        """The least t at which `finite` is False, in processing order and 0 for the initial carry; -1 if there is none."""
+        return jnp.where(self.finite.all(0), -1, jnp.argmin(self.finite, 0)).astype(jnp.int32)
+
+    @property
+    def steps_finite(self) -> Bool[Array, "T *B"]:
+        """Whether a step has a Jacobian: it leaves and reaches what is finite, or is masked."""
+        both = self.finite[:-1] & self.finite[1:]
+        return both if self.run.inputs.mask is None else both | ~self.run.inputs.mask
+
+    @property
+    def resets(self) -> Bool[Array, "T *B"]:
+        """Which steps begin with a reset, over which no gradient passes."""
+        reset = self.run.inputs.reset
+        return jnp.zeros((self.run.length, *self.run.batch_shape), bool) if reset is None else reset
 
     def ordered(self, tree: Any) -> Any:
         """Turns a tree of the T steps from the order of the inputs to processing order, or back."""
@@ -114,7 +151,7 @@ def _trajectory(cell, reverse, params, xs, carry, given) -> Trajectory:
     z = project_all(run)
     if refusal(run) is None:
         factors = _factors(run, z)
-        _, after, _, pushforwards = linearized(run, z, factors, [[] for _ in factors])
+        _, after, _, pushforwards = linearized(run, z, factors, [[] for _ in factors], without_cancellation)
     else:
         (_, after), pushforwards = states_of_all(run, z), None
     states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, after)
@@ -144,10 +181,31 @@ def check_differentiable(path: Any) -> None:
 def pullbacks(path: Trajectory) -> tuple[Any, Callable[..., Callable[[list[jax.Array]], list[jax.Array]]]]:
     """Returns the steps of a path, ready to send gradients back through them.
 
+    A gradient becomes NaN, whole and for good, where it meets a step that is not finite or overflows itself: what the
+    step's nonlinearities would make of a NaN may be a zero. A reset makes it zero, whatever came.
+
     Returns:
       What a scan over the steps is given, time first, and the function from one step of it to the map from dL/ds_t to
       dL/ds_{t-1}, of float leaves.
     """
+    steps, pullback_of = _plain_pullbacks(path)
+
+    def guarded(step):
+        step, finite, reset = step
+        pullback = pullback_of(step)
+
+        def back(cotangents):
+            pulled = pullback(cotangents)
+            kept = _finite(cotangents, finite.shape) & _finite(pulled, finite.shape)
+            kept &= finite | ~is_sent(cotangents, finite.shape)
+            return [select(reset, jnp.zeros_like(a), a) for a in or_nan(kept, pulled)]
+
+        return back
+
+    return (steps, path.steps_finite, path.resets), guarded
+
+
+def _plain_pullbacks(path: Trajectory) -> tuple[Any, Callable[..., Callable[[list[jax.Array]], list[jax.Array]]]]:
     run = path.run
     if path.pushforwards is None:
 
@@ -175,7 +233,7 @@ def _factors(run: Run, z: Projected) -> list[jax.Array]:
 
 
 def output_pullback(path: Trajectory, cotangents: list[jax.Array]) -> list[jax.Array]:
-    """Returns, for s_1 to s_T, the gradient that reaches each through its own output.
+    """Returns, for s_1 to s_T, the gradient that reaches each through its own output; NaN where that is not finite.
 
     Args:
       path: the trajectory.
@@ -185,16 +243,47 @@ def output_pullback(path: Trajectory, cotangents: list[jax.Array]) -> list[jax.A
       For every float leaf of the carry an array `[T, *B, ...]`.
     """
     merge = float_merger(path.after)
-    _, pullback = jax.vjp(
-        lambda floats: float_leaves(emit_all(path.run, merge(floats), path.z)), float_leaves(path.after)
-    )
-    return pullback(cotangents)[0]
+
+    def outputs(floats):
+        return float_leaves(emit_all(path.run, merge(floats), path.z))
+
+    _, pullback = jax.vjp(without_cancellation(outputs), float_leaves(path.after))
+    return sent_through_finite(path.finite[1:], pullback(cotangents)[0])
 
 
 def step_function(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Callable[[list[jax.Array]], list[jax.Array]]:
     """Returns one step as a function of the float leaves of s_{t-1}, to be linearised; it gives those of s_t."""
     merge = float_merger(carry)
-    return lambda floats: float_leaves(transition(run, merge(floats), z, inputs))
+    return without_cancellation(lambda floats: float_leaves(transition(run, merge(floats), z, inputs)))
+
+
+def _finite(tree: Any, shape: tuple[int, ...]) -> jax.Array:
+    """Tells, for all indices of the leading axes of that shape, whether the floats of a pytree there are finite."""
+    flags = [jnp.isfinite(a).all(range(len(shape), a.ndim)) for a in float_leaves(tree)]
+    return functools.reduce(jnp.logical_and, flags, jnp.ones(shape, bool))
+
+
+def or_nan(keep: jax.Array, arrays: list[jax.Array]) -> list[jax.Array]:
+    """Returns arrays with NaN for the examples where `keep` is False."""
+    return [select(keep, a, jnp.full_like(a, jnp.nan)) for a in arrays]
+
+
+def is_sent(arrays: list[jax.Array], shape: tuple[int, ...]) -> jax.Array:
+    """Tells of every example, the axes of that shape in front, whether its gradient is not zero."""
+    flags = [(a != 0).any(range(len(shape), a.ndim)) for a in arrays]
+    return functools.reduce(jnp.logical_or, flags, jnp.zeros(shape, bool))
+
+
+def sent_through_finite(flags: jax.Array, arrays: list[jax.Array]) -> list[jax.Array]:
+    """Returns gradients with NaN where they are not finite, or come by way of something that is not.
+
+    A gradient of exactly zero says that nothing is sent, and stays.
+
+    Args:
+      flags: whether what they come through is finite, of every example.
+      arrays: the gradients, with the axes of `flags` in front.
+    """
+    return or_nan((flags | ~is_sent(arrays, flags.shape)) & _finite(arrays, flags.shape), arrays)
 
 
 def wide_dtype(arrays: list[jax.Array]) -> np.dtype:

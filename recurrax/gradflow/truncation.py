@@ -16,11 +16,14 @@ class Truncation(NamedTuple):
     """What is lost by going back K steps, for every K that was measured, and the least K that loses little enough."""
 
     steps: int | None
-    """The least K whose share is within the tolerance; None where no measured one is, or the gradient does not fade."""
+    """The least K whose share is within the tolerance; None where no measured one is, the gradient does not fade, or a
+    norm is not finite."""
     lost: Float[np.ndarray, "K+1"]
-    """Share of the summed norms that lies beyond K, for K = 0, 1, ..; inf where the gradient does not fade."""
+    """Share of the summed norms that lies beyond K, for K = 0, 1, ..; inf where the gradient does not fade,
+    NaN where a norm is not finite."""
     rate: float
-    """Slope of the log norm over the second half of the distances, by which the rest is extrapolated; nats per step."""
+    """Slope of the log norm over the second half of the distances, by which the rest is extrapolated; nats per step; NaN where a norm is not
+    finite."""
 
 
 def truncation(log_norm: Float[Array, "K+1 ..."], tolerance: float = 0.1) -> Truncation:
@@ -49,6 +52,8 @@ def truncation(log_norm: Float[Array, "K+1 ..."], tolerance: float = 0.1) -> Tru
     logs = np.asarray(log_norm, np.float64)
     if logs.ndim < 1 or len(logs) < 4:
         raise ValueError(f"log_norm must have at least 4 distances along its first axis, got shape {logs.shape}.")
+    if (np.isnan(logs) | np.isposinf(logs)).any():
+        return Truncation(None, np.full(len(logs), math.nan), math.nan)
     mean = _log_mean(logs.reshape(len(logs), -1))
     rate = _slope(mean[len(mean) // 2 :])
     # Relative to the largest, so that nothing overflows.

@@ -12,6 +12,7 @@ from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry
 from recurrax.engine.products import products_of
 from recurrax.engine.run import transition
+from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 from recurrax.gradflow.gradient_norms import at_every_state, loss_gradient
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
 from recurrax.gradflow.trajectory import Trajectory, check_differentiable
@@ -60,7 +61,7 @@ def pascanu_omega(
         def step(floats):
             return float_leaves(transition(run, merge(floats), z, inputs, dot))
 
-        _, pullback = jax.vjp(step, float_leaves(before))
+        _, pullback = jax.vjp(without_cancellation(step), float_leaves(before))
         (back,) = pullback(delta)
         ndim = run.batch_ndim
         after, ahead = _squares(back, ndim), _squares(delta, ndim)

@@ -61,6 +61,8 @@ def add(a: Scaled, b: Scaled) -> Scaled:
 def log_norms(s: Scaled) -> tuple[list[jax.Array], jax.Array]:
     """Returns the log Euclidean norm of each array and of all together, `[*B]`; -inf for an exact zero.
 
+    NaN, for each of them, where anything in an example is not finite.
+
     An array whose entries all lie below the smallest normal number of its dtype, next to a largest entry of all arrays
     near 1, counts as zero: for float32 that is 38 decades below.
     """
@@ -69,6 +71,7 @@ def log_norms(s: Scaled) -> tuple[list[jax.Array], jax.Array]:
     logs = [_log_norm(jnp.abs(a).astype(dtype), s.exponent.ndim) for a in s.arrays]
     squares = [_reduce(jnp.sum, jnp.square(jnp.abs(a).astype(dtype)), s.exponent.ndim) for a in s.arrays]
     total = sum(squares, jnp.zeros(s.exponent.shape, dtype))
+    log_scale = jnp.where(jnp.isfinite(total), log_scale, jnp.nan)
     return [log + log_scale for log in logs], 0.5 * jnp.log(total) + log_scale
 
 
