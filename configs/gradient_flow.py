@@ -25,7 +25,7 @@ def get_config():
     config.seed = 0
     config.data = ml_collections.ConfigDict({"source": "text", "path": "", "variance": 1.0, "features": 32})
     config.measure = ml_collections.ConfigDict(
-        {"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400}
+        {"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400, "dtype": "float64"}
     )
     config.train = ml_collections.ConfigDict(
         {

@@ -31,5 +31,5 @@ def get_config():
     config.save_every = 500
     config.stop_when_solved = True
     config.tensorboard = False
-    config.gradient_norms = ml_collections.ConfigDict({"every": 1000, "batch": 16})
+    config.gradient_norms = ml_collections.ConfigDict({"every": 1000, "batch": 16, "dtype": "float64"})
     return config

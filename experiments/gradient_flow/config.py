@@ -3,6 +3,7 @@
 import dataclasses
 
 from experiments.common.config import FieldError, require, require_choice
+from experiments.common.precision import DTYPES
 from recurrax import Cell
 from recurrax._util import naming
 from recurrax.catalogue import all_cells, make_cell
@@ -40,12 +41,15 @@ class Measure:
       batch: sequences per seed.
       jacobian_batch: sequences per seed for Jacobian products, at the first and the last snapshot.
       lyapunov_length: steps of the run that Lyapunov exponents are averaged over; the first tenth only settles.
+      dtype: "float64", to which weights that were trained in float32 are cast to be measured, or "float32", for a
+        device without float64, such as a TPU.
     """
 
     length: int
     batch: int
     jacobian_batch: int
     lyapunov_length: int
+    dtype: str
 
     def __post_init__(self):
         require(self.length >= 8, "length", self.length, "at least 8")
@@ -54,6 +58,7 @@ class Measure:
             1 <= self.jacobian_batch <= self.batch, "jacobian_batch", self.jacobian_batch, "between 1 and measure.batch"
         )
         require(self.lyapunov_length >= 20, "lyapunov_length", self.lyapunov_length, "at least 20")
+        require_choice("dtype", self.dtype, DTYPES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +125,10 @@ class GradientFlow:
         except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
             problem = f"is {self.cells!r}, which cannot be imported: {type(error).__name__}: {error}"
             raise FieldError("cells", problem) from error
+        for name, cell in zip(names, cells, strict=True):
+            if cell.clips_gradients:
+                problem = f"has {name}, which clips gradients, so that their norms mean nothing: measure it without the clip"
+                raise FieldError("cells", problem)
         require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
         labels = self.cell_labels()
         require(len(set(labels)) == len(labels), "cells", self.cells, "cells with labels that differ")

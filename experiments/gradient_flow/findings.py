@@ -25,7 +25,7 @@ NOTE = (
     "Gradient norm: median, relative to that at the loss. Time scale τ: steps in which it falls to 1/e, ± standard "
     "error over seeds; where the slope changes, at first and in the second half. λ₁: leading Lyapunov exponent, mean "
     "over seeds. Memory time: 1 / (1 - f), median over units, f the mean share of the old state that the gates keep. "
-    "Bits per byte: held-out loss, mean over seeds."
+    "Bits per byte: held-out loss, mean over seeds. Undefined or nan: a run is not finite."
 )
 
 
@@ -57,7 +57,28 @@ def _summary(cell: CellResults, index: int, p: int) -> tuple[str, ...]:
 
 def sentences(results: StudyResults) -> list[str]:
     """Returns findings; each says only what the numbers hold."""
-    return [*_of_reach(results), *_of_training(results), *_of_paths(results), *_of_costs(results)]
+    broken = [sentence for cell in results.cells for sentence in not_finite(cell)]
+    return [*broken, *_of_reach(results), *_of_training(results), *_of_paths(results), *_of_costs(results)]
+
+
+def not_finite(cell: CellResults) -> Iterator[str]:
+    """Says of every snapshot how many runs or gradients are not finite, and from where on."""
+    for p, step in enumerate(cell.snapshots):
+        first = cell.arrays["first_not_finite"][p]
+        when, broken = snapshot_title(step).lower(), first >= 0
+        if broken.any():
+            yield (
+                f"{cell.label} {when}: {broken.sum()} of {first.size} runs hold inf or NaN, from step "
+                f"{first[broken].min()} on in the first; what is measured of them is NaN and left out of the curves."
+            )
+        gradients = np.isnan(cell.by_distance("log_norm/joint", p)) & ~broken
+        overflowed = gradients.any(0)
+        if overflowed.any():
+            nearest = gradients.any((1, 2)).argmax()
+            yield (
+                f"{cell.label} {when}: the gradient of {overflowed.sum()} of {first.size} runs overflows, {nearest} "
+                "steps back in the first, though the states are finite; its norms are NaN from there on and left out."
+            )
 
 
 def _of_reach(results: StudyResults) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from experiments.gradient_flow.language_model import Model
 from experiments.gradient_flow.sources import Source
@@ -36,8 +36,21 @@ def trajectories(cell: Cell, models: Model, xs: Float[Array, "T *B D"]) -> Traje
 
 
 def log_norms(source: Source, models: Model, paths: Trajectory, targets: Any) -> dict[str, np.ndarray]:
-    """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path."""
-    return _named(_log_norms(source, models, paths, targets))
+    """Returns log norms `[S, T+1, B]` of the loss at the last step: of dL/ds_t, of its fields, and by path.
+
+    Their names begin with "log_norm/", as in the results.
+    """
+    return {f"log_norm/{name}": a for name, a in _named(_log_norms(source, models, paths, targets)).items()}
+
+
+@jax.jit
+def _first_not_finite(paths: Trajectory) -> Int[Array, "S B"]:
+    return jax.vmap(lambda path: path.first_not_finite)(paths)
+
+
+def first_not_finite(paths: Trajectory) -> dict[str, np.ndarray]:
+    """Returns the first step of every sequence `[S, B]` that holds inf or NaN, -1 where there is none."""
+    return {"first_not_finite": np.asarray(_first_not_finite(paths))}
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -102,12 +115,16 @@ def _gates(paths: Trajectory) -> dict[str, Any]:
     def one_seed(path):
         statistics, activations = gradflow.gate_statistics(path), gradflow.gate_activations(path)
         ranges = [gate_range(path.cell, name) for name in activations._fields]
-        histogram = type(activations)(
-            *(jnp.histogram(a, BINS, range=r)[0] / a.size for a, r in zip(activations, ranges, strict=True))
-        )
+        histogram = type(activations)(*(_histogram(a, r) for a, r in zip(activations, ranges, strict=True)))
         return {"histogram": histogram, **statistics._asdict()}
 
     return jax.vmap(one_seed)(paths)
+
+
+def _histogram(activations: jax.Array, interval: tuple[float, float]) -> Float[Array, "N"]:
+    """Returns the shares of the activations in the bins; NaN where one of them is."""
+    counts = jnp.histogram(activations, BINS, range=interval)[0]
+    return jnp.where(jnp.isnan(activations).any(), jnp.nan, counts / activations.size)
 
 
 def gate_range(cell: Cell, gate: str) -> tuple[float, float]:

@@ -37,6 +37,7 @@ QUANTITIES = (
     Quantity("log_norm/*", "log_norm", ("snapshot", *_OF_SEQUENCES), "nats"),
     Quantity("log_singular_value/*", "log_singular_value", ("end", *_OF_SEQUENCES), "nats"),
     Quantity("lyapunov_exponent", "lyapunov_exponent", ("end", "seed", "exponent"), "nats per step"),
+    Quantity("first_not_finite", "first_not_finite", ("snapshot", "seed", "sequence number"), "step"),
     Quantity("gate/mean/*", "gate", _OF_GATES, "activation", "mean"),
     Quantity("gate/low/*", "gate", _OF_GATES, "share", "low"),
     Quantity("gate/high/*", "gate", _OF_GATES, "share", "high"),
@@ -57,7 +58,8 @@ NOT_TIDY = {
 COLUMNS = ("cell", "training_step", "seed", "quantity", "field", "index", "statistic", "value", "unit")
 """Columns of `results.csv`.
 
-`index` is the distance in steps, the number of an exponent, largest first, or the number of a unit.
+`index` is the distance in steps, the number of an exponent, largest first, of a unit, or of a sequence. The value of
+`first_not_finite` is -1 for a sequence without inf and NaN.
 """
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.common.cells import why_it_cannot_run
 from experiments.common.config import FieldError, from_config, to_dict
+from experiments.common.precision import cast, precision
 from experiments.common.progress import Meter, say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
@@ -27,7 +28,7 @@ from recurrax._util import naming
 
 FEW = 8
 """Cells that a title names one by one."""
-NEEDED = ("snapshots", "log_norm/joint", "lyapunov_exponent", "state_size")
+NEEDED = ("snapshots", "log_norm/joint", "first_not_finite", "lyapunov_exponent", "state_size")
 """Arrays without which a part is of another version."""
 
 
@@ -67,6 +68,8 @@ def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> Study
         else:
             say(f"{name}: already measured")
         results.append(CellResults(name, label, arrays))
+        for sentence in findings.not_finite(results[-1]):
+            say(f"warning: {sentence}")
     costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
     if costs is None:
         costs = measure_costs(cells, source.input_size, config.train.batch, config.train.length)
@@ -80,16 +83,19 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
     Returns:
       Arrays by name; P snapshots, E = 1 or 2 ends (the first and the last snapshot), S seeds, T steps, B sequences:
       `snapshots` `[P]`; `log_norm/...` `[P, S, T+1, B]`; `log_singular_value/...` `[E, S, T+1, B]`, but not of a
-      large state, see `measure.at_end`; `lyapunov_exponent` `[E, S, N]`; `state_size` N;
-      `gate/...` `[E, S, ...]`; `theory/...`; `train_loss` and `held_out_loss` `[steps, S]`.
+      large state, see `measure.at_end`; `first_not_finite` `[P, S, B]`; `lyapunov_exponent` `[E, S, N]`; `state_size`
+      N; `gate/...` `[E, S, ...]`; `theory/...`; `train_loss` and `held_out_loss` `[steps, S]`.
       `quantities` says of each what it is in the tidy table.
     """
     seeds = config.seed + jnp.arange(config.seeds)
     models = init_model(cell, source, seeds)
     xs, targets = source.sequences(MEASURED, config.measure.batch, config.measure.length)
     others = xs[:, : config.measure.jacobian_batch], source.sequences(LONG, 1, config.measure.lyapunov_length)[0][:, 0]
-    snapshots = config.train.snapshots
-    arrays = {f"theory/{key}": value for key, value in predicted(cell, source, models, xs).items()}
+    snapshots, dtype = config.train.snapshots, config.measure.dtype
+    with precision(dtype):
+        xs, others = cast((xs, others), dtype)
+        theory = predicted(cell, source, cast(models, dtype), xs, targets)
+    arrays = {f"theory/{key}": value for key, value in theory.items()}
     norms, ends, held_out, training, trainer = [], [], [], None, None
     if isinstance(source, TextSource):
         trainer = Trainer(cell, source, config.train, seeds)
@@ -101,14 +107,16 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
                     training = advanced
                     meter.update(int(training.step))
                 models = training.model
-            paths = measure.trajectories(cell, models, xs)
-            norms.append(measure.log_norms(source, models, paths, targets))
-            if isinstance(source, TextSource):
-                held_out.append(mean_losses(source, models, paths.ys, targets))
-            if step in (0, snapshots[-1]):
-                few, long = (measure.trajectories(cell, models, sequences) for sequences in others)
-                ends.append(measure.at_end(paths, few, long))
-    arrays |= {f"log_norm/{key}": np.stack([of_one[key] for of_one in norms]) for key in norms[0]}
+            with precision(dtype):
+                measured = cast(models, dtype)
+                paths = measure.trajectories(cell, measured, xs)
+                norms.append({**measure.log_norms(source, measured, paths, targets), **measure.first_not_finite(paths)})
+                if isinstance(source, TextSource):
+                    held_out.append(mean_losses(source, measured, paths.ys, targets))
+                if step in (0, snapshots[-1]):
+                    few, long = (measure.trajectories(cell, measured, sequences) for sequences in others)
+                    ends.append(measure.at_end(paths, few, long))
+    arrays |= {key: np.stack([of_one[key] for of_one in norms]) for key in norms[0]}
     arrays |= {key: np.stack([end[key] for end in ends]) for key in ends[0]}
     arrays["state_size"] = arrays["state_size"][0]
     gates = [key.removeprefix("gate/mean/") for key in arrays if key.startswith("gate/mean/")]

@@ -1,5 +1,7 @@
 """The theory that applies to a cell at initialisation, to be drawn over what was measured."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,13 +10,15 @@ from jaxtyping import Array, Float
 from experiments.common.bands import relative
 from experiments.gradient_flow import measure
 from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.sources import MEASURED, Source
+from experiments.gradient_flow.sources import Source
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
 from recurrax.gradflow.trajectory import Trajectory
 
 
-def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
+def predicted(
+    cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any
+) -> dict[str, np.ndarray]:
     """Predicts how the gradient norm changes with distance.
 
     Returns:
@@ -26,8 +30,7 @@ def predicted(cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D
     if isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh":
         return {"log_ratio": _mean_field(models, xs) * distance, "text": np.array(MEAN_FIELD_TEXT)}
     at_rest = measure.trajectories(cell, models, jnp.zeros_like(xs))
-    _, targets = source.sequences(MEASURED, xs.shape[1], xs.shape[0])
-    norms = measure.log_norms(source, models, at_rest, targets)["joint"].mean(-1)  # over sequences
+    norms = measure.log_norms(source, models, at_rest, targets)["log_norm/joint"].mean(-1)  # over sequences
     result = {"log_ratio": relative(norms[:, ::-1]), "text": np.array(AT_REST_TEXT)}
     retention = _retention(at_rest)
     if retention is not None:

@@ -142,7 +142,8 @@ class Session:
         if not measured.any():
             return
         trainer, seeds = self.trainer, np.asarray(self.state.seed)
-        norms = log_norms(trainer.cell, trainer.task, trainer.settled(self.state), self.state.seed, asked.batch)
+        models = trainer.settled(self.state)
+        norms = log_norms(trainer.cell, trainer.task, models, self.state.seed, asked.batch, asked.dtype)
         self.record.save_gradient_norms(self.step, seeds[measured], norms[measured])
         for n in np.flatnonzero(measured):
             lines[n]["gradient_norms"] = True

@@ -4,6 +4,7 @@ import dataclasses
 
 from experiments.common.cells import why_it_cannot_run
 from experiments.common.config import FieldError, require, require_choice, require_seed
+from experiments.common.precision import DTYPES
 from experiments.training.remedies import Remedy, make_remedies
 from recurrax import Cell
 from recurrax._util import naming
@@ -20,14 +21,18 @@ class GradientNorms:
     Attributes:
       every: training steps between measurements, the first one before training; 0 for none.
       batch: held-out sequences that it is measured on.
+      dtype: "float64", to which the weights, trained in float32, are cast to be measured, or "float32", for a device
+        without float64, such as a TPU.
     """
 
     every: int
     batch: int
+    dtype: str = "float64"
 
     def __post_init__(self):
         require(self.every >= 0, "every", self.every, "at least 0")
         require(self.batch >= 1, "batch", self.batch, "at least 1")
+        require_choice("dtype", self.dtype, DTYPES)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,8 +31,9 @@ def jacobian_products(path: Trajectory) -> JacobianProducts:
 
     Returns:
       Log Frobenius norms `[T+1, *B]` and log singular values `[T+1, *B, N]` (nats) of the joint state, -inf for a
-      product that is zero, NaN for one with a step that is not finite. Where single singular values are zero (dead units, fields that nothing reads), they show as
-      rounding: some 37 nats per step below the others, 16 in float32. At distance k from the end: index T - k.
+      product that is zero, NaN for one with a step that is not finite. Where single singular values are zero (dead
+      units, fields that nothing reads), they show as rounding: some 37 nats per step below the others, 16 in float32.
+      At distance k from the end: index T - k.
 
     Raises:
       TypeError, ValueError: `path` is no trajectory, or its cell clips gradients.

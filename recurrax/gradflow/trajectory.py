@@ -19,7 +19,6 @@ from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
 from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.products import products_of, refusal
-from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 from recurrax.engine.run import (
     Inputs,
     Run,
@@ -30,6 +29,7 @@ from recurrax.engine.run import (
     states_of_all,
     transition,
 )
+from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 
 
 @functools.partial(
@@ -87,7 +87,7 @@ class Trajectory:
 
     @property
     def first_not_finite(self) -> Int[Array, "*B"]:
-        """The least t at which `finite` is False, in processing order and 0 for the initial carry; -1 if there is none."""
+        """The least t at which `finite` is False, in processing order, 0 for the initial carry; -1 if there is none."""
         return jnp.where(self.finite.all(0), -1, jnp.argmin(self.finite, 0)).astype(jnp.int32)
 
     @property

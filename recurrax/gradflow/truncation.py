@@ -22,8 +22,8 @@ class Truncation(NamedTuple):
     """Share of the summed norms that lies beyond K, for K = 0, 1, ..; inf where the gradient does not fade,
     NaN where a norm is not finite."""
     rate: float
-    """Slope of the log norm over the second half of the distances, by which the rest is extrapolated; nats per step; NaN where a norm is not
-    finite."""
+    """Slope of the log norm over the second half of the distances, by which the rest is extrapolated; nats per step.
+    NaN where a norm is not finite."""
 
 
 def truncation(log_norm: Float[Array, "K+1 ..."], tolerance: float = 0.1) -> Truncation:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.common.bands import band
+from experiments.common.bands import band, missing
 from experiments.common.plotting import (
     LN10,
     Drawing,
@@ -29,7 +29,10 @@ def draw(results: StudyResults) -> Drawing:
         ax = axes[0, panel]
         for n, cell in enumerate(cells):
             b, fits = band(cell.by_distance("log_norm/joint", p)), cell.timescales("log_norm/joint", p)
-            draw_band(ax, b, color=color(n), linestyle=dash(n), label=f"{cell.label}   {timescale_text(fits)}")
+            left_out = missing(cell.by_distance("log_norm/joint", p))
+            draw_band(
+                ax, b, color=color(n), linestyle=dash(n), label=f"{cell.label}   {timescale_text(fits)}{left_out}"
+            )
             distance, theory = np.arange(len(b.median)), np.full(len(b.median), np.nan)
             if p == 0 and "theory/log_ratio" in cell.arrays:
                 theory = b.median[0] + cell.arrays["theory/log_ratio"].mean(0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.common.bands import band
+from experiments.common.bands import band, missing
 from experiments.common.plotting import Drawing, Rows, color, dash, draw_band, new_figure, powers_of_ten, styled
 from experiments.training.config import Training
 from experiments.training.results import Curve
@@ -18,10 +18,11 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     ax = axes[0, 0]
     rows = Rows("training_step", "distance", "q10", "median", "q90")
     steps = sorted({step for curve in curves for step in curve.log_norms})
-    bands = {s: band(np.stack([c.log_norms[s][::-1] for c in curves if s in c.log_norms], axis=1)) for s in steps}
+    logs = {s: np.stack([c.log_norms[s][::-1] for c in curves if s in c.log_norms], axis=1) for s in steps}
+    bands = {step: band(values) for step, values in logs.items()}
     for n, step in enumerate(_few(steps)):
         name = "at initialisation" if step == 0 else f"after {step} steps"
-        draw_band(ax, bands[step], color=color(n), alpha=0.12, linestyle=dash(n), label=name)
+        draw_band(ax, bands[step], color=color(n), alpha=0.12, linestyle=dash(n), label=name + missing(logs[step]))
     for step, b in bands.items():
         rows.add(step, range(len(b.median)), b.low, b.median, b.high)
     powers_of_ten(ax.yaxis)

@@ -52,6 +52,6 @@ class TruncateAdaptively(Remedy):
 
     def unroll_arguments(self, cell, task, seed):
         model = jax.tree.map(lambda a: a[None], init_model(cell, task, jax.random.key(seed)))
-        norms = log_norms(cell, task, model, jnp.array([seed], jnp.int32), MEASURED)[0]
+        norms = log_norms(cell, task, model, jnp.array([seed], jnp.int32), MEASURED, "float32")[0]
         steps = truncation(norms[::-1], self.tolerance).steps
         return {} if steps is None or steps >= len(norms) - 1 else {"truncate_every": max(1, steps)}

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend import core
 
 from recurrax._util.float_leaves import float_leaves, float_merger, is_float
@@ -203,10 +202,9 @@ def _of_neg(x: _Number, **_: Any) -> _Number:
 
 
 def _of_mul(a: _Number, b: _Number, **_: Any) -> _Number | None:
-    for share, other in ((a, b), (b, a)):
-        if share.constant is not None and 0 <= share.constant <= 1 and other.minus is not None:
-            c, v = share.constant, other
-            return _Number(a.array * b.array, minus=lambda: (1 - c) + c * v.below_one)
+    c, v = (a.constant, b) if b.constant is None else (b.constant, a)
+    if c is not None and 0 <= c <= 1 and v.minus is not None:
+        return _Number(a.array * b.array, minus=lambda: (1 - c) + c * v.below_one)
     if a.minus is not None and b.minus is not None:
         return _Number(a.array * b.array, minus=lambda: a.below_one + a.array * b.below_one)
     return None
@@ -276,7 +274,8 @@ def _with_own_derivative(equation: Any, arrays: list[Any]) -> list[Any]:
     """Returns the results of a function that has a derivative of its own, which is kept."""
     places = [n for n, variable in enumerate(equation.invars) if not isinstance(variable, core.Literal)]
     inputs, call = [arrays[n] for n in places], function_of(equation)
-    if equation.primitive.name != "custom_jvp_call" or not _cancels(equation) or not all(map(_is_real, equation.outvars)):
+    forward = equation.primitive.name == "custom_jvp_call" and all(map(_is_real, equation.outvars))
+    if not forward or not _cancels(equation):
         return call(*inputs)
 
     @jax.custom_jvp
