@@ -18,7 +18,7 @@ from recurrax.gradflow.trajectory import (
     or_nan,
     output_pullback,
     pullbacks,
-    sent_through_finite,
+    sent_through,
 )
 
 
@@ -141,6 +141,6 @@ def state_cotangents(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Arr
     """
     ndim = path.run.batch_ndim
     through_outputs = [jnp.pad(g, [(1, 0)] + [(0, 0)] * (g.ndim - 1)) for g in output_pullback(path, dys)]
-    dlast = sent_through_finite(path.finite[-1], dlast)
+    dlast = sent_through(path.finite[-1], dlast, dlast)
     last = add(unscaled(dlast, ndim), unscaled([g[-1] for g in through_outputs], ndim))
     return last, unscaled([g[:-1] for g in through_outputs], 1 + ndim)

@@ -54,19 +54,20 @@ def _products(path: Trajectory) -> JacobianProducts:
     )
 
     def back(state, step):
-        q, product, finite = state
+        q, product, finite, cut = state
         *step, step_finite, reset = step
-        new = jnp.where(reset[..., None, None], 0, jacobian_transposed(run, *step)(q))
-        finite = reset | (finite & step_finite & jnp.isfinite(new).all((-2, -1)))
-        # What is not finite is left out of the product, which a reset makes zero and finite again.
+        cut |= reset
+        new = jnp.where(cut[..., None, None], 0, jacobian_transposed(run, *step)(q))
+        finite = cut | (finite & step_finite & jnp.isfinite(new).all((-2, -1)))
+        # What is not finite is left out of the product, which a reset makes zero for good.
         q, r = positive_qr(jnp.where(finite[..., None, None], new, q))
         product = times(r, product)
         measured = [log_frobenius(product), log_singular_values(product)]
-        return (q, product, finite), or_nan(finite, measured)
+        return (q, product, finite, cut), or_nan(finite, measured)
 
     finite = path.finite[-1]
     steps = (path.before, path.z, run.inputs, path.steps_finite, path.resets)
-    _, earlier = jax.lax.scan(back, (*start, finite), steps, reverse=True)
+    _, earlier = jax.lax.scan(back, (*start, finite, jnp.zeros_like(finite)), steps, reverse=True)
     last = or_nan(finite, [log_frobenius(start[1]), log_singular_values(start[1])])
     return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))
 

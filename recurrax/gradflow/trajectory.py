@@ -195,10 +195,8 @@ def pullbacks(path: Trajectory) -> tuple[Any, Callable[..., Callable[[list[jax.A
         pullback = pullback_of(step)
 
         def back(cotangents):
-            pulled = pullback(cotangents)
-            kept = _finite(cotangents, finite.shape) & _finite(pulled, finite.shape)
-            kept &= finite | ~is_sent(cotangents, finite.shape)
-            return [select(reset, jnp.zeros_like(a), a) for a in or_nan(kept, pulled)]
+            pulled = sent_through(finite, cotangents, pullback(cotangents))
+            return [select(reset, jnp.zeros_like(a), a) for a in pulled]
 
         return back
 
@@ -248,7 +246,7 @@ def output_pullback(path: Trajectory, cotangents: list[jax.Array]) -> list[jax.A
         return float_leaves(emit_all(path.run, merge(floats), path.z))
 
     _, pullback = jax.vjp(without_cancellation(outputs), float_leaves(path.after))
-    return sent_through_finite(path.finite[1:], pullback(cotangents)[0])
+    return sent_through(path.finite[1:], cotangents, pullback(cotangents)[0])
 
 
 def step_function(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Callable[[list[jax.Array]], list[jax.Array]]:
@@ -274,16 +272,19 @@ def is_sent(arrays: list[jax.Array], shape: tuple[int, ...]) -> jax.Array:
     return functools.reduce(jnp.logical_or, flags, jnp.zeros(shape, bool))
 
 
-def sent_through_finite(flags: jax.Array, arrays: list[jax.Array]) -> list[jax.Array]:
-    """Returns gradients with NaN where they are not finite, or come by way of something that is not.
+def sent_through(finite: jax.Array, sent: list[jax.Array], arrived: list[jax.Array]) -> list[jax.Array]:
+    """Returns gradients that arrived, with NaN for every example where something on their way was not finite.
 
-    A gradient of exactly zero says that nothing is sent, and stays.
+    Where nothing was sent nothing arrives, whatever lies between.
 
     Args:
-      flags: whether what they come through is finite, of every example.
-      arrays: the gradients, with the axes of `flags` in front.
+      finite: whether what they came through is finite, of every example.
+      sent: the gradients before, with the axes of `finite` in front.
+      arrived: the gradients after.
     """
-    return or_nan((flags | ~is_sent(arrays, flags.shape)) & _finite(arrays, flags.shape), arrays)
+    kept = finite & _finite(sent, finite.shape) & _finite(arrived, finite.shape)
+    some = is_sent(sent, finite.shape)
+    return [select(some, a, jnp.zeros_like(a)) for a in or_nan(kept, arrived)]
 
 
 def wide_dtype(arrays: list[jax.Array]) -> np.dtype:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from recurrax import GRU, LSTM, RNN
+from recurrax import GRU, LSTM, RNN, gradflow
 from recurrax._util.float_leaves import by_field, float_leaves, float_merger
 from recurrax.engine.make_run import make_run
 from recurrax.engine.run import emit, project, transition
+from recurrax.initializers import Gaussian
 
 CELLS = (RNN(5), LSTM(5), GRU(5), GRU(5, reset="after"))
 IDS = ("rnn", "lstm", "gru-before", "gru-after")
@@ -95,3 +96,17 @@ def explicit_jacobians(cell, params, xs, example, mask=None, resets=None, revers
         matrices.append(np.asarray(jax.jacobian(lambda v, u=unravel, s=step: ravel_pytree(s(carry=u(v)))[0])(vector)))
         carry = step(carry=carry)
     return matrices
+
+
+def saturated(bias, dtype=jnp.float32):
+    """Returns the path of a unit that sees itself alone, tanh(h + b), from zero on, over 20 steps."""
+    weight = jnp.ones((1, 1), dtype)
+    params = RNN(1).init(jax.random.key(0), 1)._replace(w_x=0 * weight, w_h=weight, b=jnp.full(1, bias, dtype))
+    return gradflow.trajectory(RNN(1), params, jnp.zeros((20, 1), dtype))
+
+
+def exploding(steps=500, batch=()):
+    """Returns the path of a network whose states overflow after about 165 steps."""
+    cell = RNN(16, activation="relu", recurrent_init=Gaussian(gain=3.0))
+    params = cell.init(jax.random.key(0), FEATURES)
+    return gradflow.trajectory(cell, params, sequences(steps, batch))

@@ -74,3 +74,17 @@ def test_a_cell_without_gates_is_refused():
     cell = RNN(4)
     with pytest.raises(TypeError, match="path must be of a cell that has gates, got one of"):
         gradflow.gate_statistics(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences()))
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU])
+def test_a_memory_time_that_float32_cannot_tell_from_one_is_that_of_its_bias(make):
+    cell = make(3, forget_bias=30.0)
+    path = gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), jnp.zeros((4, 2, FEATURES)))
+    np.testing.assert_allclose(gradflow.gate_statistics(path).memory_time, np.exp(30), rtol=1e-5)
+
+
+def test_a_unit_whose_gates_are_not_finite_has_no_statistics():
+    cell, xs = LSTM(3), sequences().at[2, 0].set(jnp.nan)
+    statistics = gradflow.gate_statistics(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), xs))
+    for values in jax.tree.leaves(statistics):
+        assert np.isnan(values).all()

@@ -3,9 +3,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import LSTM, RNN, gradflow, unroll
+from recurrax import GRU, LSTM, RNN, gradflow, unroll
 from recurrax.initializers import OrthogonalPerGate
-from tests.gradflow.references import FEATURES, every_run, explicit_jacobians, loss, probe_log_norms, runs, sequences
+from tests.gradflow.references import (
+    BATCH,
+    FEATURES,
+    every_run,
+    explicit_jacobians,
+    exploding,
+    loss,
+    probe_log_norms,
+    runs,
+    saturated,
+    sequences,
+)
 
 
 @every_run
@@ -159,3 +170,80 @@ def test_a_hundred_thousand_steps_stay_finite():
     xs = jax.random.normal(jax.random.key(1), (100_000, 1, FEATURES))
     norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
     assert np.isfinite(norms.joint).all() and norms.joint[0, 0] < -1000
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(7.5, -310.274), (6.0, -250.274)])
+def test_a_saturated_unit_has_its_norm_in_float32(bias, expected):
+    norms = gradflow.gradient_norms(saturated(bias), lambda ys, carry: ys[-1].sum())
+    np.testing.assert_allclose(norms.joint[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("bias", [0.0, 3.0, 10.0, 20.0, 40.0])
+def test_saturation_costs_no_accuracy(x64, bias):
+    state, expected = 0.0, 0.0
+    for _ in range(20):
+        a = state + bias
+        state = np.tanh(a)
+        expected += np.log(4) - 2 * a - 2 * np.log1p(np.exp(-2 * a))
+    for dtype, error in ((jnp.float32, 4e-6), (jnp.float64, 1e-13)):
+        norms = gradflow.gradient_norms(saturated(bias, dtype), lambda ys, carry: ys[-1].sum())
+        np.testing.assert_allclose(norms.joint[0], expected, rtol=error)
+
+
+@pytest.mark.parametrize("reset", ["before", "after"])
+def test_the_direct_path_through_a_gru_is_that_of_an_open_gate(x64, reset):
+    """With z = sigmoid(20), h' = (1 - z) h + z n keeps sigmoid(-20) of h, where 1 - z is zero in float32."""
+    cell = GRU(1, reset=reset, forget_bias=-20.0)
+    params = jax.tree.map(jnp.zeros_like, cell.init(jax.random.key(0), 1))
+    params = params._replace(b=jnp.float32([0, 20, 0]))
+    xs = jnp.zeros((5, 1), jnp.float32)
+    params = jax.tree.map(lambda a: a.astype(jnp.float32), params)
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
+    np.testing.assert_allclose(norms.joint[0], -5 * np.log1p(np.exp(20.0)), rtol=1e-6)
+
+
+def test_a_loss_that_saturates_is_differentiated_without_cancellation():
+    norms = gradflow.gradient_norms(saturated(2.0), lambda ys, carry: jnp.tanh(20 * ys[-1]).sum())
+    h = float(saturated(2.0).ys[-1, 0])
+    np.testing.assert_allclose(norms.joint[-1], np.log(80) - 40 * h, rtol=1e-5)
+
+
+def test_an_exploding_network_has_norms_of_nan_and_no_zero():
+    for of in (lambda ys, carry: ys[-1].sum(), lambda ys, carry: jax.nn.relu(ys[-1]).sum()):
+        norms = gradflow.gradient_norms(exploding(), of)
+        assert np.isnan(norms.joint).all() and np.isnan(norms.fields.h).all()
+
+
+def test_a_loss_before_the_explosion_has_the_norms_of_a_run_that_ends_there():
+    path = exploding()
+    got = gradflow.gradient_norms(path, lambda ys, carry: ys[9].sum()).joint
+    short = gradflow.gradient_norms(exploding(10), lambda ys, carry: ys[9].sum()).joint
+    np.testing.assert_allclose(got[:11], short, rtol=1e-5)
+    assert np.isneginf(got[11:]).all()
+
+
+def test_an_example_that_is_not_finite_spoils_no_other_and_nothing_before_a_reset():
+    cell, xs = LSTM(3), sequences(8)
+    params = cell.init(jax.random.key(0), FEATURES)
+    spoiled = xs.at[2, 0].set(jnp.inf)
+    resets = jnp.zeros((8, BATCH), bool).at[5].set(True)
+    path = gradflow.trajectory(cell, params, spoiled, resets=resets)
+    clean = gradflow.trajectory(cell, params, xs, resets=resets)
+    got, expected = (gradflow.gradient_norms(p, lambda ys, carry: ys[-1].sum()).joint for p in (path, clean))
+    np.testing.assert_array_equal(got[:, 1:], expected[:, 1:])
+    np.testing.assert_array_equal(got[:, 0], expected[:, 0])
+    every = gradflow.gradient_norms(path, lambda ys, carry: ys.sum()).joint
+    assert np.isnan(every[:6, 0]).all() and np.isfinite(every[6:, 0]).all() and np.isfinite(every[:, 1:]).all()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
+def test_an_adjoint_that_overflows_between_finite_states_is_nan(dtype):
+    """All states are zero; four weights of the largest number add up to infinity on the way back."""
+    cell = RNN(4, activation="identity", use_bias=False)
+    params = cell.init(jax.random.key(0), 1)
+    params = params._replace(w_x=jnp.zeros((1, 4), dtype), w_h=jnp.full((4, 4), jnp.finfo(dtype).max, dtype))
+    path = gradflow.trajectory(cell, params, jnp.zeros((4, 1), dtype))
+    norms = gradflow.gradient_norms(path, lambda ys, carry: ys[-1].sum())
+    assert int(path.first_not_finite) == -1
+    assert np.isfinite(norms.joint[-1]) and np.isnan(norms.joint[:-1]).all()
+    assert np.isnan(gradflow.lyapunov_spectrum(path)).all()

@@ -5,7 +5,7 @@ import pytest
 
 from recurrax import LSTM, RNN, gradflow
 from recurrax.initializers import OrthogonalPerGate
-from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, runs, sequences
+from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, exploding, runs, saturated, sequences
 from tests.gradflow.test_lyapunov import GivenMatrix
 
 
@@ -78,3 +78,18 @@ def test_empty_and_single_sizes(shape):
     )
     assert products.log_singular_values.shape == (shape[0] + 1, shape[1], 2)
     assert products.log_frobenius.shape == (shape[0] + 1, shape[1])
+
+
+def test_products_of_a_saturated_unit_are_those_of_its_slopes_and_not_finite_ones_nan():
+    products = gradflow.jacobian_products(saturated(7.5))
+    np.testing.assert_allclose(products.log_singular_values[0], -310.274, atol=1e-3)
+    products = gradflow.jacobian_products(exploding(200))
+    assert np.isnan(products.log_frobenius).all() and np.isnan(products.log_singular_values).all()
+
+
+def test_a_product_over_a_reset_is_zero_though_a_state_before_or_behind_it_is_not_finite():
+    cell, xs = LSTM(2), sequences(6).at[1].set(jnp.nan)
+    resets = jnp.zeros(xs.shape[:2], bool).at[3].set(True)
+    path = gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), xs, resets=resets)
+    log_frobenius = gradflow.jacobian_products(path).log_frobenius
+    assert np.isneginf(log_frobenius[:4]).all() and np.isfinite(log_frobenius[4:]).all()

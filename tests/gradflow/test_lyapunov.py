@@ -9,7 +9,7 @@ import pytest
 from recurrax import LSTM, RNN, Cell, gradflow
 from recurrax.cell import dot
 from recurrax.initializers import OrthogonalPerGate
-from tests.gradflow.references import FEATURES, explicit_jacobians, sequences
+from tests.gradflow.references import FEATURES, explicit_jacobians, exploding, saturated, sequences
 
 
 class Carry(NamedTuple):
@@ -134,3 +134,21 @@ def test_bad_arguments_are_named(arguments, message):
     path = gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), sequences())
     with pytest.raises(ValueError, match=message):
         gradflow.lyapunov_spectrum(path, **arguments)
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(7.5, -15.514), (40.0, -80.514)])
+def test_a_saturated_unit_has_its_exponent_in_float32(bias, expected):
+    np.testing.assert_allclose(gradflow.lyapunov_spectrum(saturated(bias)), expected, atol=1e-3)
+
+
+def test_a_run_that_is_not_finite_has_no_exponents_whatever_is_counted():
+    path = exploding(200, batch=(1,))
+    assert int(path.first_not_finite[0]) > 100
+    assert np.isnan(gradflow.lyapunov_spectrum(path, k=2)).all()
+    assert np.isnan(gradflow.lyapunov_spectrum(path, k=2, warm_up=190)).all()
+
+
+@pytest.mark.parametrize("warm_up", [20, 21])
+def test_a_warm_up_that_leaves_no_step_is_refused(warm_up):
+    with pytest.raises(ValueError, match=f"warm_up must be less than the 20 steps of path.*got {warm_up}"):
+        gradflow.lyapunov_spectrum(saturated(0.0), warm_up=warm_up)

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from recurrax import LSTM, gradflow
-from tests.gradflow.references import CELLS, FEATURES, IDS, explicit_jacobians, loss, runs, sequences
+from tests.gradflow.references import (
+    CELLS,
+    FEATURES,
+    IDS,
+    explicit_jacobians,
+    exploding,
+    loss,
+    runs,
+    saturated,
+    sequences,
+)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=IDS)
@@ -69,3 +79,10 @@ def test_empty_and_single_sizes(shape):
         gradflow.trajectory(cell, params, jnp.ones((*shape, FEATURES))), lambda ys, carry: carry.c.sum()
     )
     assert paths.total.shape == paths.rest.shape == paths.fields.c.shape == (shape[0] + 1, shape[1])
+
+
+def test_parts_of_a_saturated_unit_are_right_and_those_of_a_run_that_is_not_finite_nan():
+    paths = gradflow.path_norms(saturated(7.5), lambda ys, carry: ys[-1].sum())
+    np.testing.assert_allclose([paths.total[0], paths.fields.h[0]], -310.274, atol=1e-3)
+    paths = gradflow.path_norms(exploding(200), lambda ys, carry: ys[-1].sum())
+    assert np.isnan(paths.total).all() and np.isnan(paths.fields.h).all() and np.isnan(paths.rest).all()

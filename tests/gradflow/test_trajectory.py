@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import LSTM, gradflow, unroll
+from recurrax import GRU, LSTM, gradflow, unroll
 from recurrax._util.float_leaves import float_leaves
 from recurrax.gradflow.trajectory import check_differentiable, output_pullback, pullbacks, wide_dtype
 from recurrax.wrappers.recurrent_gradient import RecurrentGradient
@@ -88,3 +88,22 @@ def test_a_cell_that_clips_gradients_and_what_is_no_path_are_refused():
 def test_measurements_are_at_least_in_float32():
     assert wide_dtype([jnp.ones(1, jnp.bfloat16)]) == np.float32
     assert wide_dtype([np.ones(1, np.complex128), np.ones(1, np.float32)]) == np.float64
+
+
+def test_the_first_step_that_is_not_finite_is_known_of_every_example():
+    xs = XS.at[3, 0].set(jnp.inf).at[5:, 1].set(jnp.nan)
+    path = gradflow.trajectory(CELL, PARAMS, xs)
+    np.testing.assert_array_equal(path.first_not_finite, [4, 6, -1])
+    backwards = gradflow.trajectory(CELL, PARAMS, xs, reverse=True)
+    np.testing.assert_array_equal(backwards.first_not_finite, [STEPS - 3, 1, -1])
+    masked = gradflow.trajectory(CELL, PARAMS, xs, mask=jnp.isfinite(xs).all(-1))
+    np.testing.assert_array_equal(masked.first_not_finite, [-1, -1, -1])
+    bad_carry = CELL.initial_carry(PARAMS, (BATCH,))._replace(c=jnp.zeros((BATCH, 4)).at[2, 1].set(jnp.nan))
+    np.testing.assert_array_equal(gradflow.trajectory(CELL, PARAMS, XS, bad_carry).first_not_finite, [-1, -1, 0])
+
+
+def test_states_are_those_of_the_cell_and_not_of_what_is_linearised():
+    cell = GRU(4)
+    params = cell.init(jax.random.key(0), FEATURES)
+    path = gradflow.trajectory(cell, params, 5 * XS)
+    np.testing.assert_array_equal(path.ys, unroll(cell, params, 5 * XS, executor="fused")[1])

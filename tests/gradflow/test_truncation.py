@@ -45,3 +45,9 @@ def test_a_gradient_that_ends_loses_nothing_beyond():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         truncation(*arguments)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_no_truncation_is_chosen_of_norms_that_are_not_finite(broken):
+    result = truncation(np.where(np.arange(20) < 5, -np.arange(20.0), broken), 0.1)
+    assert result.steps is None and np.isnan(result.lost).all() and np.isnan(result.rate)

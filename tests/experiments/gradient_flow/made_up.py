@@ -9,7 +9,7 @@ SEEDS, STEPS, SEQUENCES, SIZE, BINS = 2, 12, 3, 4, 50
 
 
 def config(cells="rnn,lstm", snapshots=(0, 2, 5), source="text"):
-    measure = Measure(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30)
+    measure = Measure(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30, dtype="float64")
     train = Train(snapshots=snapshots, batch=4, length=8, learning_rate=0.01, clip_norm=1.0)
     data = Data(source=source, path="", variance=1.0, features=3)
     return GradientFlow(cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, measure=measure, train=train)
@@ -29,6 +29,7 @@ def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0
         "snapshots": np.array(snapshots),
         "state_size": np.array(size),
         "log_norm/joint": log_norms(rate, len(snapshots)),
+        "first_not_finite": np.full((len(snapshots), SEEDS, SEQUENCES), -1),
         "lyapunov_exponent": -np.sort(np.random.default_rng(1).random((ends, SEEDS, size))),
         "theory/log_ratio": np.tile(-rate * np.arange(STEPS + 1), (SEEDS, 1)),
         "theory/text": np.array("Dotted: a theory."),

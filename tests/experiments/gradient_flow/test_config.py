@@ -48,6 +48,13 @@ def test_all_stands_for_every_cell():
         ({"train__learning_rate": 1e300}, "config.train.learning_rate must be"),
         ({"measure__jacobian_batch": 99}, "config.measure.jacobian_batch must be"),
         ({"measure__batch": 99999999999999999999}, "config.measure.batch must be"),
+        ({"measure__dtype": "bfloat16"}, "config.measure.dtype must be"),
+        ({"cells": "lstm,conv_lstm"}, "has conv_lstm, which cannot be measured here: its inputs are no vectors"),
+        ({"cells": "cfc"}, "has cfc, which cannot be measured here: its inputs are no vectors"),
+        (
+            {"cells": "recurrent_gradient(lstm,clip_value=1.0)"},
+            "which cannot be measured here: its backward pass clips",
+        ),
         ({"data__source": "web"}, "config.data.source must be"),
         ({"data__variance": 0.0}, "config.data.variance must be"),
         ({"data__source": "noise", "data__path": "a.txt"}, "config.data.path must be"),

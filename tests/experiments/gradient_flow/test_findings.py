@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.gradient_flow.findings import _power, sentences, summary
+from experiments.gradient_flow.findings import _power, not_finite, sentences, summary
 from tests.experiments.gradient_flow.made_up import cell_results, results
 
 
@@ -46,3 +46,16 @@ def test_costs_are_compared_where_both_cells_are_there():
 )
 def test_a_ratio_is_written_though_a_float_could_not_hold_it(log_ratio, text):
     assert _power(log_ratio) == text
+
+
+def test_runs_and_gradients_that_are_not_finite_are_counted_and_located():
+    cell = cell_results("RNN", ("h",), ())
+    assert list(not_finite(cell)) == []
+    cell.arrays["first_not_finite"][1, 0] = [7, -1, 9]
+    joint = cell.arrays["log_norm/joint"]
+    joint[1, 0, :, [0, 2]] = np.nan
+    joint[1, 1, :9, 1] = np.nan
+    runs, gradients = not_finite(cell)
+    assert "after 2 training steps: 2 of 6 runs hold inf or NaN, from step 7 on in the first" in runs
+    assert "the gradient of 1 of 6 runs overflows, 4 steps back in the first" in gradients
+    assert sentences(results(cell))[:2] == [runs, gradients]

@@ -27,8 +27,9 @@ def test_norms_are_those_of_the_gradient_of_the_last_loss_in_every_seed(lstm):
     """Checked at s_0, whose gradient JAX has directly."""
     models, xs, targets, paths = lstm
     norms = measure.log_norms(SOURCE, models, paths, targets)
-    assert norms["joint"].shape == (SEEDS, STEPS + 1, SEQUENCES)
-    assert set(norms) == {"joint", "path_rest", *(f"{kind}/{name}" for kind in ("field", "path") for name in "hc")}
+    assert norms["log_norm/joint"].shape == (SEEDS, STEPS + 1, SEQUENCES)
+    names = {"joint", "path_rest", *(f"{kind}/{name}" for kind in ("field", "path") for name in "hc")}
+    assert set(norms) == {f"log_norm/{name}" for name in names}
 
     def loss(carry, model):
         return SOURCE.last_loss(model.readout, unroll(paths.cell, model.cell, xs, carry)[1], targets)
@@ -38,7 +39,7 @@ def test_norms_are_those_of_the_gradient_of_the_last_loss_in_every_seed(lstm):
         carry = paths.cell.initial_carry(paths.cell.prepare(model.cell), (SEQUENCES,))
         gradient = jax.grad(loss)(carry, model)
         expected = 0.5 * np.log(sum(np.square(g).sum(-1) for g in gradient))
-        np.testing.assert_allclose(norms["joint"][seed, 0], expected, rtol=1e-4)
+        np.testing.assert_allclose(norms["log_norm/joint"][seed, 0], expected, rtol=1e-4)
 
 
 def test_the_gates_are_in_the_order_of_the_cell_and_their_histograms_are_shares(lstm):
@@ -64,7 +65,7 @@ def test_of_a_large_state_the_leading_exponents_are_measured_and_no_jacobian_pro
 
 def test_a_cell_of_one_field_and_without_gates_has_neither_a_rest_nor_gates():
     models, _, targets, paths = run(RNN(hidden_size=3))
-    assert "path_rest" not in measure.log_norms(SOURCE, models, paths, targets)
+    assert "log_norm/path_rest" not in measure.log_norms(SOURCE, models, paths, targets)
     assert measure.first_gates(paths) is None
     measured = measure.at_end(paths, paths, paths)
     assert {name.partition("/")[0] for name in measured} == {"state_size", "lyapunov_exponent", "log_singular_value"}
@@ -73,3 +74,17 @@ def test_a_cell_of_one_field_and_without_gates_has_neither_a_rest_nor_gates():
 
 def test_the_two_parts_of_a_complex_state_count_each():
     assert measure.state_size(run(LRU(hidden_size=3))[-1]) == 6
+
+
+def test_what_is_not_finite_is_told_by_step_and_has_no_histogram():
+    cell = LSTM(hidden_size=3)
+    models = init_model(cell, SOURCE, jnp.arange(SEEDS))
+    xs, targets = SOURCE.sequences(0, SEQUENCES, STEPS)
+    paths = measure.trajectories(cell, models, xs.at[3, 1].set(jnp.inf))
+    np.testing.assert_array_equal(measure.first_not_finite(paths)["first_not_finite"], [[-1, 4]] * SEEDS)
+    joint = measure.log_norms(SOURCE, models, paths, targets)["log_norm/joint"]
+    assert np.isfinite(joint[..., 0]).all() and np.isnan(joint[..., 1]).all()
+    measured = measure.at_end(paths, paths, paths)
+    assert np.isnan(measured["gate/histogram/f"]).all()
+    assert np.isfinite(measured["lyapunov_exponent"][:, 0]).all()
+    assert np.isnan(measured["lyapunov_exponent"][:, 1]).all()

@@ -14,14 +14,14 @@ def of(cell, variance=1.0):
     source = NoiseSource(features=8, variance=variance, seed=0)
     models = init_model(cell, source, jnp.arange(SEEDS))
     xs, targets = source.sequences(0, 4, STEPS)
-    return source, models, xs, targets, predicted(cell, source, models, xs)
+    return source, models, xs, targets, predicted(cell, source, models, xs, targets)
 
 
 def test_mean_field_theory_predicts_the_slope_of_a_wide_random_tanh_network():
     cell = RNN(hidden_size=128)
     source, models, xs, targets, prediction = of(cell)
     assert str(prediction["text"]) == MEAN_FIELD_TEXT and prediction["log_ratio"].shape == (SEEDS, STEPS + 1)
-    joint = measure.log_norms(source, models, measure.trajectories(cell, models, xs), targets)["joint"]
+    joint = measure.log_norms(source, models, measure.trajectories(cell, models, xs), targets)["log_norm/joint"]
     measured = (joint[:, 0] - joint[:, -1]).mean()
     np.testing.assert_allclose(prediction["log_ratio"][:, -1].mean(), measured, rtol=0.15)
 
