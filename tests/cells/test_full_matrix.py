@@ -18,7 +18,7 @@ from recurrax._util import naming
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Cell
 from recurrax.parameters import to_dict
-from tests.cells.cases import INPUT_SIZE, close, draw, every_variant, flags
+from tests.cells.cases import FIRST, INPUT_SIZE, close, draw, every_variant, flags, label, named
 from tests.gradflow import references
 
 pytestmark = pytest.mark.slow
@@ -69,6 +69,27 @@ def test_gradient_norms_are_those_of_zeros_added_to_the_states(x64, case):
     got = gradflow.gradient_norms(gradflow.trajectory(case.cell, params, xs, carry, mask=mask, resets=resets), loss)
     expected, _ = references.probe_log_norms(case.cell, params, xs, loss, carry, mask=mask, resets=resets)
     np.testing.assert_allclose(got.joint, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", FIRST, ids=[label(case.cell) for case in FIRST])
+def test_norms_in_float32_are_those_of_float64_where_units_saturate(x64, case):
+    params, xs, _ = draw(case, 4, (16,))
+
+    def loss(ys, carry):
+        return sum(jnp.sum(leaf.real) for leaf in float_leaves((ys, carry)))
+
+    def norms(real, complex_):
+        def cast(a, scale):
+            if jnp.iscomplexobj(a):
+                return a.astype(complex_)
+            return (scale * a.astype(jnp.float32)).astype(real) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+        arguments = jax.tree.map(lambda a: cast(jnp.asarray(a), 8), params), jax.tree.map(lambda a: cast(a, 1), xs)
+        return gradflow.gradient_norms(gradflow.trajectory(case.cell, *arguments), loss).joint
+
+    with named(case):
+        got, expected = norms(jnp.float32, jnp.complex64), norms(jnp.float64, jnp.complex128)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=5e-4)
 
 
 @every_variant
