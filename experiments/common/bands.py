@@ -24,16 +24,16 @@ class Band:
 def band(logs: np.ndarray) -> Band:
     """Summarises log norms `[K + 1, ...]` over all axes but the first: median, 10 % and 90 % quantiles, two means."""
     flat = logs.reshape(len(logs), -1).astype(np.float64)
-    none = np.isnan(flat).all(axis=1)
+    none = np.all(np.isnan(flat), axis=1, keepdims=True)
     # A row of NaN alone would make NumPy warn.
-    flat = np.where(none[:, None], 0, flat)
+    flat = np.where(none, 0, flat)
     with np.errstate(invalid="ignore", divide="ignore"):
         low, median, high = np.nanquantile(flat, [0.1, 0.5, 0.9], axis=1, method="nearest")
         largest = np.nanmax(flat, axis=1, keepdims=True)
         shift = np.where(np.isfinite(largest), largest, 0)
         annealed = shift[:, 0] + np.log(np.nanmean(np.exp(flat - shift), axis=1))
         curves = (low, median, high, np.nanmean(flat, axis=1), annealed)
-    return Band(*(np.where(none, np.nan, curve) for curve in curves))
+    return Band(*(np.where(none[:, 0], np.nan, curve) for curve in curves))
 
 
 def relative(logs: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ BOTH = {
     "sqrt(1 - tanh^2)": lambda x: jnp.sqrt(1 - jnp.tanh(x) ** 2),
     "sqrt(1 - exp^2)": lambda x: jnp.sqrt(1 - jnp.square(jnp.exp(-jax.nn.softplus(x)))),
 }
-ROUGH = {"silu": 1e-5, "gelu": 1e-5, "mish": 1e-5, "softsign": 1e-5, "squareplus": 1e-4}
+ROUGH = {"silu": 1e-5, "gelu": 1e-5, "exact gelu": 1e-4, "mish": 1e-5, "softsign": 1e-5, "squareplus": 1e-4}
 """What is lost where a derivative crosses zero, or by a function that itself cancels like x^-2."""
 
 
