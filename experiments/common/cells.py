@@ -1,7 +1,9 @@
 """Whether a cell runs, found out before anything is trained or measured: nothing is computed, only traced."""
 
 import functools
+import inspect
 import traceback
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +35,19 @@ def _why(cell: Cell, input_size: int) -> str | None:
     try:
         jax.eval_shape(run, jax.random.key(0), jax.ShapeDtypeStruct((2, 1, input_size), jnp.result_type(float)))
     except Exception as error:  # a cell of the user's own may raise anything
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frame = _culprit(error)
         reason = (str(error).splitlines() or [""])[0][:200]
         return f"{cell!r} cannot run: {type(error).__name__}: {reason} ({frame.filename}, line {frame.lineno})"
     return None
+
+
+def _culprit(error: Exception) -> traceback.FrameSummary:
+    """Returns the innermost line of a traceback that is not in JAX, the library or here; if all are, the innermost."""
+    frames = traceback.extract_tb(error.__traceback__)
+    known = [Path(inspect.getfile(of)).resolve().parent for of in (jax, Cell)]
+    users = [
+        f
+        for f in frames
+        if f.filename != __file__ and not any(folder in Path(f.filename).resolve().parents for folder in known)
+    ]
+    return users[-1] if users else frames[-1]

@@ -127,7 +127,7 @@ class GradientFlow:
             raise FieldError("cells", problem) from error
         for name, cell in zip(names, cells, strict=True):
             if cell.clips_gradients:
-                problem = f"has {name}, which clips gradients, so that their norms mean nothing: measure it without the clip"
+                problem = f"has {name}, which clips gradients, so that their norms mean nothing; leave the clip out"
                 raise FieldError("cells", problem)
         require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
         labels = self.cell_labels()

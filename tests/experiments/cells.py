@@ -5,6 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 
 from recurrax import RNN
+from recurrax.cell import dot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,14 @@ class WithoutCarry(RNN):
 
     def initial_carry(self, weights, batch_shape=()):
         raise RuntimeError("no carry")
+
+
+@dataclasses.dataclass(frozen=True)
+class WithWrongShapes(RNN):
+    """A cell whose step multiplies what does not fit."""
+
+    def step(self, weights, carry, z, dot=dot):
+        return carry._replace(h=dot(weights.w_h[:1], carry.h))
 
 
 class WithoutSize(RNN):

@@ -36,6 +36,9 @@ class GivenMatrix(Cell):
     def step(self, weights, carry, z, dot=dot):
         return Carry(jnp.einsum("...ij,...j->...i", z, carry.h))
 
+    def zero_input(self, input_size):
+        return jnp.zeros((self.size, input_size))
+
 
 @dataclasses.dataclass(frozen=True)
 class Rotation(Cell):
