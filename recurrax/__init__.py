@@ -15,7 +15,8 @@ from recurrax.engine.kernel.executor import Kernel
 from recurrax.engine.newton import Newton
 from recurrax.engine.scan import Scan
 from recurrax.from_step import from_step
-from recurrax.unroll import convergence, explain, length_mask, unroll
+from recurrax.padding import length_mask, pad_sequences
+from recurrax.unroll import convergence, explain, unroll
 from recurrax.wrappers.stack import Stack
 
 __version__ = "0.1.0"
@@ -43,5 +44,6 @@ __all__ = [
     "length_mask",
     "make_cell",
     "make_task",
+    "pad_sequences",
     "unroll",
 ]

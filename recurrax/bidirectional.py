@@ -1,5 +1,6 @@
 """Two cells over one sequence, from either end."""
 
+import functools
 from typing import Any
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
+from recurrax._util.sizes import at_most
 from recurrax.cell import Carry, Cell, Params, layer_key
+from recurrax.engine import meshes
 from recurrax.engine.executor import Executor
 from recurrax.unroll import unroll
 
@@ -65,7 +68,7 @@ def bidirectional(
     checks.choice("merge", merge, MERGES)
     for name, value in {"cells": cells, "params": params, "carries": carries}.items():
         if not (isinstance(value, tuple) and len(value) == 2):
-            raise TypeError(f"{name} must be a pair (forward, backward), got {value!r}.")
+            raise TypeError(f"{name} must be a pair (forward, backward), got {checks.brief(value)}.")
     checks.key(key)
     own_resets = resets, None if resets is None else of_backward_direction(resets, mask)
     runs = [
@@ -97,13 +100,24 @@ def of_backward_direction(resets: Bool[Array, "T *B"], mask: Bool[Array, "T *B"]
         return jnp.where(exists, reset, due), due
 
     exists = jnp.ones_like(resets) if mask is None else mask
-    return jax.lax.scan(step, jnp.zeros_like(resets[0]), (resets, exists), reverse=True)[1] if len(resets) else resets
+    if at_most(resets.shape[0], 0):
+        return resets
+    return meshes.scan(step, jnp.zeros_like(resets[0]), (resets, exists), reverse=True)[1]
 
 
 def merged(merge: str, f: Any, b: Any) -> Any:
-    """Joins the outputs of the two directions."""
+    """Joins the outputs of the two directions; those that are a pytree leaf by leaf."""
     if merge == "pair":
         return f, b
+    difference = checks.difference(b, f)
+    if difference is not None:
+        raise ValueError(
+            f"merge={merge!r} needs outputs of one structure, but of the backward one{difference}; take 'pair'."
+        )
+    return jax.tree.map(functools.partial(_joined, merge), f, b)
+
+
+def _joined(merge: str, f: jax.Array, b: jax.Array) -> jax.Array:
     if merge == "concat":
         return jnp.concatenate([f, b], axis=-1)
     if f.shape != b.shape:

@@ -8,6 +8,8 @@ no cell by name.
 """
 
 import abc
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -60,12 +62,36 @@ def with_features(x: Any, features: jax.Array) -> Any:
     return structure.unflatten([features, *leaves[1:]])
 
 
+def _broadcasting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a method that adds `b [H]` to `W x [*B, H]` whatever `jax_numpy_rank_promotion` says."""
+
+    @functools.wraps(method)
+    def broadcasting(*args: Any, **kwargs: Any) -> Any:
+        with jax.numpy_rank_promotion("allow"):
+            return method(*args, **kwargs)
+
+    return broadcasting
+
+
+def _with_key_checked(init: Callable[..., Params]) -> Callable[..., Params]:
+    """Returns `init`, which names its key where that is none: JAX would speak of an argument of its own."""
+
+    @functools.wraps(init)
+    def checked(self: Any, key: jax.Array, *args: Any, **kwargs: Any) -> Params:
+        checks.required_key(key)
+        return init(self, key, *args, **kwargs)
+
+    return checked
+
+
 class Cell(abc.ABC):
     """A recurrent cell: frozen hyper-parameters, and pure functions of parameters, state and input.
 
     A subclass is a frozen dataclass of hyper-parameters that compare and hash by value. It gives `init`,
     `initial_carry`, `project` and `step`, and overrides the other methods where their default does not fit.
     Every method takes any leading batch axes, none included, and keeps the dtype of the weights.
+
+    Its equations broadcast, a bias over the batch axes for one, whatever `jax_numpy_rank_promotion` is set to.
 
     The properties from `layers` to `log_units` are its traits. What is the same for all instances is a constant of
     the class, `linear: ClassVar[bool] = True`; what hyper-parameters decide is a property again. A field may bear the
@@ -121,6 +147,9 @@ class Cell(abc.ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         jax.tree_util.register_static(cls)
+        for name, value in list(vars(cls).items()):
+            if inspect.isfunction(value) and not name.startswith("__"):
+                setattr(cls, name, _broadcasting(_with_key_checked(value) if name == "init" else value))
 
     @abc.abstractmethod
     def init(self, key: jax.Array, input_size: int) -> Params:
@@ -198,7 +227,9 @@ def check_cell(cell: Any) -> None:
         if isinstance(getattr(cell, "cell", None), Cell):  # a layer, which prints over many lines
             raise TypeError(f"cell must be a recurrax Cell, got a layer. Give the cell inside, {cell.cell!r}.")
         hint = "Make an instance, e.g. LSTM(hidden_size=32). " if isinstance(cell, type) else ""
-        raise TypeError(f"cell must be a recurrax Cell, got {cell!r}. {hint}from_step makes one from a step function.")
+        raise TypeError(
+            f"cell must be a recurrax Cell, got {checks.brief(cell)}. {hint}from_step makes one from a step function."
+        )
     checks.compares_by_value("cell", cell)
 
 

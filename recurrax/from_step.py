@@ -118,7 +118,7 @@ class StepCell(Cell):
     def _carry_and_y(self, weights, carry, x):
         both = self.step_function(weights, carry, x)
         if not isinstance(both, (tuple, list)) or len(both) != 2:
-            raise TypeError(f"step must return a pair, (carry, y), got {both!r}.")
+            raise TypeError(f"step must return a pair, (carry, y), got {checks.brief(both)}.")
         return both
 
     def output(self, weights, carry, z):

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recurrax._util import checks
 from recurrax.cell import Cell, Params
 
 
@@ -36,7 +37,7 @@ def to_dict(params: Params) -> dict[str, Any]:
     """
     leaves = by_name(params)
     if () in leaves:
-        raise TypeError(f"params must be a NamedTuple or a dict, whose arrays have names, got a bare {leaves[()]!r}.")
+        raise TypeError(f"params must be a NamedTuple or a dict, whose arrays have names, got {checks.brief(params)}.")
     return nested(leaves)
 
 

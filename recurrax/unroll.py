@@ -5,9 +5,6 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
@@ -17,6 +14,7 @@ from recurrax.engine.chunks import truncated
 from recurrax.engine.executor import Executor
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.make_run import check_kinds, make_run
+from recurrax.engine.meshes import on_mesh
 from recurrax.engine.missed_dot import missed_dot
 from recurrax.engine.newton import Convergence, Newton
 from recurrax.engine.run import Run
@@ -89,8 +87,11 @@ def unroll(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _unroll(cell, executor, windows, reverse, params, xs, carry, given):
-    run = make_run(cell, params, xs, carry, reverse=reverse, **given)
-    return _executed(run, choose(run, executor), windows)
+    def execute(params, xs, carry, given):
+        run = make_run(cell, params, xs, carry, reverse=reverse, **given)
+        return _executed(run, choose(run, executor), windows)
+
+    return on_mesh(execute, xs, cell.input_ndim, (0, 1))(params, xs, carry, given)
 
 
 def _executed(run: Run, choice: Choice, windows: tuple[int, int] | None) -> tuple[Carry, Any]:
@@ -265,36 +266,3 @@ def _convergence(cell, newton, reverse, params, xs, carry, given):
     if refused is not None:
         raise ValueError(f"Newton's method cannot run {cell!r}: {refused}.")
     return newton.convergence(run)
-
-
-def length_mask(lengths: Int[Array, "*B"], length: int) -> Bool[Array, "T *B"]:
-    """Returns the mask of sequences padded on the right: True at the first `lengths[b]` steps.
-
-    >>> length_mask(jnp.array([2, 0, 3]), 3).astype(int)
-    Array([[1, 0, 1],
-           [1, 0, 1],
-           [0, 0, 1]], dtype=int32)
-
-    Args:
-      lengths: integers between 0 and `length`. Values are checked where they are known, that is outside of `jit`.
-      length: T.
-
-    Raises:
-      TypeError: `lengths` is not an integer array.
-      ValueError: a length is negative or above T.
-    """
-    if type(length) is not int:
-        raise TypeError(f"length must be an integer (int), got {length!r} of type {type(length).__name__}.")
-    if length < 0:
-        raise ValueError(f"length must be at least 0, got {length}.")
-    known = None if isinstance(lengths, Tracer) else np.asarray(lengths)
-    dtype = lengths.dtype if known is None else known.dtype
-    if not jnp.issubdtype(dtype, jnp.integer):
-        raise TypeError(f"lengths must be integers, got dtype {dtype}.")
-    if known is not None:
-        outside = (known < 0) | (known > length)
-        if outside.any():
-            raise ValueError(f"lengths must lie between 0 and T = {length}, got {known[outside][0]}.")
-    lengths = jnp.asarray(lengths, jnp.int32)
-    steps = jnp.arange(length, dtype=jnp.int32).reshape((length,) + (1,) * lengths.ndim)
-    return steps < lengths

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrax import GRU, LSTM, RNN, bidirectional, length_mask, unroll
-from recurrax.bidirectional import of_backward_direction
+from recurrax import GRU, LSTM, RNN, bidirectional, from_step, length_mask, unroll
+from recurrax.bidirectional import merged, of_backward_direction
 from recurrax.wrappers.zoneout import Zoneout
 
 CELLS = LSTM(4), GRU(3)
@@ -109,3 +109,32 @@ def test_directions_have_randomness_of_their_own():
 def test_bad_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         bidirectional(CELLS, drawn(), XS, **arguments)
+
+
+def _step(params, carry, x):
+    return carry + x, {"sum": carry + x, "last": x}
+
+
+def _zeros(params, batch_shape):
+    return jnp.zeros((*batch_shape, 2))
+
+
+def _outputs(params, carry):
+    return {"sum": carry, "twice": 2 * carry}
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum", "mean", "product"])
+def test_outputs_that_are_a_pytree_are_joined_leaf_by_leaf(merge):
+    cells = (from_step(_step, _zeros, output=_outputs),) * 2
+    both, ys = (bidirectional(cells, ((), ()), jnp.asarray(XS), merge=m)[1] for m in ("pair", merge))
+    for name in ("sum", "twice"):
+        np.testing.assert_array_equal(ys[name], merged(merge, both[0][name], both[1][name]))
+
+
+def test_outputs_of_two_structures_stay_a_pair():
+    cells = from_step(_step, _zeros, output=_outputs), from_step(_step, _zeros, example=jnp.ones(2))
+    with pytest.raises(
+        ValueError,
+        match=r"one structure, but of the backward one: got a dict of .*, expected a dict of .*twice.*; take 'pair'",
+    ):
+        bidirectional(cells, ((), ()), jnp.asarray(XS))

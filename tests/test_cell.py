@@ -7,8 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import recurrax
 from recurrax import Cell, unroll
 from recurrax.cell import dot
+from recurrax.cells import LRU
+from recurrax.wrappers import LayerNorm
 
 
 class AveragerParams(NamedTuple):
@@ -173,3 +176,20 @@ def test_a_subclass_without_fields_and_a_cached_property_are_taken():
     assert cell.doubled == 0.5 and cell != Averager(0.25)
     _, ys = unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((3, 2)))
     assert ys[0, 0] == 0.25
+
+
+@pytest.mark.parametrize("key", [0, None, jnp.ones(3)])
+def test_a_key_that_is_none_is_named(key):
+    with pytest.raises(TypeError, match="key must be a random key, as jax.random.key"):
+        recurrax.LSTM(2).init(key, 3)
+
+
+@pytest.mark.parametrize("cell", [recurrax.LSTM(2), LRU(2), LayerNorm(recurrax.GRU(2))])
+def test_equations_broadcast_whatever_rank_promotion_is_set_to(cell):
+    def loss(params, xs, lengths):
+        ys = recurrax.unroll(cell, params, xs, mask=recurrax.length_mask(lengths, len(xs)))[1]
+        return jnp.sum(ys)
+
+    params = cell.init(jax.random.key(0), 3)
+    with jax.numpy_rank_promotion("raise"):
+        jax.make_jaxpr(jax.grad(loss))(params, jnp.ones((4, 2, 3)), jnp.array([4, 2]))

@@ -16,7 +16,7 @@ STUDIES = sorted((ROOT / "experiments").rglob("*.py"))
 
 LEVELS = (
     ("_util",),
-    ("activations", "initializers"),
+    ("activations", "initializers", "padding"),
     ("cell",),
     ("parameters", "from_step"),
     ("cells", "engine"),

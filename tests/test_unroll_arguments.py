@@ -81,6 +81,12 @@ def zeros(*shape, dtype=jnp.float32):
 
 ERRORS = {
     "cell is a class": ({"cell": LSTM}, TypeError, r"cell must be a recurrax Cell, got .*LSTM.*Make an instance"),
+    "cell and params are exchanged": (
+        {"cell": run.params, "params": CELL},
+        TypeError,
+        r"cell comes first, params second; got a LSTMParams of arrays, then LSTM\(",
+    ),
+    "cell is the parameters": ({"cell": run.params}, TypeError, "cell must be a .* got a LSTMParams of arrays"),
     "cell is a name": ({"cell": "lstm"}, TypeError, "cell must be a recurrax Cell, got 'lstm'"),
     "xs is a list": ({"xs": [[1.0, 2.0, 3.0]]}, TypeError, r"xs\[0\]\[0\] must be an array, got 1.0 of type float"),
     "xs is missing": ({"xs": None}, ValueError, "xs has no array"),

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int
 from recurrax._layer.dtypes import cast, compute_dtype
 from recurrax._layer.lengths import existing
 from recurrax._util import checks
+from recurrax._util.sizes import at_most
 from recurrax.cell import Carry, Cell, Params
 from recurrax.engine.executor import Executor
 from recurrax.engine.make_run import make_run
@@ -181,8 +182,10 @@ def _turned(y: jax.Array, seq_lengths: Int[Array, "*B"] | None) -> jax.Array:
     if seq_lengths is None:
         return jnp.flip(y, 0)
     length, lengths = y.shape[0], jnp.asarray(seq_lengths)
+    if at_most(length, 0):
+        return y
     steps = jnp.arange(length).reshape(length, *(1,) * lengths.ndim)
-    source = (lengths - 1 - steps) % max(length, 1)
+    source = (lengths[None] - 1 - steps) % length
     return jnp.take_along_axis(y, source.reshape(source.shape + (1,) * (y.ndim - source.ndim)), 0)
 
 

@@ -19,6 +19,12 @@ class BothWays(NamedTuple):
     backward: Any
 
 
+def check_pair(name: str, value: Any) -> None:
+    """Raises unless `value` is a pair, of something for each direction; the fields of one direction's are none."""
+    if type(value) not in (tuple, list, BothWays) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair (forward, backward), got {checks.brief(value)}.")
+
+
 def check_merge(merge: Any) -> None:
     """Raises unless the outputs of two directions can be joined so."""
     checks.choice("merge", merge, MERGES)
@@ -58,7 +64,9 @@ def apply_both_ways(
     starts = resets, _backward_resets(resets, mask, time_major)
     carries = (None, None) if initial_carries is None else initial_carries
     if not isinstance(carries, tuple) or len(carries) != 2:
-        raise TypeError(f"initial_carries must be a pair (forward, backward) or None, got {initial_carries!r}.")
+        raise TypeError(
+            f"initial_carries must be a pair (forward, backward) or None, got {checks.brief(initial_carries)}."
+        )
     runs = []
     for n, direction in enumerate(directions):
         own = {"mask": mask, "resets": starts[n], "initial_carry": carries[n]}

@@ -40,7 +40,9 @@ def as_drawn(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> Any:
 def check_drawing(initializers: Any) -> None:
     """Raises unless they are functions by name; whether a parameter has the name is seen when it is drawn."""
     if not isinstance(initializers, Mapping) or not all(callable(init) for init in initializers.values()):
-        raise TypeError(f"initializers must be functions (key, shape, dtype) by parameter, got {initializers!r}.")
+        raise TypeError(
+            f"initializers must be functions (key, shape, dtype) by parameter, got {checks.brief(initializers)}."
+        )
 
 
 def draw(cell: Cell, key: jax.Array, input_size: int, param_dtype: Any) -> Params:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from recurrax.unroll import length_mask
+from recurrax.padding import length_mask
 
 
 def existing(

@@ -138,12 +138,16 @@ def _fault_of_comparison(cls: type) -> str | None:
 
 def key(value: Any) -> None:
     """Raises unless `value` is one random key, of `jax.random.key` or of the older `jax.random.PRNGKey`, or None."""
-    if value is None:
-        return
+    if value is not None:
+        required_key(value)
+
+
+def required_key(value: Any) -> None:
+    """Raises unless `value` is one random key."""
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
     if dtype is None or not (typed or dtype == jnp.uint32):
-        raise TypeError(f"key must be a random key, as jax.random.key(0) makes one, got {value!r}.")
+        raise TypeError(f"key must be a random key, as jax.random.key(0) makes one, got {brief(value)}.")
     if shape is None or len(shape) != (0 if typed else 1):
         raise ValueError(f"key must be one random key, got an array of shape {shape}; it is split inside.")
 
@@ -194,10 +198,11 @@ def same_shapes(name: str, got: Any, expected: Any, owner: str) -> None:
     if jax.tree.structure(got) != jax.tree.structure(expected):
         unnamed = _without_names(got, expected)
         if unnamed is not None:
-            kind, fields = type(unnamed).__name__, ", ".join(f"{field}=..." for field in unnamed._fields)
+            came, wanted = unnamed
+            kind, fields = type(wanted).__name__, ", ".join(f"{field}=..." for field in wanted._fields)
             raise TypeError(
-                f"{name} holds a plain tuple where {owner} expects {kind}. Its order is not guessed, since libraries "
-                f"differ in it (Flax keeps (c, h)): name the fields, {kind}({fields})."
+                f"{name} holds a plain {type(came).__name__} where {owner} expects {kind}. Its order is not guessed, "
+                f"since libraries differ in it (Flax keeps (c, h)): name the fields, {kind}({fields})."
             )
         where, one, other = _first_difference(got, expected)
         raise TypeError(
@@ -221,6 +226,27 @@ def fits(name: str, got: Any, expected: Any, owner: str) -> None:
                 f"{name}{jax.tree_util.keystr(path)} is complex ({leaf.dtype}), {owner} expects real numbers; take its "
                 "real part where the imaginary part is zero."
             )
+
+
+def brief(value: Any) -> str:
+    """Returns a value for a message, in few words: no array is printed, nor anything long."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"an array of shape {tuple(value.shape)}"
+    arrays = any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(value))
+    text = "" if arrays else repr(value)
+    if text and len(text) <= 200:
+        return text
+    if type(value) in (tuple, list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}{' of arrays' if arrays else ''}"
+
+
+def difference(got: Any, expected: Any) -> str | None:
+    """Says where a pytree first departs in structure from another one, and how; None where it does not."""
+    if jax.tree.structure(got) == jax.tree.structure(expected):
+        return None
+    where, one, other = _first_difference(got, expected)
+    return f"{where}: got {one}, expected {other}"
 
 
 def _first_difference(got: Any, expected: Any, where: str = "") -> tuple[str, str, str]:
@@ -258,11 +284,11 @@ def _kind(tree: Any) -> str:
     return f"a {type(tree).__name__} of {len(tree)}" if isinstance(tree, tuple | list) else type(tree).__name__
 
 
-def _without_names(got: Any, expected: Any) -> Any:
+def _without_names(got: Any, expected: Any) -> tuple[Any, Any] | None:
     """Returns the first NamedTuple of `expected` in whose place `got` has a plain tuple or list; None without any."""
     if not (isinstance(got, tuple | list) and isinstance(expected, tuple)):
         return None
     if hasattr(expected, "_fields") and not hasattr(got, "_fields"):
-        return expected
+        return got, expected
     found = (_without_names(*pair) for pair in zip(got, expected, strict=False))
     return next((node for node in found if node is not None), None)

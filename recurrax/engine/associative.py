@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from recurrax._util import checks
 from recurrax._util.float_leaves import float_leaves, float_merger, is_float
+from recurrax._util.sizes import at_most
 from recurrax.cell import Carry
 from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.executor import Executor
@@ -65,5 +66,5 @@ def _all_at_once(run: Run) -> tuple[Carry, Any]:
     added, factors = jax.vmap(affine_map)(z, run.inputs)
     solve = cut_recurrence if cuts(run.inputs) else linear_recurrence
     states = with_floats([solve(*leaf) for leaf in zip(factors, added, start, strict=True)])
-    final = jax.tree.map(lambda s, first: s[-1] if len(s) else first, states, run.carry)
+    final = jax.tree.map(lambda s, first: first if at_most(run.length, 0) else s[-1], states, run.carry)
     return final, in_processing_order(emit_all(run, states, z), reverse)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+from jax.export import is_symbolic_dim
 
 from recurrax._util import checks
+from recurrax._util.sizes import counted
 from recurrax.engine.associative import Associative
 from recurrax.engine.chunks import checkpointed
 from recurrax.engine.executor import Executor
@@ -90,7 +92,9 @@ def check_executor(executor: Any) -> None:
     elif isinstance(executor, type) and issubclass(executor, Executor):
         raise TypeError(f"executor must be an instance, e.g. {executor.__name__}(), got the class itself.")
     elif not isinstance(executor, str):
-        raise TypeError(f"executor must be a name or an instance such as recurrax.Newton(), got {executor!r}.")
+        raise TypeError(
+            f"executor must be a name or an instance such as recurrax.Newton(), got {checks.brief(executor)}."
+        )
     else:
         checks.choice("executor", executor, ("auto", *EXECUTORS))
 
@@ -101,13 +105,15 @@ class Layers(Executor):
 
     Attributes:
       executor: an executor, its name, or "auto".
+      within: what the whole is executed by, for messages; None where that is this.
     """
 
     executor: str | Executor
+    within: "Checkpointed | None" = None
 
     def __call__(self, run):
         def execute(run):
-            return choose(run, self.executor).executor(run)
+            return choose(run, self.executor, self.within).executor(run)
 
         return by_layer(execute, run)
 
@@ -120,7 +126,7 @@ class Checkpointed(Executor):
 
     Attributes:
       executor: what runs the steps between: an executor, its name, or "auto".
-      every: steps after which a state is kept; "sqrt" for the square root of T.
+      every: steps after which a state is kept; "sqrt" for the square root of T, 32 where T is symbolic (`jax.export`).
     """
 
     executor: str | Executor = "auto"
@@ -138,7 +144,9 @@ class Checkpointed(Executor):
 
     def steps(self, length: int) -> int:
         """Returns after how many of T steps a state is kept."""
-        return max(1, math.isqrt(length)) if isinstance(self.every, str) else self.every
+        if not isinstance(self.every, str):
+            return self.every
+        return 32 if is_symbolic_dim(length) else max(1, math.isqrt(length))
 
     def __call__(self, run):
         # The executor is an instance where `choose` has been asked before.
@@ -149,19 +157,20 @@ class Checkpointed(Executor):
 EXECUTORS["checkpointed"] = Checkpointed()
 
 
-def choose(run: Run, executor: str | Executor) -> Choice:
-    """Returns what `executor`, an instance, a name or "auto", leads to.
+def choose(run: Run, executor: str | Executor, within: Checkpointed | None = None) -> Choice:
+    """Returns what `executor`, an instance, a name or "auto", leads to; `within` is what was asked for around it.
 
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
     asked = EXECUTORS.get(executor) if isinstance(executor, str) else executor
     if isinstance(asked, Checkpointed):
-        inner = choose(run, asked.executor)
+        inner = choose(run, asked.executor, asked)
         return Choice(dataclasses.replace(asked, executor=inner.executor), inner.reason)
     if run.cell.layers:
         return Choice(
-            Layers(executor), f"{len(run.cell.layers)} layers one after the other, each by executor={executor!r}"
+            Layers(executor, within),
+            f"{len(run.cell.layers)} layers one after the other, each by executor={executor!r}",
         )
     if asked is None:
         return _by_rule(run)
@@ -170,7 +179,12 @@ def choose(run: Run, executor: str | Executor) -> Choice:
         return Choice(asked, "asked for")
     if asked.falls_back:
         return Choice(_by_rule(run).executor, f"in the place of {asked.name}: {reason}")
-    raise ValueError(f"executor={executor!r} cannot run {run.cell!r}: {reason}; use executor='scan' or 'auto'.")
+
+    def shown(name: str | Executor) -> str:
+        return repr(name if within is None else dataclasses.replace(within, executor=name))
+
+    advice = f"use executor={shown('scan')} or {shown('auto')}"
+    raise ValueError(f"executor={shown(executor)} cannot run {run.cell!r}: {reason}; {advice}.")
 
 
 def refusals(run: Run) -> dict[str, str]:
@@ -182,7 +196,7 @@ def refusals(run: Run) -> dict[str, str]:
 
 
 def _by_rule(run: Run) -> Choice:
-    facts = Facts(jax.default_backend(), run.length, step_size(run), run.cell.linear)
+    facts = Facts(jax.default_backend(), counted(run.length), step_size(run), run.cell.linear)
     for rule in RULES:
         if rule.applies(facts) and rule.executor.refusal(run) is None:
             return Choice(rule.executor, rule.reason)

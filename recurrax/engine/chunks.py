@@ -5,9 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.export import is_symbolic_dim
 
 from recurrax._util.float_leaves import widened
+from recurrax._util.sizes import at_most, part
 from recurrax.cell import Carry
+from recurrax.engine import meshes
 from recurrax.engine.run import Inputs, Run, in_processing_order
 
 Execute = Callable[[Run], tuple[Carry, Any]]
@@ -65,20 +68,26 @@ def in_chunks(
 ) -> tuple[Carry, Any]:
     """Runs `body(carry, inputs)` over chunks in processing order; `cut` lets no gradient pass from one to the next."""
     length, reverse = run.length, run.reverse
-    whole = length // size * size
-    if length <= size:
+    if at_most(length, size):
         return body(run.carry, run.inputs)
+    if is_symbolic_dim(length) and not at_most(length % size, 0):
+        final, ys = in_chunks(body, _filled_up(run, size), size, cut=cut)
+        missing = _missing(length, size)
+        begin, end = (missing, missing + length) if reverse else (0, length)
+        return final, _slice(ys, begin, end)
+    count = length // size
+    whole = count * size
     # The chunk that is not full is the last one in processing order.
     split = length - whole if reverse else whole
     early, late = _slice(run.inputs, 0, split), _slice(run.inputs, split, length)
     full, rest = (late, early) if reverse else (early, late)
-    chunks = jax.tree.map(lambda a: a.reshape(whole // size, size, *a.shape[1:]), full)
+    chunks = jax.tree.map(lambda a: a.reshape(count, size, *a.shape[1:]), full)
 
     def step(carry, inputs):
         after, ys = body(carry, inputs)
         return _without_gradient(after) if cut else after, (ys, after if cut else None)
 
-    carry, (ys, ends) = jax.lax.scan(step, run.carry, chunks, reverse=reverse)
+    carry, (ys, ends) = meshes.scan(step, run.carry, chunks, reverse=reverse)
     ys = jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys)
     if whole == length:
         return (jax.tree.map(lambda a: a[0 if reverse else -1], ends) if cut else carry), ys
@@ -90,6 +99,11 @@ def in_chunks(
 def _in_windows(window, run: Run, every: int, back: int) -> tuple[Carry, Any]:
     """Runs chunks of `every` steps, each as the end of a window of `back` > every steps."""
     inputs, length = run.inputs, run.length
+    if is_symbolic_dim(length):
+        raise ValueError(
+            f"truncate_every=({every}, {back}) needs a number of steps that is known, got the symbolic {length}; take "
+            "one number of steps, or export for a known T."
+        )
     if length <= back:
         return window(run.carry, inputs)
 
@@ -114,7 +128,7 @@ def _in_windows(window, run: Run, every: int, back: int) -> tuple[Carry, Any]:
         state, end, ys = last_chunk(start, back, state)
         return state, (end, ys)
 
-    state, (ends, ys) = jax.lax.scan(step, state, starts)
+    state, (ends, ys) = meshes.scan(step, state, starts)
     outputs.append(jax.tree.map(lambda a: a.reshape(count * every, *a.shape[2:]), ys))
     rest = length - done - count * every
     if rest:
@@ -125,8 +139,25 @@ def _in_windows(window, run: Run, every: int, back: int) -> tuple[Carry, Any]:
     return final, jax.tree.map(lambda *a: jnp.concatenate(a), *outputs)
 
 
-def _slice(tree: Any, begin: int, end: int) -> Any:
-    return jax.tree.map(lambda a: a[begin:end], tree)
+def _filled_up(run: Run, size: int) -> Run:
+    """Returns a run of symbolic length with steps after its last one that do not exist, so that all chunks are full."""
+
+    def fill(a: jax.Array, last: jax.Array) -> jax.Array:
+        more = jnp.broadcast_to(last, (_missing(run.length, size), *a.shape[1:]))
+        return jnp.concatenate([more, a] if run.reverse else [a, more])
+
+    mask = jnp.ones((run.length, *run.batch_shape), bool) if run.inputs.mask is None else run.inputs.mask
+    filled = jax.tree.map(lambda a: fill(a, a[:1] if run.reverse else a[-1:]), run.inputs)
+    return run.replace(inputs=filled._replace(mask=fill(mask, jnp.zeros_like(mask[:1]))))
+
+
+def _missing(length: Any, size: int) -> Any:
+    """Returns how many steps the last chunk lacks."""
+    return (length + size - 1) // size * size - length
+
+
+def _slice(tree: Any, begin: Any, end: Any) -> Any:
+    return jax.tree.map(lambda a: part(a, begin, end), tree)
 
 
 def _without_gradient(carry: Carry) -> Carry:

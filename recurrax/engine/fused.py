@@ -25,6 +25,7 @@ from recurrax.cell import Carry, Projected
 from recurrax.engine.executor import Executor
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.linearized import linearized
+from recurrax.engine.meshes import as_tangents
 from recurrax.engine.products import pieces_of, products_of, refusal
 from recurrax.engine.run import Run, emit_all, over_steps, project_all, states_of_all
 from recurrax.engine.scan import Scan
@@ -55,7 +56,8 @@ def _run(run: Run) -> tuple[Carry, Any]:
 
 @_run.defjvp
 def _run_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    return jax.jvp(_hoisted, primals, tangents)
+    out, d_out = jax.jvp(_hoisted, primals, tangents)
+    return out, as_tangents(d_out, out)
 
 
 def _hoisted(run: Run) -> tuple[Carry, Any]:
@@ -110,7 +112,8 @@ def _states_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
 
     steps = (pushforwards, z, d_z, taps)
     d_final, d_states = over_steps(push, d_carry, steps, reverse=run.reverse)
-    return (final, states), (_all_tangents(final, d_final), _all_tangents(states, d_states))
+    d_out = _all_tangents(final, d_final), _all_tangents(states, d_states)
+    return (final, states), as_tangents(d_out, (final, states))
 
 
 def _float_tangents(primal: Any, tangent: Any) -> list[jax.Array]:

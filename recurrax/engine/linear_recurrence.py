@@ -4,13 +4,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.export import is_symbolic_dim
 from jaxtyping import Array, Inexact
 
+from recurrax._util.sizes import at_most, part
 from recurrax.engine.run import infinite_unless, over_steps
 
 BLOCK = 16
 """Steps of a block. One loop of this length serves all blocks: `jax.lax.associative_scan`, whose every level is code of
 its own, took three times as long to compile and no less to run."""
+LEVELS = 2
+"""Of blocks, blocks of blocks and so on, where T is symbolic."""
 
 
 def linear_recurrence(
@@ -36,7 +40,7 @@ def linear_recurrence(
       start: s_0.
       cut: whether a factor of zero cuts off what it multiplies, be it infinite or NaN.
     """
-    if len(b) == 0:
+    if at_most(b.shape[0], 0):
         return b
     algebra = (_CutDiagonal if cut else _Diagonal) if a.ndim == b.ndim else (_CutFull if cut else _Full)
     b = jnp.concatenate([b[:1] + algebra.apply(a[:1], start[None]), b[1:]])
@@ -143,11 +147,12 @@ class _CutFull(_Full):
         return jnp.where((later == 0).all((-1, -2))[..., None, None], 0, _Full.compose(later, earlier))
 
 
-def _scan(algebra: Any, a: jax.Array, b: jax.Array, *, reverse: bool) -> jax.Array:
+def _scan(algebra: Any, a: jax.Array, b: jax.Array, *, reverse: bool, level: int = 1) -> jax.Array:
     """Returns the states of s_t = a_t s_{t-1} + b_t from zeros; `reverse`: from the last step to the first.
 
     All blocks of steps are run side by side: first for the affine map that each is as a whole, then from the state
-    before each, which the same recurrence over blocks gives.
+    before each, which the same recurrence over blocks gives. Where T is symbolic, nobody knows how many levels of
+    blocks it takes: the blocks of the last of `LEVELS` are run one after the other.
     """
 
     def step(s, maps):
@@ -159,21 +164,22 @@ def _scan(algebra: Any, a: jax.Array, b: jax.Array, *, reverse: bool) -> jax.Arr
         (a_1, b_1), (a_2, b_2) = earlier, later
         return (algebra.compose(a_2, a_1), algebra.apply(a_2, b_1) + b_2), None
 
-    length = len(b)
-    if length <= BLOCK:
+    length = b.shape[0]
+    if at_most(length, BLOCK) or (is_symbolic_dim(length) and level > LEVELS):
         return over_steps(step, jnp.zeros_like(b[0]), (a, b), reverse=reverse)[1]
     maps = [_in_blocks(a), _in_blocks(b)]
     nothing = (algebra.identity(maps[0][0]), jnp.zeros_like(maps[1][0]))
     whole, _ = over_steps(compose, nothing, tuple(maps), reverse=reverse)
-    after = _scan(algebra, *whole, reverse=reverse)
+    after = _scan(algebra, *whole, reverse=reverse, level=level + 1)
     zeros = jnp.zeros_like(after[:1])
     before = jnp.concatenate([after[1:], zeros] if reverse else [zeros, after[:-1]])
     _, states = over_steps(step, before, tuple(maps), reverse=reverse)
     states = jnp.moveaxis(states, 0, 1)
-    return states.reshape(-1, *b.shape[1:])[:length]
+    return part(states.reshape(-1, *b.shape[1:]), 0, length)
 
 
 def _in_blocks(x: jax.Array) -> jax.Array:
     """Returns `[T, ...]` as `[BLOCK, T / BLOCK, ...]`; what fills it up at the end is zero and reaches no step."""
-    filled = jnp.pad(x, [(0, -len(x) % BLOCK)] + [(0, 0)] * (x.ndim - 1))
+    missing = (x.shape[0] + BLOCK - 1) // BLOCK * BLOCK - x.shape[0]
+    filled = jax.lax.pad(x, jnp.zeros((), x.dtype), [(0, missing, 0)] + [(0, 0, 0)] * (x.ndim - 1))
     return jnp.moveaxis(filled.reshape(-1, BLOCK, *x.shape[1:]), 1, 0)

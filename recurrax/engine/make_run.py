@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
 from recurrax.cell import Carry, Cell, Params, check_cell
+from recurrax.engine.meshes import varying_alike
 from recurrax.engine.run import Inputs, Run, known_inputs, project, transition
 from recurrax.parameters import parameter_shapes
 
@@ -51,7 +52,7 @@ def make_run(
     else:
         checks.fits("carry", carry, initial, repr(cell))
     inputs = Inputs(xs, mask, resets, _step_keys(key, first_step, length), lost)
-    run = Run(cell, weights, initial, carry, inputs, reverse)
+    run = varying_alike(Run(cell, weights, initial, carry, inputs, reverse))
     _check_dtypes(run)
     return run
 
@@ -69,6 +70,8 @@ def check_kinds(
     first_step: Any,
 ) -> None:
     """Checks what `jit` would misread or refuse with words of its own; shapes are checked in `make_run`."""
+    if isinstance(params, Cell) and not isinstance(cell, Cell):
+        raise TypeError(f"cell comes first, params second; got {checks.brief(cell)}, then {params!r}.")
     check_cell(cell)
     for name, value in {"params": params, "xs": xs, "carry": carry, "mask": mask, "resets": resets}.items():
         checks.arrays(name, value)
@@ -132,11 +135,17 @@ def _check_dtypes(run: Run) -> None:
         try:
             z = project(run, run.inputs)
         except (TypeError, AttributeError) as error:
-            kind = jax.tree.structure(run.inputs.x)
-            raise TypeError(f"xs (structure {kind}) is no input that {run.cell!r} can take: {error}") from error
+            kind = checks.brief(run.inputs.x)
+            raise TypeError(f"xs ({kind}) is no input that {run.cell!r} can take: {error}") from error
         return transition(run, run.carry, z, run.inputs)
 
     after = jax.eval_shape(step, run.replace(inputs=inputs))
+    own = jax.tree.structure(run.carry)
+    if type(after) is tuple and len(after) == 2 and jax.tree.structure(after[0]) == own != jax.tree.structure(after):
+        raise TypeError(
+            f"step of {run.cell!r} must return the new carry alone, got a pair whose first part is one; `output` tells "
+            "y from the carry. from_step makes a cell of a function that returns (carry, y)."
+        )
     checks.same_shapes("the carry after a step", after, run.carry, "the carry before it")
     for (path, before), new in zip(jax.tree_util.tree_leaves_with_path(run.carry), jax.tree.leaves(after), strict=True):
         if before.dtype != new.dtype:

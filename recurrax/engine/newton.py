@@ -15,6 +15,7 @@ from recurrax._util.float_leaves import is_float
 from recurrax.cell import Carry, Cell, Projected
 from recurrax.engine.executor import Executor
 from recurrax.engine.linear_recurrence import linear_recurrence
+from recurrax.engine.meshes import varying, varying_alike, varying_axes
 from recurrax.engine.products import forward_mode_refusal
 from recurrax.engine.run import (
     Inputs,
@@ -173,7 +174,7 @@ def _solve(newton: Newton, run: Run, z: Projected) -> tuple[Carry, Convergence]:
     last = jax.lax.while_loop(
         lambda last: ~(last.residual <= tolerance) & (last.iterations < newton.max_iterations),
         improved,
-        evaluated(jnp.zeros((), jnp.int32), jnp.broadcast_to(start, (length, *start.shape))),
+        varying_alike(evaluated(jnp.zeros((), jnp.int32), jnp.broadcast_to(start, (length, *start.shape)))),
     )
     convergence = Convergence(last.iterations, last.residual, last.residual <= tolerance)
     return system.unpack(last.after), convergence
@@ -252,7 +253,7 @@ class _System(NamedTuple):
         if self.cell.diagonal and self.jacobian == "diagonal":
             return jax.jvp(steps, (before,), (jnp.ones_like(before),))
         after, push = jax.linearize(steps, before)
-        unit_vectors = jnp.eye(before.shape[-1], dtype=before.dtype)
+        unit_vectors = varying(jnp.eye(before.shape[-1], dtype=before.dtype), varying_axes(before))
         if self.jacobian == "full":
             return after, jax.vmap(lambda unit: push(jnp.broadcast_to(unit, before.shape)), out_axes=-1)(unit_vectors)
         # One unit vector after the other: all columns at once would take the memory of the full matrices.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from recurrax._util.float_leaves import float_leaves, float_merger
+from recurrax._util.sizes import counted
 from recurrax.cell import Carry, Cell, Projected, Weights
 from recurrax.engine.jaxprs import Labels, Static, dependence, equations
 from recurrax.engine.primitives import REVERSE_MODE_ONLY
@@ -146,6 +147,6 @@ def step_size(run: Run) -> StepSize:
     return StepSize(
         products=count.value,
         projects=bool(projection.eqns),
-        projected=sum(a.size for a in jax.tree.leaves(shapes[2])),
-        weights=sum(a.size for a in float_leaves(run.weights)),
+        projected=counted(sum(a.size for a in jax.tree.leaves(shapes[2]))),
+        weights=counted(sum(a.size for a in float_leaves(run.weights))),
     )

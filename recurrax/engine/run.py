@@ -14,7 +14,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
+from recurrax._util.sizes import at_most
 from recurrax.cell import Carry, Cell, Dot, Projected, Weights, dot, layer_input, layer_key
+from recurrax.engine import meshes
 
 
 class Inputs(NamedTuple):
@@ -221,9 +223,9 @@ def one_step(run: Run, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
 
 
 def over_steps(step: Any, carry: Any, inputs: Any, *, reverse: bool = False) -> tuple[Any, Any]:
-    """Returns what `jax.lax.scan` does; on a GPU 16 steps a turn, since each turn of a loop costs launches there."""
+    """Returns what `meshes.scan` does; on a GPU 16 steps a turn, since each turn of a loop costs launches there."""
     turn = 16 if jax.default_backend() == "gpu" else 1
-    return jax.lax.scan(step, carry, inputs, reverse=reverse, unroll=turn)
+    return meshes.scan(step, carry, inputs, reverse=reverse, unroll=turn)
 
 
 def project_all(run: Run) -> Projected:
@@ -293,7 +295,7 @@ def where_steps_exist(mask: Bool[Array, "T *B"], xs: Any) -> Any:
     quotient. It gets the first input that exists in its sequence; a sequence without any, that of the first sequence
     which has one; and where none exists at all, ones.
     """
-    if not mask.size:
+    if at_most(mask.size, 0):
         return xs
     some, first = mask.any(0), jnp.argmax(mask, 0)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from recurrax._util.float_leaves import widened
 from recurrax.cell import Carry
 from recurrax.engine.executor import Executor
+from recurrax.engine.meshes import as_tangents, varying, varying_axes
 from recurrax.engine.run import Inputs, Run, one_step, over_steps
 
 
@@ -62,11 +63,13 @@ def _single_step(run: Run) -> tuple[Carry, Any]:
         return t + 1, carry, jax.tree.map(lambda a, b: jax.lax.dynamic_update_index_in_dim(a, b, t, 0), ys, y)
 
     end = jax.lax.optimization_barrier(jnp.ones((), jnp.int32))
-    start = (jnp.zeros((), jnp.int32), run.carry, jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), shapes))
+    zeros = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), shapes)
+    start = (jnp.zeros((), jnp.int32), run.carry, varying(zeros, varying_axes(run)))
     _, carry, ys = jax.lax.while_loop(lambda state: state[0] < end, body, start)
     return carry, jax.tree.map(lambda y: y[:1], ys)
 
 
 @_single_step.defjvp
 def _single_step_jvp(primals, tangents):
-    return jax.jvp(_scan, primals, tangents)
+    out, d_out = jax.jvp(_scan, primals, tangents)
+    return out, as_tangents(d_out, out)

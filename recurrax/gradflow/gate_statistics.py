@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from recurrax.cell import Gates
 from recurrax.engine.run import restored
 from recurrax.gradflow._numerics.without_cancellation import without_cancellation
-from recurrax.gradflow.trajectory import Trajectory, check_trajectory, wide_dtype
+from recurrax.gradflow.trajectory import Trajectory, check_trajectory, on_mesh_of, wide_dtype
 
 
 class GateStatistics(NamedTuple):
@@ -67,6 +67,10 @@ def gate_statistics(path: Trajectory) -> GateStatistics:
 
 @jax.jit
 def _activations(path: Trajectory) -> Gates | None:
+    return on_mesh_of(path, _of_ordered_steps, 1)(path)
+
+
+def _of_ordered_steps(path: Trajectory) -> Gates | None:
     return path.ordered(_of_steps(path, lambda gates: gates))
 
 
@@ -82,6 +86,10 @@ def _of_steps(path: Trajectory, function: Callable[[Gates | None], Any]) -> Any:
 
 @jax.jit
 def _summary(path: Trajectory, gates: Gates) -> GateStatistics:
+    return on_mesh_of(path, _summarized, None)(path, gates)
+
+
+def _summarized(path: Trajectory, gates: Gates) -> GateStatistics:
     cell, mask = path.cell, path.ordered(path.run.inputs.mask)
 
     def share(of: Callable[[jax.Array], jax.Array], gate: jax.Array) -> jax.Array:
@@ -92,7 +100,7 @@ def _summary(path: Trajectory, gates: Gates) -> GateStatistics:
         return jnp.mean(
             values.astype(wide_dtype([values])),
             axis=tuple(range(values.ndim - 1)),
-            where=counted[..., None],
+            where=counted.reshape(counted.shape + (1,) * (values.ndim - counted.ndim)),
         )
 
     floors = type(gates)(*(-0.9 if name in cell.signed_gates else 0.1 for name in gates._fields))

@@ -1,5 +1,6 @@
 """How large the gradient is that reaches each state."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,12 +10,14 @@ from jaxtyping import Array, Float
 
 from recurrax._util.float_leaves import by_field, float_leaves, float_merger
 from recurrax.cell import Carry
+from recurrax.engine import meshes
 from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled, unscaled
 from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 from recurrax.gradflow.trajectory import (
     Trajectory,
     check_differentiable,
     is_sent,
+    on_mesh_of,
     or_nan,
     output_pullback,
     pullbacks,
@@ -39,7 +42,9 @@ def gradient_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) ->
 
     This is the total derivative, along the recurrence and through y_t (it is what a zero added to s_t would get), and
     the state is the whole carry, (h, c) for an LSTM. Plots of the immediate derivative with respect to a layer's
-    outputs show something else. The norm at distance k from the end is `joint[T - k]`. No gradient passes a reset.
+    outputs show something else. So does `retain_grad` on c_t in PyTorch: h_t is computed from c_t there, so that the
+    gradient of c_t includes the path through h_t; here h_t and c_t are two parts of one state. The norm at distance k
+    from the end is `joint[T - k]`. No gradient passes a reset.
 
     Cotangents carry a power of two per example, so that no norm underflows or overflows; an exact zero gives -inf. NaN
     stands for a gradient that is not finite, or that passes something that is not: see `Trajectory.first_not_finite`.
@@ -73,7 +78,7 @@ def gradient_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) ->
 
 @jax.jit
 def _norms(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> tuple[list[jax.Array], jax.Array]:
-    return at_every_state(log_norms, path, dys, dlast)
+    return on_mesh_of(path, functools.partial(at_every_state, log_norms), 1)(path, dys, dlast)
 
 
 def loss_gradient(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> tuple[list[jax.Array], list[jax.Array]]:
@@ -124,7 +129,7 @@ def at_every_state(
         total = add(scaled(pullback_of(step)(total.arrays), total.exponent), through_output)
         return total, look(total)
 
-    _, seen = jax.lax.scan(back, total, (steps, before), reverse=True)
+    _, seen = meshes.scan(back, total, (steps, before), reverse=True)
     return jax.tree.map(lambda early, last: jnp.concatenate([early, last[None]]), seen, look(total))
 
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from recurrax._util.float_leaves import float_leaves
+from recurrax.engine import meshes
 from recurrax.gradflow._numerics.state_vectors import jacobian_transposed, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable, or_nan
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, on_mesh_of, or_nan
 
 
 class JacobianProducts(NamedTuple):
@@ -44,6 +45,10 @@ def jacobian_products(path: Trajectory) -> JacobianProducts:
 
 @jax.jit
 def _products(path: Trajectory) -> JacobianProducts:
+    return on_mesh_of(path, _graded_products, 1)(path)
+
+
+def _graded_products(path: Trajectory) -> JacobianProducts:
     run = path.run
     vector = state_vector(float_leaves(run.carry), run.batch_ndim)
     size, batch_shape, dtype = vector.shape[-1], vector.shape[:-1], vector.dtype
@@ -67,7 +72,7 @@ def _products(path: Trajectory) -> JacobianProducts:
 
     finite = path.finite[-1]
     steps = (path.before, path.z, run.inputs, path.steps_finite, path.resets)
-    _, earlier = jax.lax.scan(back, (*start, finite, jnp.zeros_like(finite)), steps, reverse=True)
+    _, earlier = meshes.scan(back, (*start, finite, jnp.zeros_like(finite)), steps, reverse=True)
     last = or_nan(finite, [log_frobenius(start[1]), log_singular_values(start[1])])
     return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))
 

@@ -8,8 +8,9 @@ from jaxtyping import Array, Float
 
 from recurrax._util import checks
 from recurrax._util.float_leaves import float_leaves
+from recurrax.engine import meshes
 from recurrax.gradflow._numerics.state_vectors import jacobian, random_orthonormal, state_vector
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, on_mesh_of
 
 
 def lyapunov_spectrum(path: Trajectory, k: int | None = None, warm_up: int = 0) -> Float[Array, "*B K"]:
@@ -52,6 +53,10 @@ def lyapunov_spectrum(path: Trajectory, k: int | None = None, warm_up: int = 0) 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _spectrum(path: Trajectory, k: int | None, warm_up: int) -> jax.Array:
+    return on_mesh_of(path, functools.partial(_exponents, k=k, warm_up=warm_up), 0)(path)
+
+
+def _exponents(path: Trajectory, k: int | None, warm_up: int) -> jax.Array:
     run = path.run
     start = state_vector(float_leaves(run.carry), run.batch_ndim)
     size = start.shape[-1]
@@ -74,6 +79,6 @@ def _spectrum(path: Trajectory, k: int | None, warm_up: int) -> jax.Array:
     zero = jnp.zeros((*start.shape[:-1], columns.shape[-1]), start.dtype)
     nothing = (columns, zero, jnp.zeros(start.shape[:-1], jnp.int32), jnp.ones(start.shape[:-1], bool))
     steps = (path.before, path.z, run.inputs, jnp.arange(run.length), path.steps_finite)
-    (_, log_growth, counted, finite), _ = jax.lax.scan(step, nothing, steps)
+    (_, log_growth, counted, finite), _ = meshes.scan(step, nothing, steps)
     exponents = -jnp.sort(-log_growth / counted[..., None].astype(start.dtype), axis=-1)
     return jnp.where(finite[..., None], exponents, jnp.nan)

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 
 from recurrax._util.float_leaves import by_field
 from recurrax.cell import Carry
+from recurrax.engine import meshes
 from recurrax.gradflow._numerics.scaled_arrays import Scaled, add, log_norms, scaled
 from recurrax.gradflow.gradient_norms import loss_gradient, state_cotangents
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable, pullbacks
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, on_mesh_of, pullbacks
 
 
 class PathNorms(NamedTuple):
@@ -57,6 +58,10 @@ def path_norms(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> Pat
 
 @jax.jit
 def _split(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> PathNorms:
+    return on_mesh_of(path, _parts, 1)(path, dys, dlast)
+
+
+def _parts(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> PathNorms:
     last, direct = state_cotangents(path, dys, dlast)
     fields = range(len(last.arrays))
     steps, pullback_of = pullbacks(path)
@@ -78,7 +83,7 @@ def _split(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array]) -> Pa
 
     nothing = _only(last, [])
     start = (last, [nothing for _ in fields], nothing, last)
-    _, norms = jax.lax.scan(back, start, (steps, direct), reverse=True)
+    _, norms = meshes.scan(back, start, (steps, direct), reverse=True)
     total, stayed, rest = jax.tree.map(lambda early, end: jnp.concatenate([early, end[None]]), norms, _norms(*start))
     return PathNorms(total, by_field(path.run.carry, stayed), rest)
 

@@ -18,6 +18,7 @@ from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
 from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.make_run import check_kinds, make_run
+from recurrax.engine.meshes import on_mesh
 from recurrax.engine.products import products_of, refusal
 from recurrax.engine.run import (
     Inputs,
@@ -147,6 +148,13 @@ def trajectory(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _trajectory(cell, reverse, params, xs, carry, given) -> Trajectory:
+    follow = functools.partial(_followed, cell, reverse)
+    of_run: Any = Run(cell, None, 0, 0, 1)  # pyright: ignore[reportArgumentType]
+    axes_before_batch = Trajectory(of_run, 1, 1, 1, 1, reverse)  # pyright: ignore[reportArgumentType]
+    return on_mesh(follow, xs, cell.input_ndim, axes_before_batch)(params, xs, carry, given)
+
+
+def _followed(cell, reverse, params, xs, carry, given) -> Trajectory:
     run = make_run(cell, params, xs, carry, reverse=reverse, **given).forwards()
     z = project_all(run)
     if refusal(run) is None:
@@ -157,6 +165,11 @@ def _trajectory(cell, reverse, params, xs, carry, given) -> Trajectory:
     states = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), run.carry, after)
     ys = in_processing_order(emit_all(run, after, z), reverse)
     return Trajectory(run, z, states, ys, pushforwards, reverse)
+
+
+def on_mesh_of(path: Trajectory, measure: Callable[..., Any], axes_before_batch: Any) -> Callable[..., Any]:
+    """Returns a function of `path` for whatever mesh that lies on; see `recurrax.engine.meshes.on_mesh`."""
+    return on_mesh(measure, path.run.inputs.x, path.cell.input_ndim, axes_before_batch)
 
 
 def check_trajectory(path: Any) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Int
 
-from recurrax._layer.both_ways import BothWays, apply_both_ways, check_merge
+from recurrax._layer.both_ways import BothWays, apply_both_ways, check_merge, check_pair
 from recurrax._layer.drawing import Initializers, check_drawing
 from recurrax._layer.dtypes import check_fields
 from recurrax.cell import Carry, Cell, Params
@@ -111,6 +111,7 @@ class Bidirectional(nn.Module):
     @nn.nowrap
     def variables_of(self, params: tuple[Params, Params], *, input_size: int | None = None) -> dict[str, Any]:
         """Returns the variables that hold given parameters, forward and backward; else as in `RNN`."""
+        check_pair("params", params)
         pairs = zip(("forward", "backward"), self._layers(parent=None), params, strict=True)
         trees = {name: layer.variables_of(own, input_size=input_size) for name, layer, own in pairs}
         return {"params": {name: tree["params"] for name, tree in trees.items()}}

@@ -45,6 +45,8 @@ class CellModule(nnx.Module):
         checks.positive_int("in_features", in_features)
         initializers = {} if initializers is None else initializers
         check_drawing(initializers)
+        if not isinstance(rngs, nnx.Rngs):
+            raise TypeError(f"rngs must be flax.nnx.Rngs, e.g. nnx.Rngs(0), got {checks.brief(rngs)}.")
         self.cell = cell
         self.in_features = in_features
         self.dtype = dtype

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Int
 
-from recurrax._layer.both_ways import BothWays, apply_both_ways, check_merge
+from recurrax._layer.both_ways import BothWays, apply_both_ways, check_merge, check_pair
 from recurrax._layer.drawing import Initializers
 from recurrax.cell import Carry, Cell, Params, layer_key
 from recurrax.engine.executor import Executor
@@ -130,8 +130,6 @@ class Bidirectional(nnx.Module):
         Raises:
           TypeError: `params` is no pair.
         """
-        if not isinstance(params, tuple | list) or hasattr(params, "_fields") or len(params) != 2:
-            kind = f"{len(params)} entries" if type(params) in (tuple, list) else type(params).__name__
-            raise TypeError(f"params must be a pair, those of the forward and of the backward cell, got {kind}.")
+        check_pair("params", params)
         for layer, own in zip((self.forward, self.backward), params, strict=True):
             layer.set_params(own)

@@ -112,8 +112,8 @@ class VariableCopy(_Recall):
         marker = self.count + jax.random.randint(key_pause, (batch_size,), 0, self.length)
         blank = jnp.zeros((self.length + self.count, batch_size), jnp.int32)
         inputs = jnp.concatenate([data, blank]).at[marker, at].set(self.symbols + 1)
-        asked = marker + 1 + jnp.arange(self.count)[:, None]
-        targets = jnp.zeros((self.length + 2 * self.count, batch_size), jnp.int32).at[asked, at].set(data)
+        asked = marker[None] + 1 + jnp.arange(self.count)[:, None]
+        targets = jnp.zeros((self.length + 2 * self.count, batch_size), jnp.int32).at[asked, at[None]].set(data)
         return self._batch(inputs, targets)
 
 

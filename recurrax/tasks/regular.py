@@ -51,7 +51,7 @@ class _Regular(Classification):
 
 
 def _exists(ids: jax.Array, lengths: jax.Array) -> jax.Array:
-    return jnp.arange(len(ids))[:, None] < lengths
+    return jnp.arange(len(ids))[:, None] < lengths[None]
 
 
 @dataclasses.dataclass(frozen=True)

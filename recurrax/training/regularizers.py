@@ -1,5 +1,6 @@
 """Terms to add to a loss, for gradients that neither vanish nor explode."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from recurrax.engine.run import transition
 from recurrax.gradflow._numerics.without_cancellation import without_cancellation
 from recurrax.gradflow.gradient_norms import at_every_state, loss_gradient
 from recurrax.gradflow.lyapunov import lyapunov_spectrum
-from recurrax.gradflow.trajectory import Trajectory, check_differentiable
+from recurrax.gradflow.trajectory import Trajectory, check_differentiable, on_mesh_of
 
 
 def pascanu_omega(
@@ -42,8 +43,14 @@ def pascanu_omega(
       TypeError, ValueError: as `recurrax.gradflow.gradient_norms`.
     """
     check_differentiable(path)
+    cotangents = loss_gradient(jax.lax.stop_gradient(path), loss)
+    return on_mesh_of(path, functools.partial(_omega, squared=squared), None)(path, *cotangents)
+
+
+def _omega(path: Trajectory, dys: list[jax.Array], dlast: list[jax.Array], *, squared: bool) -> Float[Array, ""]:
+    """Returns Omega from what the loss sends into the outputs and the last state."""
     fixed = jax.lax.stop_gradient(path)
-    deltas = at_every_state(lambda s: s.arrays, fixed, *loss_gradient(fixed, loss))
+    deltas = at_every_state(lambda s: s.arrays, fixed, dys, dlast)
     deltas = jax.lax.stop_gradient([delta[1:] for delta in deltas])
 
     weights = [p.weight for p in products_of(path.run, fixed.z)]

@@ -118,7 +118,9 @@ class VariationalDropout(Wrapper):
 
 
 def _mask(key: jax.Array, rate: float, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """Returns zeros at the rate, 1 / (1 - rate) elsewhere."""
+    """Returns zeros at the rate, 1 / (1 - rate) elsewhere; ones, for which no randomness is needed, at a rate of 0."""
+    if rate == 0:
+        return jnp.ones(shape, dtype)
     real = jnp.finfo(dtype).dtype
     return (jax.random.bernoulli(key, 1 - rate, shape).astype(real) / (1 - rate)).astype(dtype)
 

@@ -53,4 +53,6 @@ class WeightDrop(Wrapper):
 
 
 def _mask(key: jax.Array, rate: float, like: jax.Array) -> jax.Array:
+    if rate == 0:  # no randomness is needed, nor asked for
+        return jnp.ones_like(like)
     return (jax.random.bernoulli(key, 1 - rate, like.shape).astype(jnp.float32) / (1 - rate)).astype(like.dtype)

@@ -64,7 +64,8 @@ class Zoneout(Wrapper):
         leaves, treedef = jax.tree.flatten(shapes)
         keys = jax.random.split(own, len(leaves))
         draws = zip(keys, self._rates(shapes), leaves, strict=True)
-        held = [jax.random.bernoulli(k, rate, leaf.shape) for k, rate, leaf in draws]
+        # At a rate of 0 no randomness is needed, nor asked for.
+        held = [jax.random.bernoulli(k, rate, a.shape) if rate else jnp.zeros(a.shape, bool) for k, rate, a in draws]
         return ZoneoutProjected(z, treedef.unflatten(held))
 
     def _rates(self, carry: Any) -> list[float]:

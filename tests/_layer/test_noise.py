@@ -32,7 +32,15 @@ NOISY = [
     Residual(Stack((GRU(4), Zoneout(GRU(SIZE))))),
     Dropout(Stack((LSTM(4), LSTM(4)))),
 ]
-QUIET = [LSTM(4), Stack((LSTM(4), Stack((GRU(4), RNN(4))))), Residual(Stack((GRU(4), GRU(SIZE))))]
+QUIET = [
+    Dropout(LSTM(4), rate=0.0),
+    VariationalDropout(GRU(4), input_rate=0.0, recurrent_rate=0.0),
+    WeightDrop(LSTM(4), rate=0.0),
+    Zoneout(LRU(4), rate=0.0),
+    LSTM(4),
+    Stack((LSTM(4), Stack((GRU(4), RNN(4))))),
+    Residual(Stack((GRU(4), GRU(SIZE)))),
+]
 
 either_module = pytest.mark.parametrize("module", [Linen, Nnx])
 noisy = pytest.mark.parametrize("cell", NOISY, ids=lambda cell: repr(cell)[:20])

@@ -166,7 +166,7 @@ def test_a_hyper_parameter_without_a_hash_is_named():
 @pytest.mark.parametrize("got", [(np.ones(2), None), [np.ones(2), None], (1, 2, 3)])
 def test_a_plain_tuple_is_not_taken_for_one_with_names(got):
     expected = Pair(jnp.zeros(2), None)
-    message = r"carry holds a plain tuple where LSTM\(4\) expects Pair.*name the fields, Pair\(a=..., b=...\)"
+    message = r"carry holds a plain (tuple|list) where LSTM\(4\) expects Pair.*name the fields, Pair\(a=..., b=...\)"
     for nest in (lambda pair: pair, lambda pair: (expected, pair)):
         with pytest.raises(TypeError, match=message):
             checks.same_shapes("carry", nest(got), nest(expected), "LSTM(4)")
@@ -181,3 +181,18 @@ def test_sizes_pass(value):
 def test_what_is_no_size_is_named(value, error):
     with pytest.raises(error, match=f"size must be .*, got {value!r}"):
         checks.size("size", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        ("lstm", "'lstm'"),
+        (np.ones((2, 3)), "an array of shape (2, 3)"),
+        (Pair(np.ones(2), None), "a Pair of arrays"),
+        ([np.ones(2)], "a list of 1"),
+        ("x" * 300, "a str"),
+    ],
+)
+def test_a_value_is_told_in_brief(value, text):
+    assert checks.brief(value) == text

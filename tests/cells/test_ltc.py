@@ -97,6 +97,6 @@ def test_parameters_are_drawn_from_the_ranges_of_ncps():
 
 def test_an_input_without_times_is_refused():
     cell = LTC(hidden_size=3)
-    with pytest.raises(TypeError, match=r"xs \(structure .*\) is no input that LTC"):
+    with pytest.raises(TypeError, match=r"xs \(.*\) is no input that LTC"):
         unroll(cell, cell.init(jax.random.key(0), 2), jnp.ones((4, 2)))
     assert cell.zero_input(2).x.shape == (2,) and cell.zero_input(2).time_step == 1

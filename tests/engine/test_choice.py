@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from recurrax import LSTM, explain, from_step, unroll
+from recurrax import LSTM, Checkpointed, Stack, explain, from_step, unroll
 from recurrax.engine.choice import EXECUTORS, RULES, Facts
 from recurrax.engine.make_run import make_run
 from recurrax.engine.products import StepSize, step_size
@@ -74,3 +74,12 @@ def explain_size(cell, xs):
 
 def last(params, h):
     return h
+
+
+@pytest.mark.parametrize("cell", [LSTM(2), Stack((LSTM(2),))])
+def test_what_is_advised_keeps_what_was_asked_for_around_it(cell):
+    with pytest.raises(ValueError, match=r"executor=Checkpointed\(.*'associative', every=3\) cannot run LSTM") as error:
+        unroll(cell, cell.init(jax.random.key(0), 3), jnp.ones((6, 3)), executor=Checkpointed("associative", every=3))
+    assert "use executor=Checkpointed(executor='scan', every=3) or Checkpointed(executor='auto', every=3)" in str(
+        error.value
+    )

@@ -247,3 +247,23 @@ def test_an_adjoint_that_overflows_between_finite_states_is_nan(dtype):
     assert int(path.first_not_finite) == -1
     assert np.isfinite(norms.joint[-1]) and np.isnan(norms.joint[:-1]).all()
     assert np.isnan(gradflow.lyapunov_spectrum(path)).all()
+
+
+def test_the_gradient_that_pytorch_keeps_of_c_includes_the_path_through_h():
+    cell, xs = LSTM(1), jax.random.normal(jax.random.key(1), (6, 1, 1))
+    params = cell.init(jax.random.key(0), 1)
+
+    def last_output(before_h, after_h):
+        """An LSTM by hand; a probe at c_t before h_t is computed from it, where `retain_grad` looks, or after."""
+        h = c = jnp.zeros((1, 1))
+        for x, before, after in zip(xs, before_h, after_h, strict=True):
+            i, f, g, o = jnp.split(x @ params.w_x + h @ params.w_h + params.b[None], 4, axis=-1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g) + before
+            h, c = jax.nn.sigmoid(o) * jnp.tanh(c), c + after
+        return h[0, 0]
+
+    kept, part_of_state = jax.grad(last_output, argnums=(0, 1))(jnp.zeros(6), jnp.zeros(6))
+    norms = gradflow.gradient_norms(gradflow.trajectory(cell, params, xs), lambda ys, carry: ys[-1].sum())
+    np.testing.assert_allclose(norms.fields.c[1:, 0], jnp.log(jnp.abs(part_of_state)), rtol=1e-5)
+    assert jnp.isneginf(norms.fields.c[-1, 0]) and jnp.isfinite(jnp.log(jnp.abs(kept[-1])))
+    assert (jnp.abs(jnp.log(jnp.abs(kept))[:-1] - norms.fields.c[1:-1, 0]) > 0.01).all()

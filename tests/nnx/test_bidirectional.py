@@ -43,8 +43,13 @@ def test_initial_carries_that_are_no_pair_are_named():
 def test_parameters_that_are_no_pair_are_named():
     layer = recurrax.nnx.Bidirectional(LSTM(4), 3, rngs=nnx.Rngs(0))
     own = LSTM(4).init(jax.random.key(0), 3)
-    for wrong, kind in ((own, "LSTMParams"), ((own,), "1 entries"), ((own,) * 3, "3 entries"), (None, "NoneType")):
-        with pytest.raises(TypeError, match=f"params must be a pair, those of the forward.*, got {kind}"):
+    for wrong, kind in (
+        (own, "a LSTMParams of arrays"),
+        ((own,), "a tuple of 1"),
+        ((own,) * 3, "a tuple of 3"),
+        (None, "None"),
+    ):
+        with pytest.raises(TypeError, match=rf"params must be a pair \(forward, backward\), got {kind}"):
             layer.set_params(wrong)
 
 

@@ -213,3 +213,8 @@ def test_a_small_model_learns_to_echo(make, standard_promotion):
     chex.clear_trace_counter()
     losses = [float(train_step(model, optimizer)) for _ in range(100)]
     assert losses[-1] < losses[0] / 10
+
+
+def test_rngs_that_are_none_are_named():
+    with pytest.raises(TypeError, match=r"rngs must be flax.nnx.Rngs, e.g. nnx.Rngs\(0\), got 0"):
+        recurrax.nnx.RNN(RNN(4), 3, rngs=0)
