@@ -42,10 +42,16 @@ def _inputs(shape: Shape, *, batch_major: bool = False) -> jax.Array:
     return xs.swapaxes(0, 1) if batch_major else xs
 
 
-def recurrax(cell: str, shape: Shape, executor: str = "auto") -> Runs:
-    from recurrax import GRU, LSTM, RNN, unroll
+def recurrax_cell(cell: str, shape: Shape):
+    from recurrax import GRU, LSTM, RNN
 
-    ours = {"rnn": RNN(shape.width), "lstm": LSTM(shape.width), "gru": GRU(shape.width, reset="after")}[cell]
+    return {"rnn": RNN(shape.width), "lstm": LSTM(shape.width), "gru": GRU(shape.width, reset="after")}[cell]
+
+
+def recurrax(cell: str, shape: Shape, executor="auto") -> Runs:
+    from recurrax import unroll
+
+    ours = recurrax_cell(cell, shape)
     params = ours.init(jax.random.key(0), shape.width)
     return _jax_runs(lambda params, xs: unroll(ours, params, xs, executor=executor)[1], params, _inputs(shape))
 

@@ -17,6 +17,7 @@ from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.meshes import on_mesh
 from recurrax.engine.missed_dot import missed_dot
 from recurrax.engine.newton import Convergence, Newton
+from recurrax.engine.platforms import by_platform
 from recurrax.engine.run import Run
 
 
@@ -82,13 +83,13 @@ def unroll(
     windows = _windows(truncate_every)
     given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
     check_kinds(cell, params, xs, carry, reverse=reverse, **given)
-    return _unroll(cell, executor, windows, reverse, params, xs, carry, given)
+    return by_platform(functools.partial(_unroll, cell, executor, windows, reverse), params, xs, carry, given)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _unroll(cell, executor, windows, reverse, params, xs, carry, given):
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+def _unroll(cell, executor, windows, reverse, platform, params, xs, carry, given):
     def execute(params, xs, carry, given):
-        run = make_run(cell, params, xs, carry, reverse=reverse, **given)
+        run = make_run(cell, params, xs, carry, reverse=reverse, **given).replace(platform=platform)
         return _executed(run, choose(run, executor), windows)
 
     return on_mesh(execute, xs, cell.input_ndim, (0, 1))(params, xs, carry, given)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 from jax.export import is_symbolic_dim
 
 from recurrax._util import checks
@@ -196,7 +195,7 @@ def refusals(run: Run) -> dict[str, str]:
 
 
 def _by_rule(run: Run) -> Choice:
-    facts = Facts(jax.default_backend(), counted(run.length), step_size(run), run.cell.linear)
+    facts = Facts(run.platform, counted(run.length), step_size(run), run.cell.linear)
     for rule in RULES:
         if rule.applies(facts) and rule.executor.refusal(run) is None:
             return Choice(rule.executor, rule.reason)

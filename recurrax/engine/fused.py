@@ -14,14 +14,17 @@ can be differentiated themselves, forward mode, reverse mode and any order of bo
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recurrax._util import checks
 from recurrax._util.float_leaves import at_least_float32, float_leaves, float_merger, is_float
 from recurrax.cell import Carry, Projected
+from recurrax.engine.chunks import chunk_of, in_chunks
 from recurrax.engine.executor import Executor
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.linearized import linearized
@@ -37,7 +40,17 @@ class Fused(Executor):
 
     A run that is not differentiated has the bits of `Scan`, whatever the number of steps: a product over all steps may
     round otherwise than one over a few.
+
+    Attributes:
+      chunk: steps that are taken at once, one chunk after the other, so that what is kept stays in the cache of a CPU;
+        None for all of them.
     """
+
+    chunk: int | None = None
+
+    def __post_init__(self):
+        if self.chunk is not None:
+            checks.positive_int("chunk", self.chunk)
 
     def refusal(self, run):
         return refusal(run)
@@ -46,17 +59,21 @@ class Fused(Executor):
         # Who steps through a cell wants to see its steps, and those of the derivatives.
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
             return Scan()(run)
-        return _run(run)
+        return _run(self.chunk, run)
 
 
-@jax.custom_jvp
-def _run(run: Run) -> tuple[Carry, Any]:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _run(chunk: int | None, run: Run) -> tuple[Carry, Any]:
+    del chunk
     return Scan()(run)
 
 
 @_run.defjvp
-def _run_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    out, d_out = jax.jvp(_hoisted, primals, tangents)
+def _run_jvp(chunk: int | None, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    def execute(run):
+        return _hoisted(run) if chunk is None else in_chunks(chunk_of(_hoisted, run), run, chunk)
+
+    out, d_out = jax.jvp(execute, primals, tangents)
     return out, as_tangents(d_out, out)
 
 
@@ -111,7 +128,7 @@ def _states_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
         return d_carry, d_carry
 
     steps = (pushforwards, z, d_z, taps)
-    d_final, d_states = over_steps(push, d_carry, steps, reverse=run.reverse)
+    d_final, d_states = over_steps(push, d_carry, steps, reverse=run.reverse, platform=run.platform)
     d_out = _all_tangents(final, d_final), _all_tangents(states, d_states)
     return (final, states), as_tangents(d_out, (final, states))
 

@@ -91,7 +91,7 @@ def linearized(
         pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)
         return new, _without_repeats((new, operands, pushforward))
 
-    final, (unique, whole) = over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse)
+    final, (unique, whole) = over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse, platform=run.platform)
     treedef, places = whole.value
     states, operands, pushforwards = treedef.unflatten([unique[n] for n in places])
     return final, states, operands, pushforwards

@@ -146,7 +146,7 @@ def _states_jvp(newton: Newton, primals: tuple, tangents: tuple) -> tuple[Carry,
             d_carry = jax.jvp(one, (before,), (d_carry,))[1] + added
             return d_carry, d_carry
 
-        _, d_states = over_steps(push, system.pack(d_run.carry), (before, z, run.inputs, added))
+        _, d_states = over_steps(push, system.pack(d_run.carry), (before, z, run.inputs, added), platform=run.platform)
     return states, system.unpack(d_states)
 
 

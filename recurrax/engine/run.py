@@ -17,6 +17,7 @@ from recurrax._util.float_leaves import at_least_float32, float_leaves, float_me
 from recurrax._util.sizes import at_most
 from recurrax.cell import Carry, Cell, Dot, Projected, Weights, dot, layer_input, layer_key
 from recurrax.engine import meshes
+from recurrax.engine.platforms import default_platform
 
 
 class Inputs(NamedTuple):
@@ -33,7 +34,7 @@ class Inputs(NamedTuple):
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["weights", "initial", "carry", "inputs"],
-    meta_fields=["cell", "reverse"],
+    meta_fields=["cell", "reverse", "platform"],
 )
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -48,6 +49,7 @@ class Run:
       carry: where the run starts.
       inputs: what its steps are given.
       reverse: whether it begins at the last of its inputs.
+      platform: where it is executed, "cpu", "gpu" or "tpu".
     """
 
     cell: Cell
@@ -56,6 +58,7 @@ class Run:
     carry: Carry
     inputs: Inputs
     reverse: bool = False
+    platform: str = dataclasses.field(default_factory=default_platform)
 
     @property
     def length(self) -> int:
@@ -222,9 +225,14 @@ def one_step(run: Run, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
     return carry, emit(run, carry, z, inputs)
 
 
-def over_steps(step: Any, carry: Any, inputs: Any, *, reverse: bool = False) -> tuple[Any, Any]:
-    """Returns what `meshes.scan` does; on a GPU 16 steps a turn, since each turn of a loop costs launches there."""
-    turn = 16 if jax.default_backend() == "gpu" else 1
+def over_steps(
+    step: Any, carry: Any, inputs: Any, *, reverse: bool = False, platform: str | None = None
+) -> tuple[Any, Any]:
+    """Returns what `meshes.scan` does; on a GPU 16 steps a turn, since each turn of a loop costs launches there.
+
+    `platform` is that of the run, the default one where there is none.
+    """
+    turn = 16 if (platform or default_platform()) == "gpu" else 1
     return meshes.scan(step, carry, inputs, reverse=reverse, unroll=turn)
 
 
@@ -251,7 +259,7 @@ def states_of_all(run: Run, z: Projected) -> tuple[Carry, Carry]:
         carry = transition(run, carry, *step_inputs)
         return carry, carry
 
-    return over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse)
+    return over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse, platform=run.platform)
 
 
 def emit_all(run: Run, states: Carry, z: Projected) -> Any:
@@ -268,7 +276,7 @@ def by_layer(execute: Callable[[Run], tuple[Carry, Any]], run: Run) -> tuple[Car
             inputs = inputs._replace(x=layer_input(layer, run.inputs.x, x), lost=lost)
         keys = run.inputs.key
         inputs = inputs._replace(key=None if keys is None else jax.vmap(lambda key, n=n: layer_key(key, n))(keys))
-        final, ys = execute(Run(layer, run.weights[n], run.initial[n], run.carry[n], inputs, run.reverse))
+        final, ys = execute(Run(layer, run.weights[n], run.initial[n], run.carry[n], inputs, run.reverse, run.platform))
         finals.append(final)
     return tuple(finals), ys
 

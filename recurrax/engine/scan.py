@@ -28,7 +28,7 @@ class Scan(Executor):
 
 
 def _scan(run: Run) -> tuple[Carry, Any]:
-    return over_steps(_stepper(run), run.carry, run.inputs, reverse=run.reverse)
+    return over_steps(_stepper(run), run.carry, run.inputs, reverse=run.reverse, platform=run.platform)
 
 
 def _stepper(run: Run) -> Callable[[Carry, Inputs], tuple[Carry, Any]]:

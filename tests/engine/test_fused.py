@@ -11,7 +11,8 @@ import pytest
 
 from recurrax import GRU, LSTM, RNN, Checkpointed, explain, from_step, unroll
 from recurrax.cell import dot
-from tests.engine.comparison import assert_close, problem
+from recurrax.engine.fused import Fused
+from tests.engine.comparison import RUNS, assert_close, problem
 
 
 def test_states_of_integers_are_carried_along(x64):
@@ -25,6 +26,33 @@ def test_states_of_integers_are_carried_along(x64):
     expected, got = (jax.grad(value, has_aux=True)(params, executor) for executor in ("scan", "fused"))
     assert_close(got, expected, "counter")
     np.testing.assert_array_equal(got[1], jnp.full(2, 6))
+
+
+@pytest.mark.parametrize(("chunk", "kind"), [(3, "plain"), (4, "all"), (4, "reverse"), (9, "all")])
+def test_chunks_change_nothing(x64, chunk, kind):
+    """Of 9 steps: chunks of which the last is full, is not, and one chunk of all."""
+    loss, point, direction = problem(LSTM(2), RUNS[kind], steps=9)
+
+    def both(executor):
+        f = functools.partial(loss, executor=executor)
+        return jax.jit(lambda: (jax.jvp(f, point, direction), jax.grad(f, (0, 1, 2))(*point)))()
+
+    assert_close(both(Fused(chunk=chunk)), both("scan"), "chunks")
+
+
+def test_second_derivatives_pass_through_chunks(x64):
+    loss, point, direction = problem(GRU(2), RUNS["all"], steps=9)
+
+    def curvature(executor):
+        gradient = jax.grad(functools.partial(loss, executor=executor), (0, 1, 2))
+        return jax.jit(lambda: jax.jvp(gradient, point, direction)[1])()
+
+    assert_close(curvature(Fused(chunk=4)), curvature("scan"), "curvature")
+
+
+def test_chunks_are_of_one_step_at_least():
+    with pytest.raises(ValueError, match="chunk"):
+        Fused(chunk=0)
 
 
 def test_a_product_of_another_kind_is_deferred_as_well(x64):
