@@ -36,7 +36,7 @@ EXECUTORS: dict[str, Executor] = {
 class Facts(NamedTuple):
     """What rules are made of."""
 
-    device: str
+    platform: str
     """"cpu", "gpu" or "tpu"."""
     steps: int
     step: StepSize
@@ -48,30 +48,38 @@ class Rule(NamedTuple):
     """What "auto" takes where `applies` holds."""
 
     applies: Callable[[Facts], bool]
-    executor: Executor
+    executor: Callable[[Facts], Executor]
     reason: str
 
 
 RULES = (
-    Rule(lambda f: f.steps <= 1, Scan(), "a single step"),
+    Rule(lambda f: f.steps <= 1, lambda f: Scan(), "a single step"),
     Rule(
-        lambda f: f.device != "cpu" and f.linear and f.steps >= 64,
-        Associative(),
+        lambda f: f.platform != "cpu" and f.linear and f.steps >= 64,
+        lambda f: Associative(),
         "a linear cell on a device that does many things at once",
     ),
     Rule(
         lambda f: f.step.products == 0 and not f.step.projects,
-        Scan(),
+        lambda f: Scan(),
         "project computes nothing and no product of the step goes through dot: there is nothing to do at once",
     ),
     Rule(
         lambda f: (
-            f.device == "cpu" and f.steps * f.step.projected > 2_000_000 and f.step.weights <= 16 * f.step.projected
+            f.platform == "cpu"
+            and 150_000 < f.steps * f.step.projected <= 1_500_000
+            and f.step.weights <= 4 * f.step.projected
+            and f.step.projected > f.step.state
         ),
-        Scan(),
-        "a large batch on a CPU: what would be kept leaves the cache, and weights are small beside it",
+        lambda f: Scan(),
+        "many examples beside few weights on a CPU: to sum up gradients later costs more than it saves",
     ),
-    Rule(lambda f: True, Fused(), "inputs projected, and weight gradients summed up, for all steps at once"),
+    Rule(
+        lambda f: f.platform == "cpu" and f.steps * f.step.projected > 1_000_000,
+        lambda f: Fused(chunk=max(4, 170_000 // f.step.projected)),
+        "inputs projected, and weight gradients summed up, for as many steps at once as a CPU's cache holds",
+    ),
+    Rule(lambda f: True, lambda f: Fused(), "inputs projected, and weight gradients summed up, for all steps at once"),
 )
 """The first rule that applies, and whose executor does not refuse, decides.
 
@@ -197,6 +205,9 @@ def refusals(run: Run) -> dict[str, str]:
 def _by_rule(run: Run) -> Choice:
     facts = Facts(run.platform, counted(run.length), step_size(run), run.cell.linear)
     for rule in RULES:
-        if rule.applies(facts) and rule.executor.refusal(run) is None:
-            return Choice(rule.executor, rule.reason)
+        if not rule.applies(facts):
+            continue
+        executor = rule.executor(facts)
+        if executor.refusal(run) is None:
+            return Choice(executor, rule.reason)
     return Choice(Scan(), "right for every cell")

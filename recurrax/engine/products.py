@@ -137,6 +137,8 @@ class StepSize(NamedTuple):
     """Numbers that a step is given of its input, for all examples."""
     weights: int
     """Numbers in the weights."""
+    state: int
+    """Numbers in the state, for all examples."""
 
 
 def step_size(run: Run) -> StepSize:
@@ -149,4 +151,5 @@ def step_size(run: Run) -> StepSize:
         projects=bool(projection.eqns),
         projected=counted(sum(a.size for a in jax.tree.leaves(shapes[2]))),
         weights=counted(sum(a.size for a in float_leaves(run.weights))),
+        state=counted(sum(a.size for a in float_leaves(run.carry))),
     )

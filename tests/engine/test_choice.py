@@ -2,41 +2,48 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from recurrax import LSTM, Checkpointed, Stack, explain, from_step, unroll
+from recurrax import LSTM, Associative, Checkpointed, Fused, Scan, Stack, explain, from_step, unroll
 from recurrax.engine.choice import EXECUTORS, RULES, Facts
 from recurrax.engine.make_run import make_run
 from recurrax.engine.products import StepSize, step_size
 
-LSTM_64x128 = StepSize(products=1, projects=True, projected=64 * 4 * 128, weights=2 * 4 * 128**2)
-RNN_64x128 = StepSize(products=1, projects=True, projected=64 * 128, weights=2 * 128**2)
-LSTM_32x512 = StepSize(products=1, projects=True, projected=32 * 4 * 512, weights=2 * 4 * 512**2)
-LRU_32x128 = StepSize(products=0, projects=True, projected=32 * 128, weights=128**2)
-NOTHING = StepSize(products=0, projects=False, projected=32, weights=100)
+
+def size(batch, width, *, gates, state=1, products=1, projects=True):
+    return StepSize(products, projects, batch * gates * width, 2 * gates * width**2, batch * state * width)
+
+
+LSTM_64x128, LSTM_128x64 = size(64, 128, gates=4, state=2), size(128, 64, gates=4, state=2)
+RNN_128x64 = size(128, 64, gates=1)
+LRU_32x128 = size(32, 128, gates=1, products=0)
+NOTHING = StepSize(products=0, projects=False, projected=32, weights=100, state=32)
 
 
 @pytest.mark.parametrize(
     ("facts", "executor"),
     [
-        (Facts("cpu", 1, LSTM_64x128), "scan"),
-        (Facts("cpu", 100, NOTHING), "scan"),
-        (Facts("cpu", 128, LSTM_64x128), "scan"),
-        (Facts("cpu", 50, LSTM_64x128), "fused"),
-        (Facts("cpu", 128, RNN_64x128), "fused"),
-        (Facts("cpu", 512, LSTM_32x512), "fused"),
-        (Facts("gpu", 128, LSTM_64x128), "fused"),
-        (Facts("cpu", 128, LRU_32x128, linear=True), "fused"),
-        (Facts("gpu", 4096, LRU_32x128, linear=True), "associative"),
-        (Facts("gpu", 16, LRU_32x128, linear=True), "fused"),
-        (Facts("gpu", 4096, LRU_32x128), "fused"),
+        (Facts("cpu", 1, LSTM_64x128), Scan()),
+        (Facts("cpu", 100, NOTHING), Scan()),
+        (Facts("cpu", 40, LSTM_128x64), Scan()),
+        (Facts("cpu", 4, LSTM_128x64), Fused()),
+        (Facts("cpu", 100, LSTM_128x64), Fused(chunk=5)),
+        (Facts("cpu", 4, LSTM_64x128), Fused()),
+        (Facts("cpu", 128, LSTM_64x128), Fused(chunk=5)),
+        (Facts("cpu", 128, size(128, 512, gates=4, state=2)), Fused(chunk=4)),
+        (Facts("cpu", 100, RNN_128x64), Fused()),
+        (Facts("cpu", 500, RNN_128x64), Fused(chunk=20)),
+        (Facts("gpu", 128, LSTM_64x128), Fused()),
+        (Facts("cpu", 128, LRU_32x128, linear=True), Fused()),
+        (Facts("gpu", 4096, LRU_32x128, linear=True), Associative()),
+        (Facts("gpu", 16, LRU_32x128, linear=True), Fused()),
+        (Facts("gpu", 4096, LRU_32x128), Fused()),
     ],
 )
 def test_rules(facts, executor):
-    assert next(rule for rule in RULES if rule.applies(facts)).executor.name == executor
+    assert next(rule for rule in RULES if rule.applies(facts)).executor(facts) == executor
 
 
 def test_some_rule_applies_to_everything():
-    assert all(rule.executor in EXECUTORS.values() for rule in RULES)
-    assert RULES[-1].applies(Facts("tpu", 0, StepSize(0, False, 0, 0)))
+    assert RULES[-1].applies(Facts("tpu", 0, StepSize(0, False, 0, 0, 0)))
 
 
 def test_an_executor_is_a_name_or_an_instance():
@@ -52,8 +59,8 @@ def test_an_executor_is_a_name_or_an_instance():
 
 def test_the_size_of_a_step():
     cell = LSTM(3)
-    size = explain_size(cell, jnp.ones((5, 4, 2)))
-    assert size == StepSize(products=1, projects=True, projected=4 * 12, weights=12 * (2 + 3 + 1))
+    found = step_size(make_run(cell, cell.init(jax.random.key(0), 2), jnp.ones((5, 4, 2))))
+    assert found == StepSize(products=1, projects=True, projected=4 * 12, weights=12 * (2 + 3 + 1), state=4 * 6)
 
 
 def test_facts_are_those_of_the_run():
@@ -65,11 +72,6 @@ def test_facts_are_those_of_the_run():
         lambda params, h, x: (h + x, h + x), lambda params, batch: jnp.zeros((*batch, 2)), output=last
     )
     assert "nothing to do at once" in explain(without_dot, None, jnp.ones((5, 4, 2))).reason
-
-
-def explain_size(cell, xs):
-    params = cell.init(jax.random.key(0), xs.shape[-1])
-    return step_size(make_run(cell, params, xs))
 
 
 def last(params, h):
