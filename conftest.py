@@ -1,4 +1,4 @@
-"""What all tests and doctests share: JAX on the CPU, strict dtype promotion, the names that docstring examples use."""
+"""What tests and doctests share: JAX on the CPU, strict promotion of dtypes and ranks, names of docstring examples."""
 
 import gc
 import importlib.metadata
@@ -20,6 +20,7 @@ import pytest
 import recurrax
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 COMPILED = tempfile.TemporaryDirectory(prefix="recurrax-tests-")
 """Programs that this process compiled: tests meet the same ones again after `clear_caches` and in other functions."""

@@ -3,7 +3,7 @@
     python -m benchmarks.gradient_norms
 
 One process; the two in turn; medians of float32 runs at B=64, T=200,
-D=H=128. Claim: at most 0.9 times, for every cell. A second table shows that the cost grows linearly in T.
+D=H=128. Claim: at most 1.0 times, for every cell. A second table shows that the cost grows linearly in T.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Int
 
 from recurrax._util import checks
 from recurrax.cell import Carry, Cell, Params
-from recurrax.engine.choice import Checkpointed, Choice, check_executor, choose, refusals
+from recurrax.engine.choice import Checkpointed, Choice, check_executor, choose, follows_rules, refusals
 from recurrax.engine.chunks import truncated
 from recurrax.engine.executor import Executor
 from recurrax.engine.jaxprs import Static
@@ -17,7 +17,7 @@ from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.meshes import on_mesh
 from recurrax.engine.missed_dot import missed_dot
 from recurrax.engine.newton import Convergence, Newton
-from recurrax.engine.platforms import by_platform
+from recurrax.engine.platforms import by_platform, default_platform
 from recurrax.engine.run import Run
 
 
@@ -83,7 +83,10 @@ def unroll(
     windows = _windows(truncate_every)
     given = {"mask": mask, "resets": resets, "key": key, "first_step": first_step}
     check_kinds(cell, params, xs, carry, reverse=reverse, **given)
-    return by_platform(functools.partial(_unroll, cell, executor, windows, reverse), params, xs, carry, given)
+    execute = functools.partial(_unroll, cell, executor, windows, reverse)
+    if follows_rules(executor):
+        return by_platform(execute, params, xs, carry, given)
+    return execute(default_platform(), params, xs, carry, given)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))

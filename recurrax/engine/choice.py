@@ -164,6 +164,14 @@ class Checkpointed(Executor):
 EXECUTORS["checkpointed"] = Checkpointed()
 
 
+def follows_rules(executor: str | Executor) -> bool:
+    """Whether rules, which ask for the platform, choose what runs."""
+    asked = EXECUTORS.get(executor) if isinstance(executor, str) else executor
+    if isinstance(asked, Checkpointed):
+        return follows_rules(asked.executor)
+    return asked is None or asked.falls_back
+
+
 def choose(run: Run, executor: str | Executor, within: Checkpointed | None = None) -> Choice:
     """Returns what `executor`, an instance, a name or "auto", leads to; `within` is what was asked for around it.
 

@@ -29,7 +29,7 @@ from recurrax.engine.executor import Executor
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.linearized import linearized
 from recurrax.engine.meshes import as_tangents
-from recurrax.engine.products import pieces_of, products_of, refusal
+from recurrax.engine.products import multiplied, pieces_of, products_of, refusal
 from recurrax.engine.run import Run, emit_all, over_steps, project_all, states_of_all
 from recurrax.engine.scan import Scan
 
@@ -110,7 +110,7 @@ def _states_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     # What a weight's tangent does to a product, all steps at once; with the input's tangent where the two are added.
     taps = []
     for op, a, d_weight, of_product in zip(ops.value, operands, d_factors, parts, strict=True):
-        through = jax.vmap(op, (0, None))(a, d_weight)  # [T, *B, N]
+        through = jax.vmap(functools.partial(multiplied, op), (0, None))(a, d_weight)  # [T, *B, N]
         split = jnp.split(through, [piece.begin for piece in of_product[1:]], axis=-1)
         for piece, part in zip(of_product, split, strict=True):
             if piece.z is None:

@@ -67,7 +67,7 @@ def cut_recurrence(
 
     A gradient of zero that comes back to states that are not finite stays zero; any other is not finite.
     """
-    if len(b) == 0:
+    if at_most(b.shape[0], 0):
         return b
     b = jnp.concatenate([b[:1] + _CutDiagonal.apply(a[:1], start[None]), b[1:]])
     return _scan(_CutDiagonal, a, b, reverse=False)

@@ -13,8 +13,8 @@ from recurrax.cell import Carry, Projected
 from recurrax.engine.jaxprs import Static
 from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
-from recurrax.engine.products import given_products, products_of_step
-from recurrax.engine.run import Run, cuts, finite, finite_where_lost, over_steps, transition
+from recurrax.engine.products import given_products, multiplied, products_of_step
+from recurrax.engine.run import Run, cuts, finite, finite_where, over_steps, transition
 
 
 def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:
@@ -76,7 +76,7 @@ def linearized(
         to_linearize = with_taps if rewrite is None else rewrite(with_taps)
         kept = jax.checkpoint(to_linearize, policy=_worth_keeping, prevent_cse=False)
         taps = [
-            jnp.zeros_like(_piece(p.op(p.operand, p.weight), piece))
+            jnp.zeros_like(_piece(multiplied(p.op, p.operand, p.weight), piece))
             for p, of_product in zip(products_of_step(run.cell, run.weights, carry, z), parts, strict=True)
             for piece in of_product
             if piece.z is None
@@ -86,9 +86,8 @@ def linearized(
         )
         if rewrite is not None:
             new, _ = given_products(lambda dot: transition(run, carry, z, inputs, dot), products)
-        if cuts(inputs):
-            pushforward = finite_where_lost(pushforward, finite(new, inputs))
-        pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z)
+        lost = ~finite(new, inputs).all() if cuts(inputs) else None
+        pushforward = Pushforward.of(pushforward, run.weights, run.initial, factors, z, lost=lost)
         return new, _without_repeats((new, operands, pushforward))
 
     final, (unique, whole) = over_steps(step, run.carry, (z, run.inputs), reverse=run.reverse, platform=run.platform)
@@ -121,7 +120,9 @@ def _without_repeats(tree: Any) -> tuple[list[jax.Array], Static]:
     return unique, Static((treedef, tuple(number[id(leaf)] for leaf in leaves)))
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=["residuals"], meta_fields=["treedef", "shared"])
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["residuals", "lost"], meta_fields=["treedef", "shared"]
+)
 @dataclasses.dataclass(frozen=True)
 class Pushforward:
     """A linear map that `jax.linearize` gave, as arrays that a scan may stack; what is known anyway is left out."""
@@ -130,16 +131,19 @@ class Pushforward:
     treedef: Any
     shared: tuple[int | None, ...]
     """For every leaf the number of the known leaf that it is, or None."""
+    lost: jax.Array | None = None
+    """Whether its coefficients that are not finite count as zero; None for no."""
 
     @classmethod
-    def of(cls, linear: Any, *known: Any) -> "Pushforward":
+    def of(cls, linear: Any, *known: Any, lost: jax.Array | None = None) -> "Pushforward":
         """Takes a linear map apart; leaves of the pytrees `known` are not kept."""
         leaves, treedef = jax.tree.flatten(linear)
         place = {id(leaf): n for n, leaf in enumerate(jax.tree.leaves(known))}
         shared = tuple(place.get(id(leaf)) for leaf in leaves)
-        return cls([leaf for leaf, n in zip(leaves, shared, strict=True) if n is None], treedef, shared)
+        return cls([leaf for leaf, n in zip(leaves, shared, strict=True) if n is None], treedef, shared, lost)
 
     def push(self, *known: Any) -> Any:
         """Returns the linear map; `known` as it was given to `of`."""
-        rest, leaves = iter(self.residuals), jax.tree.leaves(known)
+        residuals = self.residuals if self.lost is None else finite_where(self.lost, self.residuals)
+        rest, leaves = iter(residuals), jax.tree.leaves(known)
         return self.treedef.unflatten([next(rest) if n is None else leaves[n] for n in self.shared])

@@ -103,12 +103,15 @@ def _check_inputs(cell: Cell, params: Params, xs: Any) -> tuple[int, tuple[int, 
             f"xs has {leaves[0].shape[-1]} features (shape {leaves[0].shape}), the parameters take {size}; "
             "time comes first and features last."
         )
-    space = leaves[0].shape[leaves[0].ndim - cell.input_ndim : -1] if cell.input_ndim > 1 else ()
-    wanted = jax.eval_shape(lambda: jax.tree.leaves(cell.zero_input(1))[0]).shape[:-1] if cell.input_ndim > 1 else ()
-    if space != wanted:
-        raise ValueError(
-            f"xs has the spatial shape {space} (shape {leaves[0].shape}, {_axes(cell)}), {cell!r} takes {wanted}."
-        )
+    if cell.input_ndim > 1:
+        wanted = jax.eval_shape(lambda: jax.tree.leaves(cell.zero_input(1))[0]).shape
+        space = leaves[0].shape[leaves[0].ndim - cell.input_ndim : -1]
+        # A cell whose `zero_input` has fewer axes than its inputs, the default one for one, does not tell its space.
+        if len(wanted) == cell.input_ndim and space != wanted[:-1]:
+            raise ValueError(
+                f"xs has the spatial shape {space} (shape {leaves[0].shape}, {_axes(cell)}), {cell!r} takes "
+                f"{wanted[:-1]}."
+            )
     if cell.draws_parameters and cell.input_ndim > 0:
         checks.fits("params", params, parameter_shapes(cell, leaves[0].shape[-1]), repr(cell))
     return length, tuple(batch_shape)

@@ -1,5 +1,6 @@
 """The products with a weight that a step does through `dot`."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,6 +25,12 @@ class Product(NamedTuple):
     operand: jax.Array
     weight: jax.Array
     op: Any
+
+
+def multiplied(op: Any, operand: jax.Array, weight: jax.Array) -> jax.Array:
+    """Returns `op(operand, weight)`, which may broadcast as the step that gave it to `dot` may."""
+    with jax.numpy_rank_promotion("allow"):
+        return op(operand, weight)
 
 
 def products_of(run: Run, z: Projected) -> list[Product]:
@@ -76,7 +83,7 @@ def pieces_of(run: Run, z: Projected) -> list[list[Piece]]:
         )
         return float_leaves(new), operands  # what is multiplied is used
 
-    products = jax.eval_shape(lambda: [p.op(p.operand, p.weight) for p in products_of(run, z)])
+    products = jax.eval_shape(lambda: [multiplied(p.op, p.operand, p.weight) for p in products_of(run, z)])
     return pieces(step, float_leaves(z_t), products)
 
 
@@ -119,7 +126,9 @@ def forward_mode_refusal(run: Run) -> str | None:
 
 def _holds_tracers(op: Any, *arguments: jax.Array) -> bool:
     """Whether `op` works with traced values that are not among its arguments."""
-    return _has_tracers(jax.make_jaxpr(op)(*(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arguments)))
+    return _has_tracers(
+        jax.make_jaxpr(functools.partial(multiplied, op))(*(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arguments))
+    )
 
 
 def _has_tracers(traced: Any) -> bool:

@@ -143,16 +143,24 @@ def _step(run: Run, carry: Carry, z: Projected, inputs: Inputs, multiply: Dot) -
     def _(primals, tangents):
         new, push = jax.linearize(step, *primals)
         alive = finite(new, inputs)
-        d_new = finite_where_lost(push, alive)(*tangents)
+        weights, *_ = with_floats(list(primals))
+        d_new = finite_where(~alive.all(), push, weights)(*tangents)
         return new, jax.tree.map(lambda a, d: infinite_unless(alive, d) if is_float(a) else d, new, d_new)
 
     return guarded(*float_leaves(point))
 
 
-def finite_where_lost(push: Any, alive: jax.Array) -> Any:
-    """Returns a linear map with zeros for its coefficients that are not finite, if any state is not `alive`."""
-    lost = ~alive.all()
-    return jax.tree.map(lambda a: jnp.where(lost & ~jnp.isfinite(a), 0, a) if is_float(a) else a, push)
+def finite_where(lost: jax.Array, tree: Any, shared: Any = ()) -> Any:
+    """Returns a pytree with zeros for its numbers that are not finite, if a step is `lost`.
+
+    What all steps share, arrays of the pytree `shared`, stays what it is: of anything else a copy per step is kept.
+    """
+    kept = set(map(id, jax.tree.leaves(shared)))
+
+    def found(a: jax.Array) -> jax.Array:
+        return jnp.where(lost & ~jnp.isfinite(a), 0, a) if is_float(a) and id(a) not in kept else a
+
+    return jax.tree.map(found, tree)
 
 
 def infinite_unless(finite: jax.Array, tangent: jax.Array) -> jax.Array:

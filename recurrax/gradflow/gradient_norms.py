@@ -103,8 +103,11 @@ def loss_gradient(path: Trajectory, loss: Callable[[Any, Carry], jax.Array]) -> 
 
     of_floats = without_cancellation(of_floats)
     value, (dys, dlast) = jax.value_and_grad(of_floats, argnums=(0, 1))(float_leaves(ys), float_leaves(last))
-    dys = path.ordered(dys)
-    # A loss that is NaN may have a gradient of zero, at max(NaN, 0) for one.
+    return on_mesh_of(path, _not_silent, (1, 0))(path, value, path.ordered(dys), dlast)
+
+
+def _not_silent(path: Trajectory, value: jax.Array, dys: list[jax.Array], dlast: list[jax.Array]) -> tuple[Any, Any]:
+    """Returns the gradient of a loss; NaN where the loss is, but its gradient zero, as that of max(NaN, 0) may be."""
     shape = path.run.batch_shape
     silent = ~(is_sent(dys, (path.run.length, *shape)).any(0) | is_sent(dlast, shape))
     return dys, or_nan(jnp.isfinite(value) | ~silent | path.finite.all(0), dlast)

@@ -205,7 +205,8 @@ def at_the_end(length: int, answers: jax.Array, lengths: jax.Array | None = None
             "targets": targets,
             "weights": jnp.broadcast_to((steps == length - 1).astype(float), (length, batch_size)),
         }
-    return {"targets": targets, "weights": (steps == lengths - 1).astype(float), "mask": steps < lengths}
+    ends = lengths[None]
+    return {"targets": targets, "weights": (steps == ends - 1).astype(float), "mask": steps < ends}
 
 
 def check_length(task: Any, least: int, reason: str) -> None:

@@ -35,6 +35,6 @@ def clip_singular_values(
 
     def clip(block: jax.Array) -> jax.Array:
         u, s, vh = jnp.linalg.svd(block, full_matrices=False)
-        return (u * jnp.clip(s, low, high)) @ vh
+        return (u * jnp.clip(s, low, high)[..., None, :]) @ vh
 
     return jnp.concatenate([clip(block) for block in jnp.split(weight, gates, axis=1)], axis=1)

@@ -139,7 +139,7 @@ def orthogonality_penalty(weight: Float[Array, "H M"], *, gates: int = 1) -> Flo
         raise ValueError(f"weight must have the shape [H, {gates} * H], got {weight.shape}.")
     blocks = jnp.stack(jnp.split(weight, gates, axis=1))
     products = jnp.einsum("gij,gik->gjk", blocks, blocks, precision="highest")
-    return jnp.sum((products - jnp.eye(weight.shape[0], dtype=weight.dtype)) ** 2) / weight.shape[1]
+    return jnp.sum((products - jnp.eye(weight.shape[0], dtype=weight.dtype)[None]) ** 2) / weight.shape[1]
 
 
 def _squares(floats: list[jax.Array], ndim: int) -> jax.Array:

@@ -14,7 +14,7 @@ VARIANTS = [MinGRU(hidden_size=4), MinGRU(hidden_size=4, positive_candidate=Fals
 
 
 def pre_activations(params, x):
-    return x @ params.w_x + (0 if params.b is None else params.b)
+    return np.asarray(x @ params.w_x) + (0 if params.b is None else np.asarray(params.b))
 
 
 def g(cell, a):

@@ -83,7 +83,7 @@ def test_the_first_step_of_a_run_in_pieces_under_a_mask_and_after_a_reset_is_the
     carry, before = unroll(cell, params, xs[:3])
     _, after = unroll(cell, params, xs[3:], carry, first_step=3)
     np.testing.assert_allclose(jnp.concatenate([before, after]), whole, rtol=1e-12)
-    mask = jnp.arange(8)[:, None] >= jnp.array([0, 2])
+    mask = jnp.arange(8)[:, None] >= jnp.array([[0, 2]])
     np.testing.assert_allclose(
         unroll(cell, params, xs, mask=mask)[1][2:, 1], unroll(cell, params, xs[2:, 1])[1], rtol=1e-12
     )

@@ -145,7 +145,7 @@ def test_edge_shapes(x64, executor, shape):
 def test_nothing_of_a_masked_step_reaches_a_gradient(x64, case, executor):
     cell = case.cell
     params, xs = cell.init(jax.random.key(0), FEATURES), jax.random.normal(jax.random.key(1), (6, 2, FEATURES))
-    mask = jnp.arange(6)[:, None] < jnp.array([4, 6])
+    mask = jnp.arange(6)[:, None] < jnp.array([[4, 6]])
     broken = jnp.where(mask[..., None], xs, jnp.nan)
 
     @jax.jit

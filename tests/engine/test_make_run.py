@@ -1,3 +1,6 @@
+import dataclasses
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +23,7 @@ PARAMS = CELL.init(jax.random.key(0), 2)
 )
 def test_under_the_mask_stands_the_first_input_that_exists(mask, expected):
     mask = jnp.array(mask, bool)
-    xs = jnp.where(mask[..., None], jnp.arange(1.0, 7).reshape(3, 2, 1), jnp.nan) * jnp.ones(2)
+    xs = jnp.where(mask[..., None], jnp.arange(1.0, 7).reshape(3, 2, 1), jnp.nan) * jnp.ones((1, 1, 2))
     run = make_run(CELL, PARAMS, xs, mask=mask)
     np.testing.assert_array_equal(run.inputs.x, np.repeat(np.array(expected)[..., None], 2, -1))
 
@@ -48,3 +51,20 @@ def test_a_run_begins_at_any_step():
     for first_step in (2, jnp.array(2)):
         rest = make_run(CELL, PARAMS, xs[2:], key=key, first_step=first_step).inputs.key
         np.testing.assert_array_equal(jax.random.key_data(rest), jax.random.key_data(whole[2:]))
+
+
+def test_a_step_that_returns_carry_and_output_is_named():
+    class Carry(NamedTuple):
+        h: jax.Array
+
+    @dataclasses.dataclass(frozen=True)
+    class Pairs(LSTM):
+        def initial_carry(self, weights, batch_shape=()):
+            return Carry(jnp.zeros((*batch_shape, self.hidden_size)))
+
+        def step(self, weights, carry, z, dot=None):
+            return carry, carry.h
+
+    cell = Pairs(2)
+    with pytest.raises(TypeError, match=r"step of .*Pairs\(.* must return the new carry alone, got a pair .*from_step"):
+        make_run(cell, cell.init(jax.random.key(0), 3), jnp.ones((4, 3)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recurrax import GRU, LSTM, RNN, gradflow
+from recurrax.cells import ConvGRU
 from recurrax.initializers import Chrono
 from tests.gradflow.references import FEATURES, sequences
 
@@ -14,7 +15,7 @@ def test_activations_satisfy_the_equations_of_an_lstm(x64):
     gates = gradflow.gate_activations(gradflow.trajectory(cell, params, xs))
     h = c = np.zeros((xs.shape[1], 5))
     for t in range(len(xs)):
-        pre = np.split(np.asarray(xs[t] @ params.w_x + h @ params.w_h + params.b), 4, axis=-1)
+        pre = np.split(np.asarray(xs[t] @ params.w_x + h @ params.w_h + params.b[None]), 4, axis=-1)
         i, f, o = (1 / (1 + np.exp(-pre[n])) for n in (0, 1, 3))
         np.testing.assert_allclose(gates.f[t], f, atol=1e-12)
         c = f * c + i * np.tanh(pre[2])
@@ -88,3 +89,14 @@ def test_a_unit_whose_gates_are_not_finite_has_no_statistics():
     statistics = gradflow.gate_statistics(gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), xs))
     for values in jax.tree.leaves(statistics):
         assert np.isnan(values).all()
+
+
+def test_steps_under_the_mask_are_not_counted_where_gates_have_axes_of_space():
+    cell = ConvGRU(2)
+    image = cell.zero_input(1)
+    xs = jax.random.normal(jax.random.key(1), (4, 2, *image.shape))
+    params = cell.init(jax.random.key(0), image.shape[-1])
+    mask = jnp.array([[True, False]] * 4)
+    masked = gradflow.gate_statistics(gradflow.trajectory(cell, params, xs, mask=mask))
+    alone = gradflow.gate_statistics(gradflow.trajectory(cell, params, xs[:, :1]))
+    np.testing.assert_allclose(masked.mean.z, alone.mean.z, rtol=1e-5)

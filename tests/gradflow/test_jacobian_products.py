@@ -66,7 +66,7 @@ def test_a_gradient_is_never_larger_than_the_leading_singular_value_allows(x64):
     norms = gradflow.gradient_norms(
         gradflow.trajectory(cell, params, xs), lambda ys, carry: carry.c.sum() + carry.h.sum()
     ).joint
-    bound = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs)).log_singular_values[..., 0] + norms[-1]
+    bound = gradflow.jacobian_products(gradflow.trajectory(cell, params, xs)).log_singular_values[..., 0] + norms[-1:]
     assert (norms <= bound + 1e-12).all()
 
 

@@ -81,7 +81,7 @@ def test_steps_that_do_not_exist_or_follow_a_reset_are_not_counted(x64):
     cell = GRU(3)
     params, xs = problem(cell)
     short = omega_of(cell, params, xs[:4], every)
-    padded = omega_of(cell, params, xs, every, mask=jnp.arange(7)[:, None] < jnp.full(3, 4))
+    padded = omega_of(cell, params, xs, every, mask=jnp.arange(7)[:, None] < jnp.full((1, 3), 4))
     np.testing.assert_allclose(padded, short, rtol=1e-12)
     resets = jnp.zeros((7, 3), bool).at[4].set(True)
     first, second = (
@@ -107,7 +107,7 @@ def test_the_norm_stabilizer_is_the_published_formula(x64):
     ys = jax.random.normal(jax.random.key(0), (6, 2, 3))
     norms = np.linalg.norm(ys, axis=-1)
     np.testing.assert_allclose(norm_stabilizer(ys), ((norms[1:] - norms[:-1]) ** 2).mean(), rtol=1e-12)
-    mask = jnp.arange(6)[:, None] < jnp.array([6, 3])
+    mask = jnp.arange(6)[:, None] < jnp.array([[6, 3]])
     pairs = np.concatenate([np.diff(norms[:, 0]), np.diff(norms[:3, 1])])
     np.testing.assert_allclose(norm_stabilizer(ys, mask), (pairs**2).mean(), rtol=1e-12)
     assert norm_stabilizer(ys[:1]) == 0

@@ -120,7 +120,7 @@ def test_a_masked_step_sends_no_gradient_back_where_a_later_layer_is_undefined_a
     )
     cell = Stack((positive, logarithm))
     xs = jax.random.normal(jax.random.key(0), (5, 3, 2))
-    mask = jnp.arange(5)[:, None] < jnp.array([5, 2, 0])
+    mask = jnp.arange(5)[:, None] < jnp.array([[5, 2, 0]])
 
     def loss(params, xs, **how):
         return jnp.sum(unroll(cell, params, xs, **how)[1] ** 2)

@@ -4,7 +4,7 @@ JAX differentiates tanh as 1 - y^2 and the logistic function s as y (1 - y). In 
 argument of 5 and zero from 9 on, and 1 - z, the direct path through a gated cell, suffers likewise. Here a function is
 traced, and computed with
 
-    tanh'(x) = 4 e / (1 + e)^2, e = exp(-2 |x|)         s'(x) = tanh'(x / 2) / 4            expm1'(x) = exp(x)
+    tanh'(x) = 4 e / (1 + e)^2, e = exp(-2 |x|)         s'(x) = s(x) s(-x)                  expm1'(x) = exp(x)
     1 - s(x) = s(-x)            1 - exp(x) = -expm1(x)  1 -+ tanh(x) = 2 s(-+ 2 x)          1 - v^2 = (1 - v) (1 + v)
 
 wherever it does so, also beyond shapes, dtypes, branches, loops and `jit`. So derivatives of what is built on these
@@ -66,7 +66,8 @@ def _logistic(x: jax.Array) -> jax.Array:
 @_logistic.defjvp
 def _logistic_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
-    return _logistic(x), dx * (0.25 * _sech_squared(0.5 * x))
+    y = _logistic(x)
+    return y, dx * (y * _logistic(-x))
 
 
 @jax.custom_jvp
