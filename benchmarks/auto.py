@@ -9,14 +9,13 @@ float32, all in turn within a round, the order reversed every round. The table g
 best / auto, and its 95 % interval (bootstrap over rounds): auto counts as slower where the interval lies below 0.95.
 """
 
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from absl import app, flags
 
-from benchmarks.timing import Timing, interleaved, on_threads, processor
+from benchmarks.timing import Timing, interleaved, machine, on_threads
 
 _THREADS = flags.DEFINE_integer("threads", 1, "cores that the process may use", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "draws the sizes", lower_bound=0)
@@ -95,8 +94,7 @@ def main(argv: list[str]) -> None:
     import jax
 
     print(
-        f"{processor()}, {len(os.sched_getaffinity(0))} threads; jax {jax.__version__}, flax {flax.__version__}, "
-        f"float32, {_MODE.value}, seed {_SEED.value}\n"
+        f"{machine()}, flax {flax.__version__}, float32, {_MODE.value}, seed {_SEED.value}; best of scan, flax\n"
     )
     print("| B x T x H | cell | auto takes | auto, ms | scan, ms | flax, ms | best / auto (95 %) |")
     print("|---|---|---|---|---|---|---|", flush=True)

@@ -16,7 +16,7 @@ import jax
 from absl import app, flags
 
 from benchmarks.steps import training_step
-from benchmarks.timing import interleaved, ratio
+from benchmarks.timing import interleaved, machine, ratio
 from recurrax import GRU, LSTM, RNN, Associative, Cell, Executor, Newton, convergence
 from recurrax.cells.diagonal_gru import DiagonalGRU
 from recurrax.cells.indrnn import IndRNN
@@ -47,8 +47,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 7, "rounds", lower_bound=3)
 
 def main(argv: list[str]) -> None:
     del argv
-    device = jax.devices()[0].device_kind
-    print(f"jax {jax.__version__}, {device}, {_DTYPE.value}, training; scan / executor, median (quartiles)")
+    print(f"{machine()}, {_DTYPE.value}, training; scan / executor, median (quartiles)")
     for group in _CELLS.value:
         cells, executors, sizes = CELLS[group]
         print("\n| cell | B x T x H | scan, ms |", " | ".join(map(str, executors)), "|", end="")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from benchmarks.timing import interleaved
+from benchmarks.timing import interleaved, machine
 from recurrax import GRU, LSTM, RNN, Cell, gradflow, unroll
 
 BATCH, STEPS, WIDTH, ROUNDS = 64, 200, 128, 15
@@ -36,8 +36,7 @@ def medians(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, flo
 
 
 def main() -> None:
-    device = jax.devices()[0]
-    print(f"jax {jax.__version__}, {device.device_kind}, float32, median of {ROUNDS} interleaved rounds\n")
+    print(f"{machine()}, float32, median of {ROUNDS} interleaved rounds\n")
     print("| cell | B | T | H | parameter gradient, ms | gradient_norms, ms | ratio |\n|---|---|---|---|---|---|---|")
     for cell in (RNN(WIDTH), LSTM(WIDTH), GRU(WIDTH), GRU(WIDTH, reset="after")):
         ms = medians(measurements(cell, STEPS, BATCH), ROUNDS)

@@ -8,7 +8,6 @@ A library that is not installed is left out.
 """
 
 import csv
-import platform
 from pathlib import Path
 
 import jax
@@ -16,7 +15,7 @@ from absl import app, flags
 from matplotlib.figure import Figure
 
 from benchmarks.peers import JAX_LIBRARIES, LIBRARIES, Shape, flops
-from benchmarks.timing import Timing, gemm_gflops, geometric_mean, interleaved, ratio
+from benchmarks.timing import Timing, gemm_gflops, geometric_mean, interleaved, machine, ratio
 
 SIZES = "16x50x32,32x100x64,64x128x128,1x1000x128,128x256x256,32x512x512"
 _OUT = flags.DEFINE_string("out", "runs/bench", "folder for the tables and the figure")
@@ -130,7 +129,7 @@ def main(argv: list[str]) -> None:
                 print(cell, size, mode, {name: round(t.median, 2) for name, t in timed.items()}, flush=True)
                 jax.clear_caches()
     head = (
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {platform.machine()}, float32; product of 2048 x 2048 "
+        f"{machine()}, float32; product of 2048 x 2048 "
         f"matrices: {limit:.0f} GFLOP/s. Columns of libraries: their time / recurrax's, median (quartiles) over rounds."
     )
     lines = claims(results)

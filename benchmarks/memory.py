@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from absl import app
 
-from benchmarks.timing import interleaved, ratio
+from benchmarks.timing import interleaved, machine, ratio
 from recurrax import LSTM, Checkpointed, unroll
 
 
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     built = {name: training_step(4096, 32, 128, **how) for name, how in ways.items()}
     timed = interleaved({name: run for name, (_, run) in built.items()}, 5)
     base = 2 * 4 * 4096 * 32 * 128
-    print(f"LSTM, B=32, T=4096, H=128; base {base / 1e6:.1f} MB")
+    print(f"{machine()}: LSTM, B=32, T=4096, H=128; base {base / 1e6:.1f} MB")
     print("\n| | MB | MB above base | of scan's | ms | / scan |\n|---|---|---|---|---|---|")
     for name, (memory, _) in built.items():
         share = (memory - base) / (built["scan"][0] - base)

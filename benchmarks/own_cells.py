@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from absl import app, flags
 
-from benchmarks.timing import geometric_mean, interleaved, ratio
+from benchmarks.timing import geometric_mean, interleaved, machine, ratio
 from recurrax import GRU, LSTM, Cell, dot, unroll
 from recurrax.cells.lstm import LSTMCarry
 
@@ -220,6 +220,7 @@ def by_recurrax(cell: Cell, executor: str) -> Callable[[Any, jax.Array], jax.Arr
 
 def main(argv: list[str]) -> None:
     del argv
+    print(f"{machine()}, float32, training\n")
     print("| cell | B x T x H | fused, ms | scan / fused | scan / auto | by hand / fused | first call: fused / scan |")
     print("|---|---|---|---|---|---|---|")
     against_hand = []

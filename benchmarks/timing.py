@@ -66,6 +66,15 @@ def processor() -> str:
     return "{model name} (family {cpu family}, model {model})".format_map(fields)
 
 
+def machine() -> str:
+    """Returns what a table has to name: the device, the processor if that is one, how many cores, and JAX."""
+    import jax
+
+    device = jax.devices()[0]
+    name = processor() if device.platform == "cpu" else device.device_kind
+    return f"{name}, {len(os.sched_getaffinity(0))} cores, jax {jax.__version__}"
+
+
 def on_threads(count: int) -> None:
     """Lets the process compute on so many cores; to be called before JAX is imported, which counts them then.
 

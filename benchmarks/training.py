@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from absl import app
 
-from benchmarks.timing import interleaved, ratio
+from benchmarks.timing import interleaved, machine, ratio
 from experiments.training.config import GradientNorms, Training
 from experiments.training.model import answers, init_model
 from experiments.training.trainer import Trainer
@@ -80,6 +80,7 @@ def both(cell: str, hidden_size: int, task: str, batch_size: int):
 
 def main(argv: list[str]) -> None:
     del argv
+    print(f"{machine()}\n")
     print("| cell | H | task | B | bare ms | trainer ms | trainer / bare (quartiles) |\n|---|---|---|---|---|---|---|")
     for size in SIZES:
         timed = interleaved(both(*size), 9)
