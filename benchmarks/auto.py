@@ -93,9 +93,7 @@ def main(argv: list[str]) -> None:
     import flax
     import jax
 
-    print(
-        f"{machine()}, flax {flax.__version__}, float32, {_MODE.value}, seed {_SEED.value}; best of scan, flax\n"
-    )
+    print(f"{machine()}, flax {flax.__version__}, float32, {_MODE.value}, seed {_SEED.value}; best of scan, flax\n")
     print("| B x T x H | cell | auto takes | auto, ms | scan, ms | flax, ms | best / auto (95 %) |")
     print("|---|---|---|---|---|---|---|", flush=True)
     slower, ratios = [], []

@@ -4,7 +4,7 @@ import numpy as np
 from recurrax import GRU, unroll
 from recurrax.cells.conv_gru import ConvGRU
 from recurrax.cells.gru import GRUParams
-from tests.cells.test_conv_lstm import correlate, inputs, smallest
+from tests.cells.convolutions import correlate, inputs, smallest
 from tests.oracles import sigmoid
 
 __all__ = ["inputs", "smallest"]

@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,35 +7,16 @@ from recurrax import LSTM, unroll
 from recurrax.cells._base.convolution import convolve
 from recurrax.cells.conv_lstm import ConvLSTM
 from recurrax.cells.lstm import LSTMParams
-from tests.cells.cases import INPUT_SIZE
+from tests.cells.convolutions import correlate, inputs, smallest
 from tests.oracles import sigmoid
+
+__all__ = ["inputs", "smallest"]
 
 VARIANTS = [
     ConvLSTM(hidden_size=2, spatial_shape=(3, 2)),
     ConvLSTM(hidden_size=2, spatial_shape=(4,), kernel_size=2, peepholes=False, use_bias=False, forget_bias=0.0),
     ConvLSTM(hidden_size=1, spatial_shape=(2, 1, 3)),
 ]
-
-
-def inputs(cell, rng, length, batch):
-    return rng.normal(size=(length, *batch, *cell.spatial_shape, INPUT_SIZE))
-
-
-def smallest(cell):
-    return dataclasses.replace(cell, hidden_size=1, spatial_shape=(1,) * len(cell.spatial_shape))
-
-
-def correlate(a, kernel):
-    """Sums windows of [*S, C] against [*K, C, N], zeros outside, place by place."""
-    spatial, window = a.shape[:-1], kernel.shape[:-2]
-    before = [(k - 1) // 2 for k in window]
-    out = np.zeros((*spatial, kernel.shape[-1]))
-    for place in np.ndindex(*spatial):
-        for offset in np.ndindex(*window):
-            seen = tuple(p + o - left for p, o, left in zip(place, offset, before, strict=True))
-            if all(0 <= s < size for s, size in zip(seen, spatial, strict=True)):
-                out[place] += a[seen] @ kernel[offset]
-    return out
 
 
 def oracle_gates(cell, params, carry, x):

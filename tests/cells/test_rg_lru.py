@@ -87,7 +87,7 @@ def test_the_first_step_of_a_run_in_pieces_under_a_mask_and_after_a_reset_is_the
     np.testing.assert_allclose(
         unroll(cell, params, xs, mask=mask)[1][2:, 1], unroll(cell, params, xs[2:, 1])[1], rtol=1e-12
     )
-    resets = jnp.arange(8)[:, None] == jnp.array([5, 5])
+    resets = jnp.arange(8)[:, None] == jnp.array([[5, 5]])
     np.testing.assert_allclose(unroll(cell, params, xs, resets=resets)[1][5:], unroll(cell, params, xs[5:])[1])
 
 

@@ -6,5 +6,5 @@ import pytest
 
 @pytest.fixture(scope="package", autouse=True)
 def _standard_promotion():
-    with jax.numpy_dtype_promotion("standard"):
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
