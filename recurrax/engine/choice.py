@@ -67,9 +67,10 @@ RULES = (
     Rule(
         lambda f: (
             f.platform == "cpu"
-            and 150_000 < f.steps * f.step.projected <= 1_500_000
             and f.step.weights <= 4 * f.step.projected
             and f.step.projected > f.step.state
+            and f.steps * f.step.projected > 150_000
+            and (f.steps * f.step.projected <= 1_500_000 or f.step.projected > 2 * f.step.state)
         ),
         lambda f: Scan(),
         "many examples beside few weights on a CPU: to sum up gradients later costs more than it saves",
@@ -85,7 +86,7 @@ RULES = (
 
 None takes `Kernel`, which has not been timed beside the others yet, nor `Newton`: whether it converges depends on the
 parameters, and where it does not it is slower than `Scan`. `benchmarks/README.md` has the measurements,
-`python -m benchmarks.executors` makes them."""
+`python -m benchmarks.auto` and `python -m benchmarks.executors` make them."""
 
 
 def check_executor(executor: Any) -> None:

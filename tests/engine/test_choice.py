@@ -26,6 +26,7 @@ NOTHING = StepSize(products=0, projects=False, projected=32, weights=100, state=
         (Facts("cpu", 40, LSTM_128x64), Scan()),
         (Facts("cpu", 4, LSTM_128x64), Fused()),
         (Facts("cpu", 100, LSTM_128x64), Fused(chunk=5)),
+        (Facts("cpu", 100, size(128, 64, gates=3)), Scan()),
         (Facts("cpu", 4, LSTM_64x128), Fused()),
         (Facts("cpu", 128, LSTM_64x128), Fused(chunk=5)),
         (Facts("cpu", 128, size(128, 512, gates=4, state=2)), Fused(chunk=4)),
