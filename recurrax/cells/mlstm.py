@@ -56,7 +56,7 @@ class MLSTMProjected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MLSTM(Cell):
-    """mLSTM (Beck et al. 2024, equations 19 to 27): a memory of keys and values, gated, with a normaliser.
+    """mLSTM (Beck et al. 2024): a memory of keys and values, gated, with a normaliser.
 
         q, k, v = W x_t + b                      o = sigmoid(W_o x_t + b_o)
         i = exp(w_i^T x_t + b_i)                 f = sigmoid(w_f^T x_t + b_f) or exp(w_f^T x_t + b_f)

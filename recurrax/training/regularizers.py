@@ -26,7 +26,7 @@ def pascanu_omega(
 
         Omega = mean over t of (|delta_t ds_t/ds_{t-1}| / |delta_t| - 1)^2          delta_t = dL/ds_t
 
-    (Pascanu, Mikolov & Bengio 2013, equation 9, for the whole state.) As there, its gradient takes states and delta_t
+    (Pascanu, Mikolov & Bengio 2013, for the whole state.) As there, its gradient takes states and delta_t
     for constants, and what a step's nonlinearities make of the state: it is that of the weights in the products of the
     step, those that go through `dot`; of all weights in a cell that has no such product. Where delta_t is zero the step
     is not counted; nor is one that does not exist, or that follows a reset.

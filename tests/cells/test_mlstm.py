@@ -22,7 +22,7 @@ def smallest(cell):
 
 
 def oracle_step(cell, params, carry, x):
-    """Beck et al. (2024), equations 19 to 27: C and n themselves, put into units of exp(m) at the end alone."""
+    """Beck et al. (2024): C and n themselves, put into units of exp(m) at the end alone."""
     heads, size = cell.num_heads, cell.hidden_size // cell.num_heads
     q, k, v, o = np.split(x @ params.w_x + (0 if params.b is None else params.b), 4)
     i, f = np.split(x @ params.w_if + (0 if params.b_if is None else params.b_if), 2)
@@ -86,7 +86,7 @@ def test_a_closed_input_gate_gives_small_outputs_and_their_gradients(a_i):
 
 
 def test_the_exponential_forget_gate_brings_back_what_a_closed_input_gate_stored(x64):
-    """Equations 19 to 27 with f = exp(a_f) = exp(120): after one more step exp(-120) has become 1."""
+    """With f = exp(a_f) = exp(120): after one more step exp(-120) has become 1."""
     cell, params = one_unit(-120.0)
     cell = dataclasses.replace(cell, forget_activation="exp")
     params = params._replace(b_if=jnp.array([-120.0, 120.0]))

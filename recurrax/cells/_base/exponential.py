@@ -20,7 +20,7 @@ def gates_in_units(a_i: jax.Array, log_f: jax.Array, m: jax.Array) -> tuple[jax.
 
         m_t = max(log f + m_{t-1}, a_i)     i = exp(a_i - m_t)     f = exp(log f + m_{t-1} - m_t)
 
-    (Beck et al. 2024, equations 15 to 17). One of the two is 1. What lies outside the range of floats is brought to its
+    (Beck et al. 2024). One of the two is 1. What lies outside the range of floats is brought to its
     ends: the difference of two infinities is no number.
 
     Args:
