@@ -148,7 +148,7 @@ def test_the_start_at_the_smallest_number_is_no_obstacle_to_executors_masks_and_
     params = cell.init(jax.random.key(0), 2)
     xs = jnp.asarray(np.random.default_rng(0).normal(size=(9, 2, 2)))
     steps = jnp.arange(9)[:, None]
-    mask, resets = steps < jnp.array([9, 5]), steps == jnp.array([0, 3])
+    mask, resets = steps < jnp.array([[9, 5]]), steps == jnp.array([[0, 3]])
 
     def loss(params, xs, executor):
         return jnp.sin(unroll(cell, params, xs, mask=mask, resets=resets, executor=executor)[1]).sum()

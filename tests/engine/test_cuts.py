@@ -20,7 +20,7 @@ from tests.cells.cases import close
 RELU = RNN(4, activation="relu", recurrent_init=Gaussian(gain=3.0))
 STEPS, CUT = 12, 8
 """From a state of 1e34 the network overflows within six steps, and a reset comes after eight."""
-RESETS = (jnp.arange(STEPS) == CUT)[:, None] & jnp.array([True, False])
+RESETS = (jnp.arange(STEPS) == CUT)[:, None] & jnp.array([[True, False]])
 EXECUTORS = ["scan", "fused", "newton", Kernel(Reference()), Checkpointed(every=5)]
 
 

@@ -148,7 +148,8 @@ def test_a_second_process_on_one_workdir_is_refused_and_disturbs_nothing(tmp_pat
     assert child.returncode == INTERRUPTED and "goes on where it stopped" in errors and "Traceback" not in errors
     steps = [row["step"] for row in rows(workdir)]
     assert steps == list(range(0, 5 * len(steps), 5))
-    assert steps[-1] <= parameters(workdir)[0] < steps[-1] + 5
+    # The last state may be that of the next line, which a run that goes on writes first.
+    assert steps[-1] <= parameters(workdir)[0] <= steps[-1] + 5
 
 
 def test_a_gradient_that_is_not_finite_ends_the_training_and_is_named(tmp_path, capsys):
