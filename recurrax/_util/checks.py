@@ -25,10 +25,7 @@ def positive_int(name: str, value: Any) -> None:
 
 def size(name: str, value: Any) -> None:
     """Raises unless `value` is an integer of at least 0, of Python or of NumPy."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
-    if value < 0:
-        raise ValueError(f"{name} must be at least 0, got {value}.")
+    _integer(name, value, 0)
 
 
 LARGEST_SEED = 2**32 - 1
@@ -48,10 +45,14 @@ def seed(name: str, value: Any) -> None:
 
 def count(name: str, value: Any) -> None:
     """Raises unless `value` is an integer of at least 1, of Python or of NumPy."""
+    _integer(name, value, 1)
+
+
+def _integer(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}.")
 
 
 def finite(name: str, value: Any) -> None:

@@ -43,6 +43,11 @@ class Facts(NamedTuple):
     linear: bool = False
     """Whether the cell is linear and diagonal in the carry."""
 
+    @property
+    def projected(self) -> int:
+        """Numbers that all steps are given of their inputs."""
+        return self.steps * self.step.projected
+
 
 class Rule(NamedTuple):
     """What "auto" takes where `applies` holds."""
@@ -69,14 +74,14 @@ RULES = (
             f.platform == "cpu"
             and f.step.weights <= 4 * f.step.projected
             and f.step.projected > f.step.state
-            and f.steps * f.step.projected > 150_000
-            and (f.steps * f.step.projected <= 1_500_000 or f.step.projected > 2 * f.step.state)
+            and f.projected > 150_000
+            and (f.projected <= 1_500_000 or f.step.projected > 2 * f.step.state)
         ),
         lambda f: Scan(),
         "many examples beside few weights on a CPU: to sum up gradients later costs more than it saves",
     ),
     Rule(
-        lambda f: f.platform == "cpu" and f.steps * f.step.projected > 1_000_000,
+        lambda f: f.platform == "cpu" and f.projected > 1_000_000,
         lambda f: Fused(chunk=max(4, 170_000 // f.step.projected)),
         "inputs projected, and weight gradients summed up, for as many steps at once as a CPU's cache holds",
     ),
@@ -165,9 +170,14 @@ class Checkpointed(Executor):
 EXECUTORS["checkpointed"] = Checkpointed()
 
 
+def _asked(executor: str | Executor) -> Executor | None:
+    """Returns the executor that was asked for; None for "auto"."""
+    return EXECUTORS.get(executor) if isinstance(executor, str) else executor
+
+
 def follows_rules(executor: str | Executor) -> bool:
     """Whether rules, which ask for the platform, choose what runs."""
-    asked = EXECUTORS.get(executor) if isinstance(executor, str) else executor
+    asked = _asked(executor)
     if isinstance(asked, Checkpointed):
         return follows_rules(asked.executor)
     return asked is None or asked.falls_back
@@ -179,7 +189,7 @@ def choose(run: Run, executor: str | Executor, within: Checkpointed | None = Non
     Raises:
       ValueError: the executor that was asked for cannot execute the run.
     """
-    asked = EXECUTORS.get(executor) if isinstance(executor, str) else executor
+    asked = _asked(executor)
     if isinstance(asked, Checkpointed):
         inner = choose(run, asked.executor, asked)
         return Choice(dataclasses.replace(asked, executor=inner.executor), inner.reason)

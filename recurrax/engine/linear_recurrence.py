@@ -8,7 +8,8 @@ from jax.export import is_symbolic_dim
 from jaxtyping import Array, Inexact
 
 from recurrax._util.sizes import at_most, part
-from recurrax.engine.run import infinite_unless, over_steps
+from recurrax.engine.overflow import infinite_unless
+from recurrax.engine.run import over_steps
 
 BLOCK = 16
 """Steps of a block. One loop of this length serves all blocks: `jax.lax.associative_scan`, whose every level is code of

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.cell import Carry, Projected
 from recurrax.engine.jaxprs import Static
+from recurrax.engine.overflow import finite_where
 from recurrax.engine.primitives import COSTLY
 from recurrax.engine.product_pieces import Piece
 from recurrax.engine.products import given_products, multiplied, products_of_step
-from recurrax.engine.run import Run, cuts, finite, finite_where, over_steps, transition
+from recurrax.engine.run import Run, cuts, finite, over_steps, transition
 
 
 def _worth_keeping(primitive: Any, *arguments: Any, **_: Any) -> bool:

@@ -17,6 +17,16 @@ from recurrax._util.float_leaves import at_least_float32, float_leaves, float_me
 from recurrax._util.sizes import at_most
 from recurrax.cell import Carry, Cell, Dot, Projected, Weights, dot, layer_input, layer_key
 from recurrax.engine import meshes
+from recurrax.engine.overflow import (
+    all_finite,
+    excess,
+    expanded,
+    finite_where,
+    infinite_unless,
+    select,
+    where,
+    without_number,
+)
 from recurrax.engine.platforms import default_platform
 
 
@@ -89,20 +99,6 @@ class Run:
         return self.replace(inputs=self.inputs._replace(x=None, key=None))
 
 
-def select(condition: jax.Array, yes: jax.Array, no: jax.Array) -> jax.Array:
-    """`jnp.where` for a condition over the leading axes; NaN of the side not taken does not pass."""
-    return jnp.where(_expanded(condition, yes), yes, no)
-
-
-def where(condition: jax.Array, yes: Any, no: Any) -> Any:
-    """Returns `select` of all leaves of two pytrees."""
-    return jax.tree.map(functools.partial(select, condition), yes, no)
-
-
-def _expanded(a: jax.Array, like: jax.Array) -> jax.Array:
-    return a.reshape(a.shape + (1,) * (like.ndim - a.ndim))
-
-
 def project(run: Run, inputs: Inputs) -> Projected:
     """Projects one step's input."""
     return run.cell.project(run.weights, inputs.x, inputs.key)
@@ -150,28 +146,6 @@ def _step(run: Run, carry: Carry, z: Projected, inputs: Inputs, multiply: Dot) -
     return guarded(*float_leaves(point))
 
 
-def finite_where(lost: jax.Array, tree: Any, shared: Any = ()) -> Any:
-    """Returns a pytree with zeros for its numbers that are not finite, if a step is `lost`.
-
-    What all steps share, arrays of the pytree `shared`, stays what it is: of anything else a copy per step is kept.
-    """
-    kept = set(map(id, jax.tree.leaves(shared)))
-
-    def found(a: jax.Array) -> jax.Array:
-        return jnp.where(lost & ~jnp.isfinite(a), 0, a) if is_float(a) and id(a) not in kept else a
-
-    return jax.tree.map(found, tree)
-
-
-def infinite_unless(finite: jax.Array, tangent: jax.Array) -> jax.Array:
-    """Returns the tangent of what may not be finite: zero stays zero there, and what is not zero becomes infinite."""
-    real = jnp.finfo(tangent.dtype).dtype
-    huge = _expanded(jnp.where(finite, 1, jnp.finfo(real).max).astype(real), tangent)
-    if jnp.iscomplexobj(tangent):
-        return jax.lax.complex(*(part * huge * huge * huge for part in (tangent.real, tangent.imag)))
-    return tangent * huge * huge * huge
-
-
 def transition_by_unit(run: Run, carry: Carry, z: Projected, inputs: Inputs, dot: Dot = dot) -> Carry:
     """Returns s_t as `transition` does, for code that sees a unit at a time: who differentiates it minds overflow."""
     new = run.cell.step(run.weights, restored(run, carry, inputs), z, dot)
@@ -183,11 +157,6 @@ def restored(run: Run, carry: Carry, inputs: Inputs) -> Carry:
     return carry if inputs.reset is None else where(inputs.reset, run.initial, carry)
 
 
-def without_number(lost: jax.Array, tree: Any) -> Any:
-    """Returns a pytree whose floats are NaN where `lost`, with a derivative of one."""
-    return jax.tree.map(lambda a: select(lost, a + jnp.asarray(jnp.nan, a.dtype), a) if is_float(a) else a, tree)
-
-
 def cuts(inputs: Inputs) -> bool:
     """Whether there are masks or resets, which cut gradients."""
     return inputs.mask is not None or inputs.reset is not None
@@ -195,15 +164,9 @@ def cuts(inputs: Inputs) -> bool:
 
 def finite(carry: Carry, inputs: Inputs) -> Bool[Array, "*B"]:
     """Whether every number of a state is finite, for a step with masks or resets."""
-    return _all_finite(carry, inputs.reset if inputs.mask is None else inputs.mask)
-
-
-def _all_finite(tree: Any, flags: Any) -> jax.Array:
-    """Whether all that belongs to an entry of the leading axes, those of `flags`, is finite."""
-    found = jnp.ones_like(flags)
-    for a in float_leaves(tree):
-        found &= jnp.isfinite(a).all(tuple(range(flags.ndim, a.ndim)))
-    return found
+    flags = inputs.reset if inputs.mask is None else inputs.mask
+    assert flags is not None
+    return all_finite(carry, flags.shape)
 
 
 def emit(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Any:
@@ -212,18 +175,9 @@ def emit(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Any:
         return run.cell.output(run.weights, carry, z)
     alive = finite(carry, inputs)
     y = run.cell.output(run.weights, where(alive, carry, run.initial), z)
-    excess = _excess(carry, alive)
-    y = jax.tree.map(lambda a: select(alive, a, a + _expanded(excess, a).astype(a.dtype)) if is_float(a) else a, y)
+    added = excess(carry, alive)
+    y = jax.tree.map(lambda a: select(alive, a, a + expanded(added, a).astype(a.dtype)) if is_float(a) else a, y)
     return y if inputs.mask is None else where(inputs.mask, y, jax.tree.map(jnp.zeros_like, y))
-
-
-def _excess(carry: Carry, alive: jax.Array) -> jax.Array:
-    """Returns a sum that is not finite where a state is not; of gradients it leaves zero, and makes inf of the rest."""
-    parts = [part for a in float_leaves(carry) for part in ((a.real, a.imag) if jnp.iscomplexobj(a) else (a,))]
-    total = jnp.zeros_like(alive, jnp.float32)
-    for part in parts:
-        total = total + part.astype(jnp.float32).sum(tuple(range(alive.ndim, part.ndim)))
-    return infinite_unless(alive, total)
 
 
 def one_step(run: Run, carry: Carry, inputs: Inputs) -> tuple[Carry, Any]:
@@ -298,7 +252,9 @@ def known_inputs(xs: Any, mask: jax.Array | None, resets: jax.Array | None) -> t
     """Returns inputs that send back zero from steps that a mask or a reset cuts off, and where they were not finite."""
     if mask is None and resets is None:
         return xs, None
-    found = _all_finite(xs, resets if mask is None else mask)
+    flags = resets if mask is None else mask
+    assert flags is not None
+    found = all_finite(xs, flags.shape)
     exists = found if mask is None else found & mask
     return where_steps_exist(exists, xs), ~found if mask is None else ~found & mask
 

@@ -19,6 +19,7 @@ from recurrax.cell import Carry, Cell, Params, Projected, check_measurable
 from recurrax.engine.linearized import Pushforward, linearized
 from recurrax.engine.make_run import check_kinds, make_run
 from recurrax.engine.meshes import on_mesh
+from recurrax.engine.overflow import all_finite, select
 from recurrax.engine.products import products_of, refusal
 from recurrax.engine.run import (
     Inputs,
@@ -26,7 +27,6 @@ from recurrax.engine.run import (
     emit_all,
     in_processing_order,
     project_all,
-    select,
     states_of_all,
     transition,
 )
@@ -82,8 +82,8 @@ class Trajectory:
 
         What lies under the mask does not count.
         """
-        steps = _finite((self.run.inputs.x, self.ordered(self.ys)), (self.run.length, *self.run.batch_shape))
-        states = _finite(self.states, (self.run.length + 1, *self.run.batch_shape))
+        steps = all_finite((self.run.inputs.x, self.ordered(self.ys)), (self.run.length, *self.run.batch_shape))
+        states = all_finite(self.states, (self.run.length + 1, *self.run.batch_shape))
         return states & jnp.concatenate([jnp.ones((1, *self.run.batch_shape), bool), steps])
 
     @property
@@ -268,12 +268,6 @@ def step_function(run: Run, carry: Carry, z: Projected, inputs: Inputs) -> Calla
     return without_cancellation(lambda floats: float_leaves(transition(run, merge(floats), z, inputs)))
 
 
-def _finite(tree: Any, shape: tuple[int, ...]) -> jax.Array:
-    """Tells, for all indices of the leading axes of that shape, whether the floats of a pytree there are finite."""
-    flags = [jnp.isfinite(a).all(range(len(shape), a.ndim)) for a in float_leaves(tree)]
-    return functools.reduce(jnp.logical_and, flags, jnp.ones(shape, bool))
-
-
 def or_nan(keep: jax.Array, arrays: list[jax.Array]) -> list[jax.Array]:
     """Returns arrays with NaN for the examples where `keep` is False."""
     return [select(keep, a, jnp.full_like(a, jnp.nan)) for a in arrays]
@@ -295,7 +289,7 @@ def sent_through(finite: jax.Array, sent: list[jax.Array], arrived: list[jax.Arr
       sent: the gradients before, with the axes of `finite` in front.
       arrived: the gradients after.
     """
-    kept = finite & _finite(sent, finite.shape) & _finite(arrived, finite.shape)
+    kept = finite & all_finite(sent, finite.shape) & all_finite(arrived, finite.shape)
     some = is_sent(sent, finite.shape)
     return [select(some, a, jnp.zeros_like(a)) for a in or_nan(kept, arrived)]
 

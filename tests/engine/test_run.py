@@ -4,7 +4,8 @@ import numpy as np
 
 from recurrax import LSTM
 from recurrax.engine.make_run import make_run
-from recurrax.engine.run import Inputs, emit, project, restored, select, transition
+from recurrax.engine.overflow import select
+from recurrax.engine.run import Inputs, emit, project, restored, transition
 
 CELL = LSTM(hidden_size=3)
 PARAMS = CELL.init(jax.random.key(0), 2)

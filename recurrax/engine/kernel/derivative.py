@@ -19,7 +19,8 @@ from jax.custom_batching import custom_vmap
 from recurrax.engine.kernel.cut.elementwise_step import ElementwiseStep, PerUnit
 from recurrax.engine.kernel.implementation import Implementation, Problem
 from recurrax.engine.kernel.reference import wide
-from recurrax.engine.run import infinite_unless, over_steps
+from recurrax.engine.overflow import infinite_unless
+from recurrax.engine.run import over_steps
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))

@@ -47,51 +47,28 @@ def without_cancellation(function: F) -> F:
     return rewritten  # pyright: ignore[reportReturnType]
 
 
-@jax.custom_jvp
-def _tanh(x: jax.Array) -> jax.Array:
-    return jax.lax.tanh(x)
+def _with_slope(function: Callable, slope: Callable) -> Callable:
+    """Returns a function of one array, elementwise, whose derivative at x with value y is `slope(x, y)`."""
+    sloped = jax.custom_jvp(function)
+
+    @sloped.defjvp
+    def _(primals, tangents):
+        (x,), (dx,) = primals, tangents
+        y = sloped(x)
+        return y, dx * slope(x, y)
+
+    return sloped
 
 
-@_tanh.defjvp
-def _tanh_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    return _tanh(x), dx * _sech_squared(x)
-
-
-@jax.custom_jvp
-def _logistic(x: jax.Array) -> jax.Array:
-    return jax.lax.logistic(x)
-
-
-@_logistic.defjvp
-def _logistic_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    y = _logistic(x)
-    return y, dx * (y * _logistic(-x))
-
-
-@jax.custom_jvp
-def _sech_squared(x: jax.Array) -> jax.Array:
+def _fading(x: jax.Array) -> jax.Array:
     fade = jnp.exp(-2 * jnp.abs(x))
     return 4 * fade / jnp.square(1 + fade)
 
 
-@_sech_squared.defjvp
-def _sech_squared_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    y = _sech_squared(x)
-    return y, dx * (-2 * _tanh(x) * y)
-
-
-@jax.custom_jvp
-def _expm1(x: jax.Array) -> jax.Array:
-    return jax.lax.expm1(x)
-
-
-@_expm1.defjvp
-def _expm1_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    return _expm1(x), dx * jnp.exp(x)
+_tanh = _with_slope(jax.lax.tanh, lambda x, _: _sech_squared(x))
+_sech_squared = _with_slope(_fading, lambda x, y: -2 * _tanh(x) * y)
+_logistic = _with_slope(jax.lax.logistic, lambda x, y: y * _logistic(-x))
+_expm1 = _with_slope(jax.lax.expm1, lambda x, _: jnp.exp(x))
 
 
 @jax.custom_jvp
