@@ -22,6 +22,7 @@ from experiments.common.cli import command
 from experiments.common.config import flatten
 from experiments.common.errors import ExperimentError
 from experiments.common.progress import say
+from recurrax._util import naming
 
 _CONFIG, _DONE, _LOCK, _TEMPORARY = "config.json", "done.json", ".lock", ".tmp-"
 _LATER = "resumed_with"
@@ -39,15 +40,23 @@ class Workdir:
     Attributes:
       path: the folder.
       finished: whether a run has come to its end here; then nothing is to be written.
-      resumed: whether an earlier run was cut short here.
+      resumed: whether an earlier run was cut short here, or one of a smaller study ended here.
       record: what `config.json` holds.
+
+    Args:
+      path: the folder.
+      config: of the study, as JSON would read it back.
+      data: what the study is about, likewise.
+      grows: dotted names of fields of the config, in which a study may be larger than the one in the folder: a number
+        that is not smaller, or a list that holds all that was there. The folder then goes on as the larger study.
 
     Raises:
       ExperimentError: the folder holds something else, another study, or is in use.
     """
 
-    def __init__(self, path: Path, *, config: dict[str, Any], data: dict[str, Any]):
+    def __init__(self, path: Path, *, config: dict[str, Any], data: dict[str, Any], grows: Collection[str] = ()):
         self.path = path
+        self._grows = frozenset(f"config.{name}" for name in grows)
         self._begin = time.monotonic()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -63,16 +72,19 @@ class Workdir:
 
     def _open(self, config: dict[str, Any], data: dict[str, Any]) -> None:
         known = self._read(_CONFIG)
-        if known is not None:
-            _check_same(self.path, known, {"config": config, "data": data})
+        grown = known is not None and _check_same(self.path, known, {"config": config, "data": data}, self._grows)
         for leftover in self.path.rglob(f"{_TEMPORARY}*"):
             leftover.unlink()
+        if grown:
+            (self.path / _DONE).unlink(missing_ok=True)
         self.finished = (self.path / _DONE).exists()
         self.resumed = known is not None and not self.finished
         self.record = known or {"config": config, "data": data, **_circumstances()}
-        if known is None:
+        if grown:
+            self.record = {**self.record, "config": config}
+        if known is None or grown:
             self._write_record()
-        elif not self._is_over:
+        if known is not None and not self._is_over:
             self._note_versions()
 
     def _note_versions(self) -> None:
@@ -215,21 +227,42 @@ def _locked(path: Path):
     return lock
 
 
-def _check_same(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Raises where a folder was begun with another config or other data."""
+def _check_same(path: Path, known: dict[str, Any], asked: dict[str, Any], grows: Collection[str]) -> bool:
+    """Tells whether the study has grown since the folder was begun.
+
+    Raises:
+      ExperimentError: the folder was begun with another config or other data.
+    """
     before, now = (
         {k: v for part in ("config", "data") for k, v in flatten({part: r.get(part, {})}).items()}
         for r in (known, asked)
     )
     changed = [name for name in before | now if before.get(name) != now.get(name)]
-    if changed:
-        first = changed[0]
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    other = [name for name in changed if name not in grows or not _holds(now.get(name), before.get(name))]
+    if other:
+        first = other[0]
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        may = " It can grow in this, and not shrink." if first in grows else ""
         raise ExperimentError(
             f"--workdir={path} holds another study: "
             f"{first} is {before.get(first)!r} there and {now.get(first)!r} here{more}.\n"
-            "Nothing was changed; choose another folder."
+            f"Nothing was changed; choose another folder.{may}"
         )
+    return bool(changed)
+
+
+def _holds(now: Any, before: Any) -> bool:
+    """Tells whether a value of a config holds an earlier one: a number that is not smaller, a list with all of it.
+
+    >>> _holds("rnn,lstm,gru", "lstm,rnn"), _holds([10, 20], [20]), _holds(3, 4)
+    (True, True, False)
+    """
+    if isinstance(now, str) and isinstance(before, str):
+        now, before = naming.split(now), naming.split(before)
+    if isinstance(now, list | tuple) and isinstance(before, list | tuple):
+        return all(item in now for item in before)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (now, before))
+    return numbers and now >= before
 
 
 def _circumstances() -> dict[str, Any]:

@@ -210,3 +210,44 @@ def test_killed_at_any_moment_it_leaves_whole_files_only(tmp_path):
         assert part is not None and (part["n"] == part["n"][0]).all()
     assert len(set((tmp_path / "t.txt").read_text().split())) == 1
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+STUDY = {"cells": "rnn,lstm", "seeds": 2, "train": {"steps": (0, 10), "rate": 0.1}}
+
+
+@pytest.mark.parametrize(
+    "larger",
+    [
+        {"cells": "gru,lstm,rnn"},
+        {"seeds": 3},
+        {"train": {"steps": (0, 10, 20), "rate": 0.1}},
+    ],
+)
+def test_a_finished_study_goes_on_as_a_larger_one(tmp_path, larger):
+    grows = ("cells", "seeds", "train.steps")
+    with Workdir(tmp_path, config=STUDY, data={}, grows=grows) as workdir:
+        workdir.save_part("lstm", {"a": np.arange(3)})
+        workdir.write_text("report.html", "")
+        workdir.finish()
+    with Workdir(tmp_path, config=STUDY | larger, data={}, grows=grows) as workdir:
+        assert workdir.resumed and not workdir.nothing_to_do("study")
+        assert workdir.load_part("lstm") is not None
+    assert not (tmp_path / "done.json").exists()
+    assert json.loads((tmp_path / "config.json").read_text())["config"] == json.loads(json.dumps(STUDY | larger))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"cells": "lstm"}, "config.cells is 'rnn,lstm' there and 'lstm' here.*can grow in this, and not shrink"),
+        ({"seeds": 1}, "config.seeds is 2 there and 1 here"),
+        ({"train": {"steps": (0, 10), "rate": 0.2}}, "config.train.rate"),
+    ],
+)
+def test_what_is_no_larger_study_is_refused_and_nothing_changed(tmp_path, other, message):
+    with Workdir(tmp_path, config=STUDY, data={}, grows=("cells", "seeds", "train.steps")) as workdir:
+        workdir.finish()
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(ExperimentError, match="(?s)" + message):
+        Workdir(tmp_path, config=STUDY | other, data={}, grows=("cells", "seeds", "train.steps"))
+    assert (tmp_path / "config.json").read_bytes() == before and (tmp_path / "done.json").exists()
