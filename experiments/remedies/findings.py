@@ -87,8 +87,8 @@ def table(entries: Sequence[Entry]) -> Table:
     note = (
         "Solved: over all tasks, lengths and seeds, with the 95 % confidence interval (Wilson). Steps: median of the "
         "trainings that got there, with its 95 % confidence interval by order statistics, of less than 6 trainings "
-        "their range. Reach: decimal logarithm of the gradient's norm at the first step over that at the "
-        "last, before training. Cost: median milliseconds of a training step of one network at the greatest length, "
-        "with the other processes beside it."
+        "their range. Reach: decimal logarithm of the gradient's norm at the first step over that at the step of the "
+        "last answer, whose loss it is of, before training. Cost: median milliseconds of a training step of one "
+        "network at the greatest length, with the other processes beside it."
     )
     return Table("Ranking", ("", "cell", "remedy", "solved", "steps", "reach", "cost", "diverged"), rows, note)

@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     ended: str
     """"solved", "not solved", "diverged" or "failed"."""
     log_norms: dict[int, np.ndarray]
-    """Log norms of dL/ds_t, `[T+1]`, median over sequences, by training step."""
+    """Log norms of dL/ds by distance from the last answer, `[T+1]`, median over sequences, by training step."""
     milliseconds: float
     """Of a training step of one network, while as many processes as the comparison has ran beside each other."""
 
@@ -56,7 +56,8 @@ class Entry(NamedTuple):
     steps: Median | None
     """Steps to success of the trainings that got there; None where none did."""
     reach: float
-    """Median of log10 |dL/ds_0| / |dL/ds_T| before training; NaN where it was not measured."""
+    """Median of log10 |dL/ds_0| / |dL/ds_t|, t being the step of the last answer, before training; NaN where it was not
+    measured."""
     milliseconds: float
     """Median cost of a training step, at the greatest length."""
     diverged: int
@@ -88,7 +89,7 @@ def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> 
             ended = "solved"
         else:
             ended = "not solved" if curve.diverged_in is None else "diverged"
-        log_norms = {step: np.median(joint, axis=1) for step, joint in curve.log_norms.items()}
+        log_norms = {step: flow.median for step, flow in curve.flows.items()}
         outcomes.append(Outcome(trial, curve.seed, solved, ended, log_norms, 1e3 * seconds))
     return outcomes
 
@@ -116,7 +117,7 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
     for cell, remedy in dict.fromkeys((o.trial.cell, o.trial.remedy) for o in outcomes):
         own = [o for o in outcomes if (o.trial.cell, o.trial.remedy) == (cell, remedy)]
         steps = [o.solved_after for o in own if o.solved_after is not None]
-        reach = [(o.log_norms[0][0] - o.log_norms[0][-1]) / np.log(10) for o in own if 0 in o.log_norms]
+        reach = [_relative_at_the_beginning(o.log_norms[0]) / np.log(10) for o in own if 0 in o.log_norms]
         entries.append(
             Entry(
                 cell,
@@ -129,6 +130,12 @@ def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
             )
         )
     return sorted(entries, key=lambda e: (-e.rate.share, np.inf if e.steps is None else e.steps.value))
+
+
+def _relative_at_the_beginning(log_norms: np.ndarray) -> float:
+    """Returns the log norm at the greatest distance that there is, over that at distance 0."""
+    known = log_norms[~np.isnan(log_norms)]
+    return float(known[-1] - known[0]) if len(known) else np.nan
 
 
 def rate(outcomes: Sequence[Outcome]) -> Rate:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.common.workdir import Workdir
+from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS, Metrics
 from experiments.training.results import part_name
 from experiments.training.tensorboard import TensorBoard
@@ -36,9 +37,9 @@ class Record:
         if self._tensorboard:
             self._tensorboard.write(step, f"seed_{seed}", line)
 
-    def save_gradient_norms(self, step: int, seeds: np.ndarray, joint: np.ndarray) -> None:
-        """Saves log norms `[S, T + 1, B]` of the seeds `[S]`, for `experiments.training.results` to read."""
-        self._workdir.save_part(part_name(step), {"seeds": seeds, "joint": joint})
+    def save_flow(self, step: int, seeds: np.ndarray, flow: Flow) -> None:
+        """Saves how the gradient flows in the networks of the seeds `[S]`, for `experiments.training.results`."""
+        self._workdir.save_part(part_name(step), {"seeds": seeds, **flow._asdict()})
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from experiments.common.stopping import Stopping, Terminated, uninterrupted
 from experiments.train.pace import Pace
 from experiments.train.record import Line, Record
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.measure import log_norms
+from experiments.training.measure import Flow, measure_flow
 from experiments.training.trainer import State, Trainer
 
 
@@ -143,8 +143,8 @@ class Session:
             return
         trainer, seeds = self.trainer, np.asarray(self.state.seed)
         models = trainer.settled(self.state)
-        norms = log_norms(trainer.cell, trainer.task, models, self.state.seed, asked.batch, asked.dtype)
-        self.record.save_gradient_norms(self.step, seeds[measured], norms[measured])
+        flow = measure_flow(trainer.cell, trainer.task, models, self.state.seed, asked.batch, asked.dtype)
+        self.record.save_flow(self.step, seeds[measured], Flow(*(part[measured] for part in flow)))
         for n in np.flatnonzero(measured):
             lines[n]["gradient_norms"] = True
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from experiments.common.workdir import load_arrays
 from experiments.training.config import Training
+from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS, Row, read_rows
 from recurrax.tasks.task import Task
 
@@ -17,8 +16,8 @@ class Curve(NamedTuple):
     seed: int
     rows: list[Row]
     """Its lines of `metrics.jsonl`."""
-    log_norms: dict[int, np.ndarray]
-    """Log norms of dL/ds_t, `[T + 1, B]`, by training step."""
+    flows: dict[int, Flow]
+    """How the gradient of the last answer flows, by training step."""
 
     @property
     def evaluated(self) -> list[Row]:
@@ -43,13 +42,14 @@ def read(config: Training, folder: Path) -> list[Curve]:
       ExperimentError: a line of metrics is damaged; the message names it.
     """
     rows = read_rows(folder / METRICS, config.seed_range)
-    log_norms: dict[int, dict[int, np.ndarray]] = {}
+    flows: dict[int, dict[int, Flow]] = {}
     for step in sorted({row["step"] for row in rows if row.get("gradient_norms")}):
-        part = load_arrays(folder / "parts" / f"{part_name(step)}.npz", ("seeds", "joint"))
-        for seed, joint in zip(part["seeds"], part["joint"], strict=True) if part else ():
-            log_norms.setdefault(int(seed), {})[step] = joint
+        part = load_arrays(folder / "parts" / f"{part_name(step)}.npz", ("seeds", *Flow._fields))
+        if part:
+            for seed, *flow in zip(part["seeds"], *(part[name] for name in Flow._fields), strict=True):
+                flows.setdefault(int(seed), {})[step] = Flow(*flow)
     return [
-        Curve(seed, [row for row in rows if row["seed"] == seed], log_norms.get(seed, {})) for seed in config.seed_range
+        Curve(seed, [row for row in rows if row["seed"] == seed], flows.get(seed, {})) for seed in config.seed_range
     ]
 
 

@@ -33,7 +33,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
             for row, when in enumerate(stages):
-                curves = [o.stages[when][::-1] for o in own if when in o.stages]
+                curves = [o.stages[when] for o in own if when in o.stages]
                 if not curves:
                     continue
                 # Relative to the end: the loss itself falls while a network learns.
@@ -42,14 +42,15 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
                 rows.add(cell, remedy, when, range(len(middle)), middle)
         for row, when in enumerate(stages):
             axes[row, n].set_title(f"{cell}, {when} training")
-        axes[-1, n].set_xlabel("distance k from the end (steps)")
+        axes[-1, n].set_xlabel("distance k from the last answer (steps)")
         panel_letter(axes[0, n], n)
     for row in range(len(stages)):
         powers_of_ten(axes[row, 0].yaxis)
-        axes[row, 0].set_ylabel("|∂L/∂s$_{T-k}$| / |∂L/∂s$_T$|")
+        axes[row, 0].set_ylabel("|∂L/∂s$_{t-k}$| / |∂L/∂s$_t$|")
     common_legend(figure, axes)
     caption = (
-        f"Norm of the gradient with respect to the state k steps before the end over that at the end, median over "
+        "Norm of the gradient of the loss of the last answer, asked for in step t, with respect to the state k steps "
+        "before, over that at distance 0; median over "
         f"seeds and {config.gradient_norms_batch} held-out sequences; {task} of length {longest}. After training: "
         "where the task was solved, or at the last step; during: half way there. A training that diverged is left out "
         "of the last row."

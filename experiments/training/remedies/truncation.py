@@ -4,8 +4,9 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from experiments.training.measure import log_norms
+from experiments.training.measure import measure_flow
 from experiments.training.model import init_model
 from experiments.training.remedies._base import Remedy
 from recurrax._util import checks
@@ -36,8 +37,8 @@ class Truncate(Remedy):
 class TruncateAdaptively(Remedy):
     """Truncated backpropagation over as many steps as the measured gradient needs (Aicher, Foti & Fox 2019).
 
-    The paper measures again at every epoch; here once, so that a training compiles once. Nothing is truncated where the
-    gradient does not fade.
+    The gradient is that of the last answer's loss. The paper measures again at every epoch; here once, so that a
+    training compiles once. Nothing is truncated where the gradient does not fade.
 
     Attributes:
       tolerance: share of the summed gradient norms that may be lost.
@@ -52,6 +53,7 @@ class TruncateAdaptively(Remedy):
 
     def unroll_arguments(self, cell, task, seed):
         model = jax.tree.map(lambda a: a[None], init_model(cell, task, jax.random.key(seed)))
-        norms = log_norms(cell, task, model, jnp.array([seed], jnp.int32), MEASURED, "float32")[0]
-        steps = truncation(norms[::-1], self.tolerance).steps
+        flow = measure_flow(cell, task, model, jnp.array([seed], jnp.int32), MEASURED, "float32")
+        norms = np.where(flow.exists, flow.log_norms, -np.inf)[0]  # beyond its beginning a sequence has no gradient
+        steps = truncation(norms, self.tolerance).steps
         return {} if steps is None or steps >= len(norms) - 1 else {"truncate_every": max(1, steps)}

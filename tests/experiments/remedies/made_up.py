@@ -16,6 +16,6 @@ def comparison(**fields):
 
 
 def outcome(remedy, seed, solved_after, reach=0.0):
-    log_norms = {0: np.array([reach * np.log(10), 0.0])}
+    log_norms = {0: np.array([0.0, reach * np.log(10)])}
     ended = "not solved" if solved_after is None else "solved"
     return Outcome(Trial("rnn", "adding", 4, remedy, 0, 10), seed, solved_after, ended, log_norms, 1.5)

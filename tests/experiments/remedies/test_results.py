@@ -5,6 +5,7 @@ import pytest
 
 from experiments.remedies.config import Trial
 from experiments.remedies.results import by_length, outcomes_of, over, ranking
+from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS
 from experiments.training.results import part_name
 from tests.experiments.remedies.made_up import comparison, outcome
@@ -31,7 +32,8 @@ def folder(tmp_path):
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "parts").mkdir()
-    np.savez(tmp_path / "parts" / f"{part_name(0)}.npz", seeds=np.array([0]), joint=np.array([[[1.0, 3.0, 8.0]]]))
+    flow = Flow(np.array([[[1.0, 3.0, 8.0]]]), np.array([[0, 0, 0]]))
+    np.savez(tmp_path / "parts" / f"{part_name(0)}.npz", seeds=np.array([0]), **flow._asdict())
     (tmp_path / "timing.json").write_text('{"seconds_per_step_and_seed": 0.002}')
     return tmp_path
 

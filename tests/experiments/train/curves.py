@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.training.measure import Flow
 from experiments.training.results import Curve
 
 
@@ -15,5 +16,6 @@ def curve(seed=0, *, solved=True, diverged=False):
     ]
     if diverged:
         rows.append({"step": 6, "seed": seed, "diverged": True})
-    norms = np.linspace(-3.0, 0.0, 5)[:, None] + np.arange(2)
-    return Curve(seed, rows, {step: norms - 0.1 * step for step in range(0, 14, 2)})
+    norms = np.linspace(0.0, -3.0, 5)[:, None] + np.arange(2)
+    flows = {step: Flow(norms - 0.1 * step, np.array([4, 4])) for step in range(0, 14, 2)}
+    return Curve(seed, rows, flows)

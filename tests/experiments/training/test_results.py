@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from experiments.training.measure import Flow
 from experiments.training.results import part_name, read
 from recurrax.tasks.adding import Adding
 from tests.experiments.training.small import config
@@ -18,15 +19,16 @@ def folder(tmp_path):
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 4, "se')
     (tmp_path / "parts").mkdir()
-    joint = np.arange(12.0).reshape(2, 3, 2)
-    np.savez(tmp_path / "parts" / f"{part_name(0)}.npz", seeds=np.array([0, 1]), joint=joint)
+    flow = Flow(np.arange(12.0).reshape(2, 3, 2), np.array([[2, 2], [1, 2]]))
+    np.savez(tmp_path / "parts" / f"{part_name(0)}.npz", seeds=np.array([0, 1]), **flow._asdict())
     return tmp_path
 
 
 def test_every_seed_has_its_lines_and_norms(folder):
     first, second = read(config(seeds=2), folder)
     assert [row["step"] for row in first.rows] == [0, 2] and [row["step"] for row in second.rows] == [0, 3]
-    np.testing.assert_array_equal(second.log_norms[0], np.arange(6.0, 12.0).reshape(3, 2))
+    np.testing.assert_array_equal(second.flows[0].log_norms, np.arange(6.0, 12.0).reshape(3, 2))
+    np.testing.assert_array_equal(second.flows[0].steps, [1, 2])
     assert [row["step"] for row in first.evaluated] == [0, 2]
 
 
@@ -38,4 +40,4 @@ def test_how_a_seed_ended_is_told(folder):
 
 def test_a_training_that_has_not_begun_has_curves_without_points(tmp_path):
     (curve,) = read(config(), tmp_path)
-    assert curve.seed == 0 and curve.rows == [] and curve.log_norms == {}
+    assert curve.seed == 0 and curve.rows == [] and curve.flows == {}

@@ -1,6 +1,7 @@
 import numpy as np
 
 from experiments.train.figures.gradient_flow import gradient_flow
+from experiments.training.measure import Flow
 from tests.experiments.train.curves import curve
 from tests.experiments.training.small import config
 
@@ -11,6 +12,16 @@ def test_it_draws_a_few_measurements_and_its_table_holds_all():
     labels = [line.get_label() for line in drawing.figure.axes[0].lines]
     assert labels[0] == "at initialisation" and labels[-1] == "after 12 steps" and len(labels) == 5
     assert sorted(set(drawing.table["training_step"])) == list(range(0, 14, 2))
-    # Distance 0 is the last state; over two seeds and two sequences each.
+    # Over two seeds and two sequences each.
     assert drawing.table["distance"][:5] == list(range(5))
-    assert drawing.table["median"][0] in np.unique(curves[0].log_norms[0][-1])
+    assert drawing.table["median"][0] in np.unique(curves[0].flows[0].log_norms[0])
+
+
+def test_a_sequence_that_is_short_does_not_count_as_not_finite():
+    short, broken = np.array([4, 1]), curve().flows[0].log_norms.copy()
+    broken[2:, 1] = np.nan
+    flow = Flow(broken, short)
+    drawn = gradient_flow([curve()._replace(flows={0: flow})], config())
+    assert [line.get_label() for line in drawn.figure.axes[0].lines] == ["at initialisation"]
+    drawn = gradient_flow([curve()._replace(flows={0: flow._replace(steps=np.array([4, 4]))})], config())
+    assert [line.get_label() for line in drawn.figure.axes[0].lines] == ["at initialisation (1 of 2 not finite)"]
