@@ -1,13 +1,98 @@
 """The columns of every CSV that a study writes: one meaning for one name, in one place.
 
 Names are lower-case words; the unit comes last where there is one. Logarithms are natural, in nats. Steps, seeds and
-units count from 0.
+units count from 0. `Workdir.write_csv` refuses a column that is not here, and tells in `columns.csv` what those of a
+folder mean.
 """
 
 COLUMNS = {
+    # What a row is about
     "cell": "cell, as figures call it",
+    "task": "task, without its length",
+    "remedy": "remedy, or several joined by a plus sign; none for the cell as it is",
     "seed": "seed of the network",
     "training_step": "training steps done",
+    "length_steps": "length of the task's sequences",
     "distance_steps": "time steps back from the loss",
+    "time_step": "time step of a sequence",
+    "when": "before, during or after training",
+    "path": "way of the gradient through the fields of the state",
+    "gate": "gate, by its letter",
+    "index": "distance in steps, or the number of an exponent, of a unit or of a sequence",
+    "gain": "gain of the normalisation at the start",
+    "weight": "recurrent weight of a linear unit",
+    "correlation": "correlation of an input with the next one",
+    # A tidy table of several quantities
+    "quantity": "what the value is of",
+    "field": "field of the carry, gate, or other part of the quantity",
+    "statistic": "how the value was made of several: median, q10 and q90 (quantiles), mean_log, log_mean and others",
+    "value": "the number",
+    "unit": "unit of the value",
+    # Gradients
+    "log_norm_q10_nats": "10 % quantile of the log norm of the gradient",
+    "log_norm_median_nats": "median of the log norm of the gradient",
+    "log_norm_q90_nats": "90 % quantile of the log norm of the gradient",
+    "log_norm_theory_nats": "log norm of the gradient as theory has it",
+    "log_relative_norm_nats": "median log norm of the gradient over that at distance 0",
+    "log_singular_value_q10_nats": "10 % quantile of the log of the leading singular value of the Jacobian product",
+    "log_singular_value_median_nats": "median of the log of the leading singular value of the Jacobian product",
+    "log_singular_value_q90_nats": "90 % quantile of the log of the leading singular value of the Jacobian product",
+    "log_singular_value_of_all_median_nats": "median log of all singular values of the Jacobian product",
+    "lyapunov_mean_nats_per_step": "mean over seeds of the Lyapunov exponent of that number, largest first",
+    "lyapunov_lowest_nats_per_step": "lowest over seeds of that Lyapunov exponent",
+    "lyapunov_highest_nats_per_step": "highest over seeds of that Lyapunov exponent",
+    "timescale_steps": "time steps in which the norm of the gradient changes e-fold",
+    "timescale_error_steps": "standard error of the time scale, over seeds",
+    "rate_nats_per_step": "slope of the log norm of the gradient over distance, where the time scale was fitted",
+    "fit_last_distance_steps": "last distance of the fit",
+    "log_left_q10_nats": "10 % quantile of the log norm of the gradient at the farthest distance over that at 0",
+    "log_left_median_nats": "median of the log norm of the gradient at the farthest distance over that at 0",
+    "log_left_q90_nats": "90 % quantile of the log norm of the gradient at the farthest distance over that at 0",
+    "sensitivity_measured": "mean square of the derivative of the state by its weight, measured",
+    "sensitivity_standard_error": "standard error of the measured sensitivity",
+    "sensitivity_exact": "the sensitivity in closed form",
+    # Gates
+    "activation": "activation of a gate, middle of a bin",
+    "density": "density of a gate's activations",
+    # Learning
+    "loss": "mean training loss since the line before, with penalties; nats of a class, squared error of a number",
+    "largest_gradient": "largest norm of a gradient since the line before, before any remedy",
+    "eval_loss": "mean loss on held-out sequences; nats of a class, squared error of a number",
+    "eval_error": "share of wrong answers on held-out sequences",
+    "loss_lowest_nats": "training loss per symbol, lowest of the seeds",
+    "loss_mean_nats": "training loss per symbol, mean over seeds",
+    "loss_highest_nats": "training loss per symbol, highest of the seeds",
+    # How trainings ended
+    "ended": "solved, not solved, diverged or failed",
+    "solved_after_steps": "training steps until the task was solved; empty where it was not",
+    "solved": "trainings that solved their task",
+    "trainings": "trainings",
+    "share_low": "lower end of the 95 % confidence interval of the share solved",
+    "share_high": "upper end of the 95 % confidence interval of the share solved",
+    "solved_after_median_steps": "median training steps of the trainings that solved their task",
+    # Costs
+    "parameters": "parameters of the cell",
+    "forward_ms": "time of a forward pass",
+    "gradient_ms": "time of a gradient with respect to the parameters",
+    "gradient_bytes": "memory of the compiled gradient besides its arguments and results",
+    "time_per_step_ms": "time of a training step of one network",
 }
 """What stands in a column, by its name."""
+
+FILE = "columns.csv"
+"""Where a folder says what its columns mean: a row for every column of every CSV."""
+
+HEADER = ("file", "column", "meaning")
+"""Of that file."""
+
+
+def meanings(columns: list[str]) -> list[str]:
+    """Returns what stands in columns.
+
+    Raises:
+      ValueError: a column has no meaning in `COLUMNS`.
+    """
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown:
+        raise ValueError(f"say in {__name__}.COLUMNS what these columns mean: {', '.join(unknown)}.")
+    return [COLUMNS[name] for name in columns]

@@ -83,10 +83,10 @@ class Drawing:
 class Rows:
     """The rows of a figure's CSV, gathered while its curves are drawn.
 
-    >>> rows = Rows("cell", "distance", "median")
+    >>> rows = Rows("cell", "distance_steps", "log_norm_median_nats")
     >>> rows.add("LSTM", range(3), [0.0, -0.5, -1.0])
     >>> rows.columns
-    {'cell': ['LSTM', 'LSTM', 'LSTM'], 'distance': [0, 1, 2], 'median': [0.0, -0.5, -1.0]}
+    {'cell': ['LSTM', 'LSTM', 'LSTM'], 'distance_steps': [0, 1, 2], 'log_norm_median_nats': [0.0, -0.5, -1.0]}
 
     Attributes:
       columns: values by the name of their column.

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from experiments.common import columns
 from experiments.common.cli import command
 from experiments.common.config import flatten
 from experiments.common.errors import ExperimentError
@@ -153,12 +154,17 @@ class Workdir:
             raise
 
     def write_csv(self, relative: str, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-        """Writes a table as a whole."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        self.write_text(relative, buffer.getvalue())
+        """Writes a table as a whole, and into `columns.csv` what its columns mean.
+
+        Raises:
+          ValueError: a column has no meaning in `experiments.common.columns`.
+        """
+        own = [(relative, *pair) for pair in zip(header, columns.meanings(list(header)), strict=True)]
+        self.write_text(relative, _as_csv(header, rows))
+        known = self.path / columns.FILE
+        before = list(csv.reader(io.StringIO(known.read_text("utf-8"))))[1:] if known.exists() else []
+        others = [tuple(row) for row in before if row and row[0] != relative]
+        self.write_text(columns.FILE, _as_csv(columns.HEADER, sorted([*others, *own], key=lambda row: row[0])))
 
     def finish(self) -> None:
         """Marks the work as done; the last thing that a study does."""
@@ -178,6 +184,14 @@ class Workdir:
             raise ExperimentError(
                 f"{self.path / name} cannot be read: {error}.\nNothing was changed; choose another --workdir."
             ) from error
+
+
+def _as_csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
 
 
 def load_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, np.ndarray] | None:

@@ -10,7 +10,7 @@ from experiments.common.errors import Failed
 from experiments.common.progress import say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
-from experiments.remedies.config import Comparison, Trial
+from experiments.remedies.config import Comparison
 from experiments.remedies.findings import findings, table
 from experiments.remedies.launch import folder_of, job, last_words, launch, slurm_parameters
 from experiments.remedies.results import Outcome, outcomes_of, over, ranking
@@ -70,7 +70,7 @@ def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -
     drawings = [success(outcomes, config)]
     if config.gradient_norms_batch:
         drawings.append(gradient_flow(outcomes, config))
-    header = (*Trial._fields[:4], "seed", "ended", "solved_after", "milliseconds_per_step")
+    header = ("cell", "task", "length_steps", "remedy", "seed", "ended", "solved_after_steps", "time_per_step_ms")
     rows = [(*o.trial[:4], o.seed, o.ended, o.solved_after, o.milliseconds) for o in outcomes]
     workdir.write_csv("results.csv", header, rows)
     write_report(

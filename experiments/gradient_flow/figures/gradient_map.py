@@ -19,7 +19,7 @@ def draw(results: StudyResults) -> Drawing:
     # 0 is what k = 0 has against itself; it stands in where every norm is zero.
     finite = np.concatenate([np.zeros(1)] + [m[np.isfinite(m)] for m in maps])
     low, high = max(finite.min(), -12.0), min(finite.max(), 12.0)
-    rows = Rows("cell", "training_step", "distance", "log10_relative_norm")
+    rows = Rows("cell", "training_step", "distance_steps", "log_relative_norm_nats")
     mesh = None
     for n, (cell, values) in enumerate(zip(cells, maps, strict=True)):
         ax = axes[0, n]
@@ -37,7 +37,7 @@ def draw(results: StudyResults) -> Drawing:
         ax.grid(False)
         panel_letter(ax, n)
         for step, of_step in zip(cell.snapshots, values, strict=True):
-            rows.add(cell.label, step, distances, of_step)
+            rows.add(cell.label, step, distances, of_step * LN10)
     axes[0, 0].set_ylabel("training step (not to scale)")
     assert mesh is not None  # there is at least one cell
     beyond = "both" if high < finite.max() else "min" if low > finite.min() else "neither"

@@ -24,7 +24,15 @@ def draw(results: StudyResults) -> Drawing:
     """Draws the norm of dL/ds_{T-k} against k, at the first and the last snapshot."""
     config, cells, ends = results.config, results.cells, results.cells[0].ends
     figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=5.0, sharey=True)
-    rows = Rows("cell", "training_step", "distance", "q10", "median", "q90", "theory")
+    rows = Rows(
+        "cell",
+        "training_step",
+        "distance_steps",
+        "log_norm_q10_nats",
+        "log_norm_median_nats",
+        "log_norm_q90_nats",
+        "log_norm_theory_nats",
+    )
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         for n, cell in enumerate(cells):

@@ -25,7 +25,12 @@ def draw(results: StudyResults) -> Drawing:
     """Draws singular values of the Jacobian product against distance."""
     config, cells, ends = results.config, results.cells, results.cells[0].ends
     figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=4.3, sharey=True)
-    rows = Rows("cell", "training_step", "distance", "q10", "median", "q90", "median_of_all")
+    rows = Rows(
+        "cell",
+        "training_step",
+        "distance_steps",
+        *(f"log_singular_value_{n}_nats" for n in ("q10", "median", "q90", "of_all_median")),
+    )
     lowest = 0.0
     for panel, p in enumerate(ends):
         ax = axes[0, panel]

@@ -16,7 +16,7 @@ def draw(results: StudyResults) -> Drawing | None:
         return None
     figure, axes = new_figure(1, 1, width=6.4, height=3.8)
     ax = axes[0, 0]
-    rows = Rows("cell", "training_step", "lowest_seed", "mean", "highest_seed")
+    rows = Rows("cell", "training_step", "loss_lowest_nats", "loss_mean_nats", "loss_highest_nats")
     for n, cell in enumerate(cells):
         bits, held_out = (cell.arrays[name] / math.log(2) for name in ("train_loss", "held_out_loss"))
         steps, low, mean, high = np.arange(1, len(bits) + 1), bits.min(1), bits.mean(1), bits.max(1)
@@ -24,7 +24,7 @@ def draw(results: StudyResults) -> Drawing | None:
         label = f"{cell.label}   held out at the end {held_out[-1].mean():.2f}"
         ax.plot(steps, mean, color=color(n), linestyle=dash(n), linewidth=1.3, label=label)
         ax.plot(cell.snapshots[1:], held_out[1:].mean(1), "o", color=color(n), markersize=4.5)
-        rows.add(cell.label, steps, low, mean, high)
+        rows.add(cell.label, steps, *(curve * math.log(2) for curve in (low, mean, high)))
     ax.set_xlabel("training step")
     ax.set_ylabel("loss (bits per byte)")
     ax.legend()

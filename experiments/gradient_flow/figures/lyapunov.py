@@ -12,7 +12,9 @@ def draw(results: StudyResults) -> Drawing:
     """Draws the Lyapunov spectra of the joint state."""
     config, cells, ends = results.config, results.cells, results.cells[0].ends
     figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=4.0, sharey=True)
-    rows = Rows("cell", "training_step", "index", "mean", "lowest_seed", "highest_seed")
+    rows = Rows(
+        "cell", "training_step", "index", *(f"lyapunov_{name}_nats_per_step" for name in ("mean", "lowest", "highest"))
+    )
     for panel, p in enumerate(ends):
         ax = axes[0, panel]
         ax.axhline(0, color="#555555", linewidth=0.8)
@@ -23,7 +25,7 @@ def draw(results: StudyResults) -> Drawing:
             ax.fill_between(index / size, low, high, color=color(n), alpha=0.16, linewidth=0)
             label = f"{cell.label}   λ₁ = {mean[0]:+.3f}, N = {size}"
             ax.plot(index / size, mean, color=color(n), linestyle=dash(n), label=label)
-            rows.add(cell.label, cell.snapshots[p], index, mean, low, high)
+            rows.add(cell.label, cell.snapshots[p], index - 1, mean, low, high)
         ax.set_title(snapshot_title(cells[0].snapshots[p]))
         ax.set_xlabel("index i / N")
         ax.set_xlim(0, 1)

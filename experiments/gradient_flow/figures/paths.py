@@ -30,7 +30,15 @@ def draw(results: StudyResults) -> Drawing | None:
         return None
     config, ends = results.config, cells[0].ends
     figure, axes = new_figure(len(cells), len(ends), width=5.2 * len(ends), height=4.0, sharey="row")
-    rows = Rows("cell", "training_step", "path", "distance", "q10", "median", "q90")
+    rows = Rows(
+        "cell",
+        "training_step",
+        "path",
+        "distance_steps",
+        "log_norm_q10_nats",
+        "log_norm_median_nats",
+        "log_norm_q90_nats",
+    )
     styles: dict[str, int] = {}
     for row, cell in enumerate(cells):
         for panel, p in enumerate(ends):

@@ -64,11 +64,11 @@ def draw(results: StudyResults) -> Drawing:
     )
     table = {
         "cell": [cells[n].label for n in order],
-        "timescale": [fits[n].timescale for n in order],
-        "timescale_error": [fits[n].timescale_error for n in order],
-        "nats_per_step": [fits[n].rate for n in order],
-        "last_distance": [fits[n].last_distance for n in order],
-        **{f"log10_left_{name}": list(left[order, i]) for i, name in enumerate(("q10", "median", "q90"))},
+        "timescale_steps": [fits[n].timescale for n in order],
+        "timescale_error_steps": [fits[n].timescale_error for n in order],
+        "rate_nats_per_step": [fits[n].rate for n in order],
+        "fit_last_distance_steps": [fits[n].last_distance for n in order],
+        **{f"log_left_{name}_nats": list(left[order, i] * LN10) for i, name in enumerate(("q10", "median", "q90"))},
     }
     return Drawing("zoo", "Every cell at initialisation", figure, table, caption)
 

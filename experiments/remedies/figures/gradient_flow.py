@@ -28,7 +28,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     figure, axes = new_figure(
         3, len(config.labels), width=4.2 * len(config.labels), height=2.8, sharex=True, sharey="row"
     )
-    rows = Rows("cell", "remedy", "when", "distance", "log10_norm")
+    rows = Rows("cell", "remedy", "when", "distance_steps", "log_relative_norm_nats")
     for n, cell in enumerate(config.labels):
         for k, remedy in enumerate(config.remedies):
             own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
@@ -39,7 +39,7 @@ def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
                 # Relative to the end: the loss itself falls while a network learns.
                 middle = np.median([curve - curve[0] for curve in curves], axis=0) / LN10
                 axes[row, n].plot(middle, color=color(k), linestyle=dash(k), label=remedy)
-                rows.add(cell, remedy, when, range(len(middle)), middle)
+                rows.add(cell, remedy, when, range(len(middle)), middle * LN10)
         for row, when in enumerate(stages):
             axes[row, n].set_title(f"{cell}, {when} training")
         axes[-1, n].set_xlabel("distance k from the last answer (steps)")

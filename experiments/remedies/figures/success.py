@@ -16,7 +16,10 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     cells, tasks = config.labels, config.tasks
     panels = [(cell, task) for task in tasks for cell in cells]
     figure, axes = new_figure(2 * len(tasks), len(cells), width=4.2 * len(cells), height=3.0, sharex=True, sharey="row")
-    table = Rows("cell", "task", "remedy", "length", "solved", "of", "low", "high", "median_steps")
+    table = Rows(
+        *("cell", "task", "remedy", "length_steps", "solved", "trainings", "share_low", "share_high"),
+        "solved_after_median_steps",
+    )
     for n, (cell, task) in enumerate(panels):
         row, column = 2 * (n // len(cells)), n % len(cells)
         rates, steps = axes[row, column], axes[row + 1, column]

@@ -14,13 +14,13 @@ def draw(measured: Mapping[float, np.ndarray], config: Any) -> Drawing:
     """Draws the norm of dL/dh_t against t for every gain."""
     figure, axes = new_figure(1, 1, width=6.8, height=4.4)
     ax = axes[0, 0]
-    rows = Rows("gain", "t", "log10_norm")
+    rows = Rows("gain", "time_step", "log_norm_median_nats")
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(measured)))
     for shade, (gain, norms) in zip(shades, measured.items(), strict=True):
         middle = np.median(norms, axis=0) / LN10
         t = np.arange(1, len(middle) + 1)
         ax.plot(t, middle, color=shade, label=f"{gain:g}")
-        rows.add(gain, t, middle)
+        rows.add(gain, t - 1, middle * LN10)
     powers_of_ten(ax.yaxis)
     ax.set_xlabel("step t")
     ax.set_ylabel("norm of ∂L/∂h$_t$")

@@ -14,7 +14,7 @@ def draw(measured: Mapping[tuple[float, float], Any], config: Any) -> Drawing:
     """Draws E[(dh/dlambda)^2] against the memory of the unit, measured and exact."""
     figure, axes = new_figure(1, 1, width=6.4, height=4.2)
     ax = axes[0, 0]
-    rows = Rows("weight", "correlation", "measured", "standard_error", "exact")
+    rows = Rows("weight", "correlation", *(f"sensitivity_{name}" for name in ("measured", "standard_error", "exact")))
     low, high = min(config.weights), max(config.weights)
     fine = 1 - np.geomspace(1 - low, 1 - high, 200)
     for n, rho in enumerate(config.correlations):

@@ -20,7 +20,7 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     """
     figure, axes = new_figure(1, 1, width=6.4, height=4.2)
     ax = axes[0, 0]
-    rows = Rows("training_step", "distance", "q10", "median", "q90")
+    rows = Rows("training_step", "distance_steps", "log_norm_q10_nats", "log_norm_median_nats", "log_norm_q90_nats")
     steps = sorted({step for curve in curves for step in curve.flows})
     flows = {s: together([curve.flows[s] for curve in curves if s in curve.flows]) for s in steps}
     bands = {step: band(flow.log_norms) for step, flow in flows.items()}

@@ -43,9 +43,9 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     for n, ax in enumerate(axes[0]):
         panel_letter(ax, n)
     rows = [row for curve in curves for row in curve.rows]
-    table = {
+    table = {"training_step": [row["step"] for row in rows]} | {
         name: [row.get(name) for row in rows]
-        for name in ("seed", "step", "loss", "largest_gradient", "eval_loss", "eval_error")
+        for name in ("seed", "loss", "largest_gradient", "eval_loss", "eval_error")
     }
     seeds = "" if len(curves) == 1 else f", {len(curves)} seeds"
     caption = (

@@ -8,7 +8,7 @@ from experiments.common.workdir import Workdir
 def test_a_report_is_one_page_with_figures_tables_and_the_record_and_every_figure_is_three_files(tmp_path):
     figure, axes = new_figure(1, 1)
     axes[0, 0].plot([1, 2])
-    rows = Rows("step", "loss")
+    rows = Rows("training_step", "loss")
     rows.add([0, 1], [1.0, 2.0])
     with Workdir(tmp_path, config={"seed": 7}, data={}) as workdir:
         write_report(
@@ -31,5 +31,5 @@ def test_a_report_is_one_page_with_figures_tables_and_the_record_and_every_figur
     ):
         assert text in html
     assert html.count("data:image/png;base64,") == 1 and not re.findall(r'(?:src|href)="https?:', html)
-    assert (tmp_path / "figures" / "loss.csv").read_text() == "step,loss\n0,1.0\n1,2.0\n"
+    assert (tmp_path / "figures" / "loss.csv").read_text() == "training_step,loss\n0,1.0\n1,2.0\n"
     assert all((tmp_path / "figures" / f"loss.{kind}").exists() for kind in ("png", "svg"))

@@ -57,13 +57,13 @@ def test_the_numbers_behind_a_figure_are_those_of_the_results():
     table = gates.draw(results(cell)).table
     assert len(table["density"]) == 2 * 2 * BINS and set(table["density"]) == {1.0}
     table = learning.draw(results(cell)).table
-    assert table["training_step"] == [1, 2, 3, 4, 5] and table["mean"][0] == pytest.approx(4 / 0.693147, rel=1e-5)
+    assert table["training_step"] == [1, 2, 3, 4, 5] and table["loss_mean_nats"][0] == pytest.approx(4)
     table = jacobian.draw(results(cell)).table
-    assert table["distance"] == [*range(STEPS + 1)] * 2
+    assert table["distance_steps"] == [*range(STEPS + 1)] * 2
     table = cost.draw(results(cell)).table
     assert table["cell"] == ["LSTM"] and table["parameters"] == [100]
     assert (
-        SEEDS == len(cell.arrays["lyapunov_exponent"][0]) and len(lyapunov.draw(results(cell)).table["mean"]) == 2 * 8
+        SEEDS == len(cell.arrays["lyapunov_exponent"][0]) and len(lyapunov.draw(results(cell)).table["index"]) == 2 * 8
     )
 
 

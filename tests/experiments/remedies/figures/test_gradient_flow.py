@@ -13,5 +13,7 @@ def test_norms_are_relative_to_the_end_and_medians_over_seeds():
         outcomes.append(trial._replace(trial=trial.trial._replace(task="copy"), log_norms=log_norms))
     drawing = gradient_flow(outcomes, config)
     assert drawing.table["when"] == 4 * ["before"] + 4 * ["during"] + 4 * ["after"]
-    np.testing.assert_allclose(drawing.table["log10_norm"], 3 * [0.0, -2.0, -4.0, -6.0], atol=1e-12)
-    assert drawing.table["distance"] == 3 * [0, 1, 2, 3]
+    np.testing.assert_allclose(
+        np.divide(drawing.table["log_relative_norm_nats"], np.log(10)), 3 * [0.0, -2.0, -4.0, -6.0], atol=1e-12
+    )
+    assert drawing.table["distance_steps"] == 3 * [0, 1, 2, 3]

@@ -11,7 +11,11 @@ from tests.experiments.training.small import config
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_the_table_holds_every_line_and_the_curves_are_those_lines(seeds):
     drawing = learning([curve(seed) for seed in range(seeds)], config(seeds=seeds), Adding(24))
-    assert drawing.table["step"] == seeds * [0, 2, 4] and drawing.table["eval_loss"] == seeds * [0.2, None, 0.001]
+    assert drawing.table["training_step"] == seeds * [0, 2, 4] and drawing.table["eval_loss"] == seeds * [
+        0.2,
+        None,
+        0.001,
+    ]
     loss, error, norm = drawing.figure.axes
     assert [list(line.get_ydata()) for line in norm.lines] == seeds * [[1.0, 2.0]]
     training = loss.lines[0].get_ydata()
