@@ -28,6 +28,7 @@ def get_config():
     config.log_every = 50
     config.eval_every = 250
     config.eval_batches = 8
+    config.confirm = 10_000
     config.save_every = 500
     config.stop_when_solved = True
     config.tensorboard = False

@@ -10,7 +10,9 @@ from experiments.common.workdir import Workdir
 from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS, Metrics
 from experiments.training.results import part_name
+from experiments.training.success import is_solved
 from experiments.training.tensorboard import TensorBoard
+from recurrax.tasks.task import Task
 
 Line = dict[str, Any]
 """Values of one seed at one step."""
@@ -25,6 +27,10 @@ class Record:
     def holds(self, step: int) -> bool:
         """Tells whether the lines of a step are written; that a seed diverged in it is none of them."""
         return any(row["step"] == step and not row.get("diverged") for row in reversed(self._metrics.rows))
+
+    def is_solved(self, seed: int, task: Task) -> bool:
+        """Tells whether a line of that seed says that its task is solved."""
+        return any(is_solved(row, task) for row in self._metrics.rows if row["seed"] == seed)
 
     @property
     def first_divergence(self) -> int:

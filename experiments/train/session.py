@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from experiments.train.pace import Pace
 from experiments.train.record import Line, Record
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.measure import Flow, measure_flow
+from experiments.training.success import is_solved, meets
 from experiments.training.trainer import State, Trainer
 
 
@@ -126,12 +127,29 @@ class Session:
 
     def _evaluate(self, lines: list[Line]) -> np.ndarray:
         """Adds an evaluation to the lines where one is due; returns which seeds end now, their task being solved."""
-        solved = np.zeros(self.config.seeds, bool)
         if self._is_due(self.config.eval_every):
-            for n, (loss, error) in enumerate(zip(*self.trainer.evaluate(self.state), strict=True)):
-                lines[n] |= {"eval_loss": float(loss), "eval_error": float(error)}
-                solved[n] = self.config.stop_when_solved and self.trainer.task.solved(loss, error)
-        return solved & np.asarray(self.state.running)
+            self._score("eval", lines, range(self.config.seeds), self.trainer.evaluate(self.state))
+            self._confirm(lines)
+        solved = [self.config.stop_when_solved and is_solved(line, self.trainer.task) for line in lines]
+        return np.asarray(solved) & np.asarray(self.state.running)
+
+    def _confirm(self, lines: list[Line]) -> None:
+        """Adds what the seeds come to on the sequences of a confirmation, where they meet the criterion at last."""
+        task, running = self.trainer.task, np.asarray(self.state.running)
+        met = [
+            n
+            for n, line in enumerate(lines)
+            if running[n] and meets(line, task) and not self.record.is_solved(self.config.seed + n, task)
+        ]
+        if met and self.trainer.confirmation:
+            scores = self.trainer.confirm(self.state, self.step, self.stop.leave_if_asked)
+            self._score("confirmed", lines, met, scores)
+
+    @staticmethod
+    def _score(kind: str, lines: list[Line], which: Iterable[int], scores: tuple[np.ndarray, np.ndarray]) -> None:
+        loss, error = scores
+        for n in which:
+            lines[n] |= {f"{kind}_loss": float(loss[n]), f"{kind}_error": float(error[n])}
 
     def _measure(self, lines: list[Line], running: np.ndarray, solved: np.ndarray) -> None:
         """Measures gradient norms where that is due, saves them and marks the lines."""

@@ -16,6 +16,7 @@ from experiments.common.workdir import Workdir
 from experiments.train.findings import evaluations, findings
 from experiments.train.record import recording
 from experiments.train.session import Session
+from experiments.train.table import HEADER, tidy_rows
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.config import Training
 from experiments.training.coverage import covered, is_whole
@@ -95,11 +96,12 @@ def _report(workdir: Workdir, trainer: Trainer) -> None:
     drawings = [learning(curves, config, trainer.task)]
     if config.gradient_norms.every:
         drawings.append(gradient_flow(curves, config))
+    workdir.write_csv("results.csv", HEADER, tidy_rows(curves))
     write_report(
         workdir,
         title=f"{naming.label(config.cells)} on {config.tasks}",
         lead=f"Remedies: {config.remedies or 'none'}.",
         findings=findings(curves, trainer),
-        tables=[evaluations(curves, config)],
+        tables=[evaluations(curves, trainer)],
         drawings=drawings,
     )

@@ -55,8 +55,10 @@ class Training:
       eval_every: steps between evaluations on held-out sequences, a multiple of log_every.
       eval_batches: batches of an evaluation.
       save_every: steps between checkpoints, a multiple of log_every.
-      stop_when_solved: whether to end at the first evaluation that meets the task's criterion.
+      stop_when_solved: whether to end where the task is solved: at the first evaluation that meets its criterion and
+        is confirmed.
       tensorboard: whether to write the metrics for TensorBoard as well, into `tensorboard` of the workdir.
+      confirm: fresh held-out sequences on which a success is confirmed, or all that there are; 0 for none.
     """
 
     cells: str
@@ -76,6 +78,7 @@ class Training:
     stop_when_solved: bool
     tensorboard: bool
     gradient_norms: GradientNorms
+    confirm: int = 10_000
 
     def __post_init__(self):
         for field in ("hidden_size", "batch", "steps", "seeds", "log_every", "eval_batches"):
@@ -83,6 +86,7 @@ class Training:
         for field in ("cells", "tasks"):
             value = getattr(self, field)
             require(len(naming.split(value)) == 1, field, value, "a single one; experiments.remedies compares several")
+        require(self.confirm >= 0, "confirm", self.confirm, "at least 0")
         require_choice("optimizer", self.optimizer, OPTIMIZERS)
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
         require_seed(self.seed, self.seeds)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from experiments.training.config import Training
 from experiments.training.metrics import Row
+from experiments.training.success import is_solved
 from recurrax.tasks.task import Task
 
 
@@ -35,11 +36,7 @@ def _covered(rows: Sequence[Row], config: Training, task: Task) -> float:
     for line in lines:
         if line["step"] != due:
             break
-        if due == config.steps or (config.stop_when_solved and _solved(line, task)):
+        if due == config.steps or (config.stop_when_solved and is_solved(line, task)):
             return math.inf
         due = min(due + config.log_every, config.steps)
     return math.inf if diverged <= due else due
-
-
-def _solved(line: Row, task: Task) -> bool:
-    return line.get("eval_loss") is not None and task.solved(line["eval_loss"], line["eval_error"])

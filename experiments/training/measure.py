@@ -47,6 +47,16 @@ class Flow(NamedTuple):
         return distance <= self.steps[..., None, :]
 
     @property
+    def sequences(self) -> int:
+        """How many sequences are asked something."""
+        return int((self.steps >= 0).sum())
+
+    @property
+    def not_finite(self) -> int:
+        """How many sequences have a gradient that is not finite somewhere on its way."""
+        return int((np.isnan(self.log_norms) & self.exists).any(-2).sum())
+
+    @property
     def median(self) -> np.ndarray:
         """Median over the sequences, by distance; NaN where fewer than half of them have a norm."""
         count = (~np.isnan(self.log_norms)).sum(-1)

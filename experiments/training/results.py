@@ -7,6 +7,7 @@ from experiments.common.workdir import load_arrays
 from experiments.training.config import Training
 from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS, Row, read_rows
+from experiments.training.success import is_solved, meets
 from recurrax.tasks.task import Task
 
 
@@ -22,7 +23,7 @@ class Curve(NamedTuple):
     @property
     def evaluated(self) -> list[Row]:
         """The lines with an evaluation."""
-        return [row for row in self.rows if row.get("eval_loss") is not None]
+        return [row for row in self.rows if "eval_loss" in row]
 
     @property
     def diverged_in(self) -> int | None:
@@ -30,9 +31,12 @@ class Curve(NamedTuple):
         return next((row["step"] for row in self.rows if row.get("diverged")), None)
 
     def solved_after(self, task: Task) -> int | None:
-        """Returns the steps until the first evaluation that met the criterion; None where none did."""
-        met = (row["step"] for row in self.evaluated if task.solved(row["eval_loss"], row["eval_error"]))
-        return next(met, None)
+        """Returns the steps until the first evaluation that met the criterion and was confirmed; None without one."""
+        return next((row["step"] for row in self.rows if is_solved(row, task)), None)
+
+    def refuted(self, task: Task) -> list[Row]:
+        """Returns the lines whose evaluation met the criterion and whose confirmation did not."""
+        return [row for row in self.rows if meets(row, task) and not is_solved(row, task)]
 
 
 def read(config: Training, folder: Path) -> list[Curve]:

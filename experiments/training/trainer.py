@@ -1,6 +1,7 @@
 """The training itself: a pure function from state to state, many steps per call, compiled once."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from experiments.training.config import Training
 from experiments.training.model import Model, answers, init_model
 from experiments.training.remedies import Remedy
+from experiments.training.success import confirmation
 from recurrax import Cell
 from recurrax.tasks.task import Task
 from recurrax.training.clipping import global_norm
@@ -75,7 +77,9 @@ class Trainer:
             self.unroll_arguments |= remedy.unroll_arguments(self.cell, self.task, config.seed)
         self._advance = jax.jit(self._train_until, donate_argnums=0)
         self._settle = jax.jit(jax.vmap(self._settled))
-        self._evaluate = jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, config)))
+        self.confirmation = confirmation(self.task, config.confirm)
+        self._evaluate = self._scorer(config.batch)
+        self._confirm = self.confirmation and self._scorer(self.confirmation.size)
 
     def start(self) -> State:
         """Returns the state before the first step."""
@@ -100,14 +104,40 @@ class Trainer:
 
     def evaluate(self, state: State) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean loss and error `[S]` on the held-out sequences, the same at every call."""
-        loss, error = self._evaluate(state.seed, self.settled(state))
+        numbers = jnp.arange(self.config.eval_batches)
+        loss, error = self._evaluate(state.seed, self.settled(state), numbers)
         return np.asarray(loss), np.asarray(error)
+
+    def confirm(self, state: State, step: int, between: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns mean loss and error `[S]` on the sequences that a success after `step` is confirmed on.
+
+        Args:
+          state: after that step.
+          step: training steps done.
+          between: called before every batch; it may raise.
+
+        Raises:
+          ValueError: no success is to be confirmed.
+        """
+        if self.confirmation is None or self._confirm is None:
+            raise ValueError("the config asks for no confirmation.")
+        models, scores = self.settled(state), []
+        for batch in range(self.confirmation.batches):
+            between()
+            number = jnp.asarray([self.confirmation.number(step, batch)], jnp.uint32)
+            scores.append(np.asarray(self._confirm(state.seed, models, number)))
+        loss, error = np.moveaxis(np.asarray(scores, np.float64), 1, 0)
+        return loss.mean(0), error.mean(0)
 
     def settled(self, state: State) -> Model:
         """Returns the models as they are used outside of training: with population statistics where there are any."""
         if all(type(remedy).settle is Remedy.settle for remedy in self._remedies):
             return state.model
         return self._settle(state.seed, state.model)
+
+    def _scorer(self, size: int) -> Callable[..., Any]:
+        """Returns a compiled `evaluate` of all seeds, on batches of that size."""
+        return jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, size), in_axes=(0, 0, None)))
 
     def transformation(self, seed: jax.Array) -> optax.GradientTransformation:
         """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
@@ -174,16 +204,16 @@ def objective(
 
 
 def evaluate(
-    cell: Cell, task: Task, config: Training, seed: jax.Array, model: Model
+    cell: Cell, task: Task, size: int, seed: jax.Array, model: Model, numbers: Int[Array, "N"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Returns mean loss and error on `eval_batches` held-out batches, without noise."""
+    """Returns mean loss and error on the held-out batches of these numbers, `size` sequences each, without noise."""
 
     def one(number):
-        batch = task.batch(seed, number, config.batch, held_out=True)
+        batch = task.batch(seed, number, size, held_out=True)
         outputs, _ = answers(cell, model, batch)
         return task.loss(outputs, batch), task.error(outputs, batch)
 
-    losses, errors = jax.lax.map(one, jnp.arange(config.eval_batches))
+    losses, errors = jax.lax.map(one, numbers)
     return losses.mean(), errors.mean()
 
 

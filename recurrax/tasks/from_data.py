@@ -44,6 +44,11 @@ class FromData(Classification):
         return int(self.split.train.classes.max()) + 1
 
     @property
+    def held_out_size(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Sequences that are not trained on."""
+        return len(self.split.test.classes)
+
+    @property
     def chance(self):
         """Always the shares of the classes that are held out, and the largest class."""
         return with_priors(np.bincount(self.split.test.classes) / len(self.split.test.classes))

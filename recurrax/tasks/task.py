@@ -58,6 +58,8 @@ class Task(abc.ABC):
     output_size: int
     """Numbers that a readout gives per step: a score per class, or the answer itself."""
     solved: Solved
+    held_out_size: int | None = None
+    """How many sequences are held out; None where there is no end of them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

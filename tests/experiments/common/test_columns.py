@@ -34,7 +34,7 @@ def test_a_folder_says_what_the_columns_of_all_its_tables_mean(tmp_path):
 
 
 def test_a_table_with_a_column_that_nobody_explained_is_not_written(tmp_path):
-    with Workdir(tmp_path / "run", config={}, data={}) as workdir:
-        with pytest.raises(ValueError, match=r"COLUMNS what these columns mean: shoe_size\."):
-            workdir.write_csv("results.csv", ["cell", "shoe_size"], [("lstm", 42)])
+    said = pytest.raises(ValueError, match=r"COLUMNS what these columns mean: shoe_size\.")
+    with Workdir(tmp_path / "run", config={}, data={}) as workdir, said:
+        workdir.write_csv("results.csv", ["cell", "shoe_size"], [("lstm", 42)])
     assert not (tmp_path / "run" / "results.csv").exists()

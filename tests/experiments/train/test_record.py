@@ -5,6 +5,7 @@ import pytest
 
 from experiments.common.workdir import Workdir
 from experiments.train.record import recording
+from experiments.training.measure import Flow
 from experiments.training.results import read
 from tests.experiments.training.small import config
 
@@ -34,12 +35,13 @@ def test_what_lies_behind_the_step_that_a_training_goes_on_from_is_dropped(workd
     assert [json.loads(line)["step"] for line in lines] == [5, 10]
 
 
-def test_gradient_norms_are_read_back_seed_by_seed(workdir):
-    joint = np.arange(8.0).reshape(2, 2, 2)
+def test_the_flow_of_gradients_is_read_back_seed_by_seed(workdir):
+    flow = Flow(np.arange(8.0).reshape(2, 2, 2), np.array([[1, 1], [0, 1]]))
     with recording(workdir, 0, range(2), tensorboard=True) as record:
-        record.save_gradient_norms(0, np.array([0, 1]), joint)
+        record.save_flow(0, np.array([0, 1]), flow)
         for seed in (0, 1):
             record.write(0, seed, {"gradient_norms": True})
     curves = read(config(seeds=2), workdir.path)
-    np.testing.assert_array_equal([curve.log_norms[0] for curve in curves], joint)
+    for name in Flow._fields:
+        np.testing.assert_array_equal([getattr(curve.flows[0], name) for curve in curves], getattr(flow, name))
     assert (workdir.path / "tensorboard").is_dir()

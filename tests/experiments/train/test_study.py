@@ -44,6 +44,7 @@ def test_it_stops_where_the_task_is_solved(tmp_path):
     assert run(tmp_path / "run", *arguments) == 0
     lines = rows(tmp_path / "run")
     assert lines[-1]["eval_error"] < 0.01 and lines[-1]["step"] < 2000
+    assert lines[-1]["confirmed_error"] < 0.01 and not any("confirmed_error" in line for line in lines[:-1])
     assert "Solved after" in (tmp_path / "run" / "report.html").read_text()
 
 

@@ -55,6 +55,21 @@ def test_evaluations_are_the_same_at_every_call():
     assert loss.shape == error.shape == (2,)
 
 
+def test_a_confirmation_is_on_other_sequences_than_evaluations_and_fresh_after_every_step():
+    """The mean of one batch of five, drawn and scored here."""
+    trainer, state = Trainer(config(seeds=2, confirm=5)), trained(seeds=2)[1]
+    asked = []
+    loss, error = trainer.confirm(state, 3, lambda: asked.append(1))
+    assert loss.shape == error.shape == (2,) and len(asked) == 1
+    batch = trainer.task.batch(1, trainer.confirmation.number(3, 0), 5, held_out=True)
+    model = jax.tree.map(lambda a: a[1], state.model)
+    np.testing.assert_allclose(loss[1], trainer.task.loss(answers(trainer.cell, model, batch)[0], batch), rtol=1e-5)
+    again, _ = trainer.confirm(state, 3, lambda: None)
+    other, _ = trainer.confirm(state, 4, lambda: None)
+    np.testing.assert_array_equal(loss, again)
+    assert (loss != other).all() and (loss != trainer.evaluate(state)[0]).all()
+
+
 @pytest.mark.parametrize(
     ("remedies", "bounded"),
     [("gradient_noise(1.0),clip_norm(0.01)", True), ("clip_norm(0.01),gradient_noise(1.0)", False)],
