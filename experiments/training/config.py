@@ -45,7 +45,8 @@ class Training:
       hidden_size: units of the cell.
       tasks: the task, one, e.g. adding(100) or copy(50, symbols=4).
       remedies: what is to help, separated by commas, e.g. forget_bias(1.0),clip_norm(1.0); empty for nothing.
-      optimizer: adam, adamw, nadam, rmsprop, sgd or momentum (0.9), of optax.
+      optimizer: adam, adamw, nadam, rmsprop, sgd or momentum (0.9), of optax; the remedy hessian_free takes its place
+        and that of the learning rate.
       learning_rate: of the optimiser.
       batch: sequences per step.
       steps: training steps at most; it ends before where the task is solved.
@@ -96,8 +97,15 @@ class Training:
             require(value >= 1 and value % self.log_every == 0, field, value, expectation)
         every = self.gradient_norms.every
         require(every % self.log_every == 0, "gradient_norms.every", every, "a multiple of log_every, or 0")
-        if problem := why_it_cannot_run(self.make_cell(), self.make_task().input_size):
+        cell = self.make_cell()
+        if problem := why_it_cannot_run(cell, self.make_task().input_size):
             raise FieldError("cells", f"is wrong: {problem}")
+        for remedy in self.make_remedies():
+            if problem := remedy.why_not(cell):
+                raise FieldError("remedies", f"is wrong: {type(remedy).__name__} does not fit {cell!r}: {problem}.")
+        if len(self.optimizers) > 1:
+            names = " and ".join(type(remedy).__name__ for remedy in self.optimizers)
+            raise FieldError("remedies", f"is wrong: {names} both take the optimiser's place.")
 
     @property
     def seed_range(self) -> range:
@@ -117,6 +125,17 @@ class Training:
     def make_remedies(self) -> tuple[Remedy, ...]:
         """Returns the remedies, in their order."""
         return _made("remedies", self.remedies, make_remedies)
+
+    @property
+    def optimizers(self) -> list[Remedy]:
+        """The remedies that take the optimiser's place; one at most."""
+        return [remedy for remedy in self.make_remedies() if remedy.optimizer() is not None]
+
+    @property
+    def how(self) -> str:
+        """How it trains, for captions: the optimiser with its learning rate, or the remedy in its place."""
+        taken = [type(remedy).__name__ for remedy in self.optimizers]
+        return f"{taken[0]} steps" if taken else f"{self.optimizer}, learning rate {self.learning_rate:g}"
 
     def make_cell(self) -> Cell:
         """Returns the cell as the remedies change it."""

@@ -51,7 +51,11 @@ class State(NamedTuple):
 
 
 def optimizer(config: Training) -> optax.GradientTransformation:
-    """Returns the optimiser that the config names."""
+    """Returns the optimiser that a remedy is, or else the one that the config names."""
+    if config.optimizers:
+        found = config.optimizers[0].optimizer()
+        assert found is not None  # which is what is listed there
+        return found
     if config.optimizer == "momentum":
         return optax.sgd(config.learning_rate, momentum=0.9)
     return getattr(optax, config.optimizer)(config.learning_rate)
@@ -139,11 +143,12 @@ class Trainer:
         """Returns a compiled `evaluate` of all seeds, on batches of that size."""
         return jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, size), in_axes=(0, 0, None)))
 
-    def transformation(self, seed: jax.Array) -> optax.GradientTransformation:
+    def transformation(self, seed: jax.Array) -> optax.GradientTransformationExtraArgs:
         """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
         keys = (jax.random.fold_in(_key(seed, _GRADIENT), n) for n in range(len(self._remedies)))
         found = (remedy.transformation(key) for remedy, key in zip(self._remedies, keys, strict=True))
-        return optax.chain(*(t for t in found if t is not None), optimizer(self.config))
+        chain = optax.chain(*(t for t in found if t is not None), optimizer(self.config))
+        return optax.with_extra_args_support(chain)
 
     def _settled(self, seed: jax.Array, model: Model) -> Model:
         batch = self.task.batch(seed, 0, SETTLING * self.config.batch)
@@ -165,7 +170,15 @@ class Trainer:
         loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.unroll_arguments)
         loss, gradient = jax.value_and_grad(loss_of)(state.model, batch, key)
         norm = global_norm(gradient)
-        updates, new_optimizer = self.transformation(state.seed).update(gradient, state.optimizer, state.model)
+        updates, new_optimizer = self.transformation(state.seed).update(
+            gradient,
+            state.optimizer,
+            state.model,
+            value=loss,
+            value_fn=functools.partial(loss_of, batch=batch, key=key),
+            network=functools.partial(network, self.cell, self.unroll_arguments, batch=batch, key=key),
+            loss=functools.partial(self.task.loss, batch=batch),
+        )
         model = optax.apply_updates(state.model, updates)
         model = model._replace(cell=self._constrained(model.cell))  # pyright: ignore[reportAttributeAccessIssue]
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -201,6 +214,14 @@ def objective(
         penalty = remedy.penalty(cell, model, task, batch, ys, jax.random.fold_in(key, n))
         loss = loss if penalty is None else loss + penalty
     return loss
+
+
+def network(
+    cell: Cell, unroll_arguments: dict[str, Any], model: Model, batch: Any, key: jax.Array
+) -> tuple[Float[Array, "T B O"], Float[Array, "T B H"]]:
+    """Returns the answers of every step, and the hidden states, so scaled that their squares add up to a mean."""
+    outputs, ys = answers(cell, model, batch, key=key, **unroll_arguments)
+    return outputs, ys / jnp.sqrt(jnp.asarray(ys.shape[1], ys.dtype))
 
 
 def evaluate(

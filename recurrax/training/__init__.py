@@ -8,6 +8,7 @@ from recurrax._util.lazy import exports
 if TYPE_CHECKING:
     from recurrax.training.clipping import clip_by_global_norm, clip_by_value, global_norm
     from recurrax.training.constraints import clip_singular_values
+    from recurrax.training.hessian_free import truncated_newton
     from recurrax.training.regularizers import lyapunov_penalty, norm_stabilizer, orthogonality_penalty, pascanu_omega
 else:
     __getattr__, __dir__ = exports(
@@ -21,6 +22,7 @@ else:
             "norm_stabilizer": "regularizers",
             "orthogonality_penalty": "regularizers",
             "pascanu_omega": "regularizers",
+            "truncated_newton": "hessian_free",
         },
     )
 
@@ -33,4 +35,5 @@ __all__ = [
     "norm_stabilizer",
     "orthogonality_penalty",
     "pascanu_omega",
+    "truncated_newton",
 ]

@@ -32,6 +32,17 @@ class Remedy:
         """
         del key
 
+    def optimizer(self) -> optax.GradientTransformationExtraArgs | None:
+        """Returns what takes the optimiser's place; None for the one that the config names.
+
+        Its `update` is given, beside what optax does, `value`, `value_fn`, `network` and `loss`, as
+        `recurrax.training.hessian_free` has them.
+        """
+
+    def why_not(self, cell: Cell) -> str | None:
+        """Returns why it does not go together with what all remedies made of the cell; None where it does."""
+        del cell
+
     def unroll_arguments(self, cell: Cell, task: Task, seed: int) -> dict[str, Any]:
         """Returns arguments of `recurrax.unroll`, settled before the training from this seed begins."""
         del cell, task, seed
