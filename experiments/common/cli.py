@@ -12,36 +12,35 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import jax
 from absl import flags
 from ml_collections import config_dict, config_flags
 
-from experiments.common.config import field_docs, flatten
+from experiments.common.config import flatten
 from experiments.common.errors import ExperimentError
+from experiments.common.help import Names, Option, explained, help_text, listed
 from experiments.common.progress import say
 from experiments.common.stopping import HUNG_UP, TERMINATED, Terminated
 from recurrax._util.naming import did_you_mean
 
+CLONE = Path(__file__).resolve().parents[2]
+"""The folder that the studies and their configs lie in."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 Main = Callable[..., None]
 
 
-class Option(NamedTuple):
-    """A flag of one study, beside the config: how it is run, not what it computes."""
-
-    name: str
-    default: str
-    choices: Sequence[str] | None
-    """Values that it may have; None for any."""
-    help: str
-
-
 def run(
-    main: Main, *, description: str, default_config: str, schema: type | None = None, options: Sequence[Option] = ()
+    main: Main,
+    *,
+    description: str,
+    default_config: str,
+    schema: type | None = None,
+    options: Sequence[Option] = (),
+    names: Names = dict,
 ) -> NoReturn:
     """Runs a study as the command line says, and ends the process with its exit status.
 
@@ -51,6 +50,7 @@ def run(
       default_config: path of the config file that is taken where `--config` is not given.
       schema: the dataclass of the config; its `Attributes:` explain the fields in `--help`.
       options: further flags.
+      names: returns what texts in the config may name, for `--help`: classes by their names, by their kind.
     """
     status = exit_status(
         main,
@@ -59,6 +59,7 @@ def run(
         default_config=default_config,
         schema=schema,
         options=options,
+        names=names,
     )
     if status in (INTERRUPTED, TERMINATED, HUNG_UP):
         # A compilation that was broken off makes XLA crash while Python shuts down; all files are closed by now.
@@ -77,6 +78,7 @@ def exit_status(
     default_config: str,
     schema: type | None = None,
     options: Sequence[Option] = (),
+    names: Names = dict,
 ) -> int:
     """Does what `run` does for the given arguments and returns the exit status.
 
@@ -87,8 +89,10 @@ def exit_status(
     """
     try:
         config, path, values = _parse(argv, default_config, options)
-        if values["help"].value:
-            print(_help(argv[0], description, path, config, schema, options))
+        if values["help"].value or values["helpfull"].value:
+            fields = flatten(config.to_dict())
+            print(help_text(argv[0], description, path, fields, schema, options))
+            print((explained if values["helpfull"].value else listed)(names()))
             return 0
         if not values["workdir"].value:
             raise ExperimentError("--workdir is missing: the folder for the results, e.g. --workdir=runs/first")
@@ -162,6 +166,7 @@ def _parse(
         values.set_gnu_getopt(True)
         flags.DEFINE_string("workdir", None, "", flag_values=values)
         flags.DEFINE_bool("help", False, "", short_name="h", flag_values=values)
+        flags.DEFINE_bool("helpfull", False, "", flag_values=values)
         for option in options:
             if option.choices is None:
                 flags.DEFINE_string(option.name, option.default, "", flag_values=values)
@@ -178,9 +183,14 @@ def _parse(
     return cast(config_dict.ConfigDict, values["config"].value), path, values
 
 
-def _load(path: str) -> config_dict.ConfigDict:
-    """Calls `get_config` of the file at `path`; what follows a colon is passed on to it."""
-    path, *argument = path.split(":", 1)
+def _load(given: str) -> config_dict.ConfigDict:
+    """Calls `get_config` of the file at a path; what follows a colon is passed on to it.
+
+    A path that leads nowhere from here is sought in the clone, so that a study runs from any folder.
+    """
+    path, *argument = given.split(":", 1)
+    if not Path(path).is_file() and (CLONE / path).is_file():
+        path = str(CLONE / path)
     if not Path(path).is_file():
         raise ExperimentError(f"--config={path}: there is no such file.")
     try:
@@ -236,38 +246,3 @@ def _last_of_each(argv: Sequence[str]) -> list[str]:
     last = {argument.partition("=")[0].lstrip("-"): n for n, argument in enumerate(argv)}
     is_override = re.compile(r"--?config\.[^=]*=")
     return [a for n, a in enumerate(argv) if not is_override.match(a) or last[a.partition("=")[0].lstrip("-")] == n]
-
-
-def _help(
-    program: str,
-    description: str,
-    path: str,
-    config: config_dict.ConfigDict,
-    schema: type | None,
-    options: Sequence[Option],
-) -> str:
-    docs = field_docs(schema) if schema else {}
-    lines = [
-        description.strip(),
-        "",
-        f"Usage: python -m {program} --workdir=DIR [--config=FILE] [--config.FIELD=VALUE ...]",
-        "",
-        "  --workdir=DIR",
-        "      folder for the results; the same command again goes on where it stopped",
-        f"  --config={path}",
-        "      file whose get_config() gives the fields below",
-        *(line for o in options for line in (f"  --{o.name}={o.default}", f"      {o.help}")),
-        "  --help",
-        "      show this text",
-        "",
-    ]
-    for field, value in flatten(config.to_dict()).items():
-        lines.append(f"  --config.{field}={_as_argument(value)}")
-        if field in docs:
-            lines.append(f"      {docs[field]}")
-    return "\n".join(lines)
-
-
-def _as_argument(value: Any) -> str:
-    """Writes a value the way the command line takes it."""
-    return shlex.quote(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value))

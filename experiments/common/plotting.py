@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator
 
 from experiments.common.bands import Band
 
@@ -130,9 +131,44 @@ def dash(index: int):
 
 
 def powers_of_ten(axis) -> None:
-    """Labels an axis that holds decimal logarithms with the powers themselves: floats may not reach that far."""
-    axis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda exponent, _: f"$10^{{{exponent:.0f}}}$"))
+    """Labels an axis that holds decimal logarithms with the powers themselves: floats may not reach that far.
+
+    Where fewer than two whole powers lie within what the axis shows, it is labelled with plain numbers between them.
+    """
+    axis.set_major_locator(_Powers())
+    axis.set_major_formatter(FuncFormatter(lambda exponent, _: _power(exponent)))
+
+
+class _Powers(Locator):
+    """Ticks at whole powers; at 1, 2 and 5 times these where too few of them show, and at more where still too few."""
+
+    def __init__(self):
+        self._whole = MaxNLocator(nbins=7, integer=True)
+
+    def __call__(self):
+        return self.tick_values(*self.axis.get_view_interval())  # pyright: ignore[reportOptionalMemberAccess]
+
+    def tick_values(self, vmin, vmax):
+        low, high = min(vmin, vmax), max(vmin, vmax)
+        if math.floor(high) - math.ceil(low) >= 1 or low < -300 or high > 300:
+            return self._whole.tick_values(vmin, vmax)
+        powers = range(math.floor(low), math.ceil(high) + 1)
+        ticks = np.array([n + math.log10(m) for n in powers for m in (1, 2, 5)])
+        if np.count_nonzero((low <= ticks) & (ticks <= high)) >= 3:
+            return ticks
+        values = MaxNLocator(nbins=5).tick_values(10**low, 10**high)
+        return np.log10(values[values > 0])
+
+
+def _power(exponent: float) -> str:
+    """Writes 10 to that exponent, as a power where it is whole."""
+    if abs(exponent - round(exponent)) < 1e-6:
+        return f"$10^{{{round(exponent)}}}$"
+    value = 10**exponent
+    if 1e-3 <= value < 1e4:
+        return f"{value:.4g}"
+    whole = math.floor(exponent)
+    return f"${10 ** (exponent - whole):.3g} \\times 10^{{{whole}}}$"
 
 
 def draw_band(axes: Axes, b: Band, *, color: str, alpha: float = 0.16, **line: Any) -> None:
@@ -148,9 +184,11 @@ def panel_letter(axes: Axes, index: int) -> None:
 
 
 def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
-    """Puts one legend under all panels, in as many rows as it takes not to reach over the edges."""
-    inches = [0.62 + 0.066 * len(label) for label in labels]  # of a key with its gaps, and of a letter
-    width = figure.get_figwidth()
+    """Puts one legend under all panels, in as many rows as it takes not to reach over the edges; long names wrap."""
+    key, letter, width = 0.62, 0.066, figure.get_figwidth()  # inches; of a key with its gaps
+    room = max(8, int((width - key) / (1.2 * letter)))  # a name may have more wide letters than most
+    labels = [textwrap.fill(label, room) for label in labels]
+    inches = [key + letter * max(map(len, label.split("\n"))) for label in labels]
     columns = len(labels) if sum(inches) <= width else max(1, int(width / max(inches)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 

@@ -36,6 +36,15 @@ def ten_to(exponent: int) -> str:
     return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
+def plural(count: int, noun: str) -> str:
+    """Writes how many there are of something, which has the plural in s.
+
+    >>> plural(1, "seed").replace(NO_BREAK, " "), plural(2000, "seed").replace(NO_BREAK, " ")
+    ('1 seed', '2,000 seeds')
+    """
+    return with_unit(f"{count:,}", noun if count == 1 else f"{noun}s")
+
+
 def with_unit(value: str, unit: str) -> str:
     """Joins a number and its unit, so that no line breaks between them."""
     return f"{value}{NO_BREAK}{unit}"

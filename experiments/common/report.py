@@ -38,7 +38,7 @@ def write_report(
       title: headline.
       lead: what the study asks, in a paragraph.
       findings: sentences made from the numbers.
-      tables: shown before the figures.
+      tables: shown behind the figures.
       drawings: the figures, with captions.
     """
     for drawing in drawings:
@@ -74,7 +74,7 @@ def render_report(
       title: headline.
       lead: what the study asks, in a paragraph.
       findings: sentences made from the numbers.
-      tables: shown before the figures.
+      tables: shown behind the figures.
       drawings: the figures, with captions.
       record: config, data and versions, shown at the end.
       command: what reproduces the report.

@@ -6,9 +6,18 @@ Command:  python -m experiments.gradient_flow --config=configs/gradient_flow.py 
 Duration and expected numbers: see the header of the config.
 """
 
+import functools
+
 from experiments.common import cli
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.study import main
+from experiments.training.names import names
 
 if __name__ == "__main__":
-    cli.run(main, description=__doc__ or "", default_config="configs/gradient_flow.py", schema=GradientFlow)
+    cli.run(
+        main,
+        description=__doc__ or "",
+        default_config="configs/gradient_flow.py",
+        schema=GradientFlow,
+        names=functools.partial(names, "cells", "wrappers"),
+    )

@@ -9,6 +9,7 @@ Every training is an `experiments.train` of its own, in `runs/` of the folder; o
 from experiments.common import cli
 from experiments.remedies.config import Comparison
 from experiments.remedies.study import main
+from experiments.training.names import names
 
 OPTIONS = (
     cli.Option("launcher", "local", ("local", "slurm"), "where the trainings run: processes here, or jobs of Slurm"),
@@ -16,4 +17,11 @@ OPTIONS = (
 )
 
 if __name__ == "__main__":
-    cli.run(main, description=__doc__ or "", default_config="configs/remedies.py", schema=Comparison, options=OPTIONS)
+    cli.run(
+        main,
+        description=__doc__ or "",
+        default_config="configs/remedies.py",
+        schema=Comparison,
+        options=OPTIONS,
+        names=names,
+    )

@@ -49,7 +49,7 @@ def sweep(
     with executor.batch():
         submitted = [executor.submit(_run, job) for job in jobs]
     try:
-        with Meter(description, len(jobs), "runs") as meter:
+        with Meter(description, len(jobs), "trainings") as meter:
             while not all(done := [job.done() for job in submitted]):
                 stop.leave_if_asked()
                 meter.update(sum(done))

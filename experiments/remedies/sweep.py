@@ -45,7 +45,7 @@ def sweep(jobs: Sequence[Job], processes: int, description: str, stop: Stopping)
     waiting, places = deque(range(len(jobs))), deque(cores()[n % len(cores())] for n in range(processes))
     running: dict[int, tuple[subprocess.Popen, int]] = {}
     try:
-        with Meter(description, len(jobs), "runs") as meter:
+        with Meter(description, len(jobs), "trainings") as meter:
             while waiting or running:
                 stop.leave_if_asked()
                 while waiting and places:

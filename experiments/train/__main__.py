@@ -11,6 +11,7 @@ Ends with status 0 when the task is solved or all steps are done; 3 when a loss 
 from experiments.common import cli
 from experiments.train.study import main
 from experiments.training.config import Training
+from experiments.training.names import names
 
 if __name__ == "__main__":
-    cli.run(main, description=__doc__ or "", default_config="configs/train.py", schema=Training)
+    cli.run(main, description=__doc__ or "", default_config="configs/train.py", schema=Training, names=names)

@@ -23,7 +23,7 @@ def findings(curves: Sequence[Curve], trainer: Trainer) -> list[str]:
     for curve in curves:
         if curve.diverged_in is not None:
             sentences.append(
-                f"Seed {curve.seed} diverged: its loss or its gradient was not finite in step {curve.diverged_in}."
+                f"Seed {curve.seed} diverged in step {curve.diverged_in:,}: its loss or its gradient was not finite."
             )
     if back := trainer.unroll_arguments.get("truncate_every"):
         sentences.append(f"Gradients went back {back} steps at most.")

@@ -37,6 +37,8 @@ class Session:
         self.checkpoints, self.record, self.stop = checkpoints, record, stop
         self.step, self.state = step, state
         self.pace = Pace()
+        self._meter = Meter("training", self.config.steps, "steps", start=step)
+        self._compiled = False
 
     def train(self) -> None:
         """Trains to the end.
@@ -46,7 +48,7 @@ class Session:
           Terminated: SIGTERM or SIGHUP came; a checkpoint is written.
         """
         config = self.config
-        with self._saved_when_it_has_to_leave(), Meter("training", config.steps, "steps") as meter:
+        with self._saved_when_it_has_to_leave(), self._meter:
             while self._running:
                 if self._is_due(config.log_every) and not self.record.holds(self.step):
                     self._log()
@@ -57,7 +59,7 @@ class Session:
                 if self.step >= config.steps:
                     break
                 self._advance()
-                meter.update(self.step)
+                self._meter.update(self.step)
         if not np.any(self.state.finite):
             raise self._divergence()
         self._save()
@@ -89,6 +91,9 @@ class Session:
         until = min(self.step + self.pace.steps, due, self.config.steps)
         before = np.asarray(self.state.finite)
         begin = time.monotonic()
+        if not self._compiled:
+            self._meter.doing("compiling")
+            self._compiled = True
         self.state = self.trainer.advance(self.state, until)
         with uninterrupted():  # or a checkpoint would hold a state whose step, and whose divergence, nobody wrote down
             after, done = np.asarray(self.state.finite), np.asarray(self.state.step)
@@ -128,6 +133,7 @@ class Session:
     def _evaluate(self, lines: list[Line]) -> np.ndarray:
         """Adds an evaluation to the lines where one is due; returns which seeds end now, their task being solved."""
         if self._is_due(self.config.eval_every):
+            self._meter.doing("evaluating")
             self._score("eval", lines, range(self.config.seeds), self.trainer.evaluate(self.state))
             self._confirm(lines)
         solved = [self.config.stop_when_solved and is_solved(line, self.trainer.task) for line in lines]
@@ -142,6 +148,7 @@ class Session:
             if running[n] and meets(line, task) and not self.record.is_solved(self.config.seed + n, task)
         ]
         if met and self.trainer.confirmation:
+            self._meter.doing("confirming a success")
             scores = self.trainer.confirm(self.state, self.step, self.stop.leave_if_asked)
             self._score("confirmed", lines, met, scores)
 
@@ -159,6 +166,7 @@ class Session:
         measured = running & (solved | self._is_due(asked.every))
         if not measured.any():
             return
+        self._meter.doing("measuring gradients")
         trainer, seeds = self.trainer, np.asarray(self.state.seed)
         models = trainer.settled(self.state)
         flow = measure_flow(trainer.cell, trainer.task, models, self.state.seed, asked.batch, asked.dtype)

@@ -135,3 +135,30 @@ def test_help_lists_every_field(config, capsys):
         and "--config.train.rate=0.1" in out
         and "--workdir" in out
     )
+
+
+@pytest.mark.parametrize("flag", ["--help", "--helpfull"])
+def test_help_lists_what_the_config_may_name(config, capsys, flag):
+    assert (
+        cli.exit_status(
+            print,
+            ["some", flag],
+            description="",
+            default_config=str(config),
+            names=lambda: {"cells": {"error": ExperimentError}},
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "cells:" in out and "error" in out
+
+
+def test_a_config_is_found_from_any_folder(tmp_path, monkeypatch, capsys):
+    """By a path within the clone, which holds where the same path leads nowhere from here."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.exit_status(print, ["some", "--help"], description="", default_config="configs/train.py") == 0
+    assert "--config.hidden_size=64" in capsys.readouterr().out
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "train.py").write_text(CONFIG)
+    assert cli.exit_status(print, ["some", "--help"], description="", default_config="configs/train.py") == 0
+    assert "--config.size=3" in capsys.readouterr().out

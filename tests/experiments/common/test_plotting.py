@@ -67,6 +67,34 @@ def test_colors_begin_again_after_the_last():
     assert len(set(COLORS)) == len(COLORS) and color(len(COLORS)) == color(0)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(-3.2, -2.9), (0.31, 0.47), (-5.1, 0.2), (-40.0, 3.0), (-0.95, -0.05), (-308.5, -308.1)]
+)
+def test_an_axis_of_powers_has_ticks_that_can_be_read_also_within_a_decade(low, high):
+    figure, axes = new_figure(1, 1)
+    axes[0, 0].set_ylim(low, high)
+    powers_of_ten(axes[0, 0].yaxis)
+    figure.draw_without_rendering()
+    ticks = [t for t in axes[0, 0].get_yticks() if low <= t <= high]
+    texts = [axes[0, 0].yaxis.get_major_formatter()(t, 0) for t in ticks]
+    if high > -300:
+        assert len(ticks) >= 2
+    assert len(set(texts)) == len(texts)
+    for text, tick in zip(texts, ticks, strict=True):  # what a label says is where it stands
+        number = text.strip("$").replace(r" \times 10^{", "e").replace("10^{", "1e").replace("}", "")
+        mantissa, _, exponent = number.partition("e")
+        assert np.log10(float(mantissa)) + int(exponent or 0) == pytest.approx(tick, abs=2e-3)
+
+
+def test_a_legend_with_a_name_that_is_longer_than_the_figure_wraps_it():
+    figure, axes = new_figure(1, 1, width=5.0)
+    (line,) = axes[0, 0].plot([0, 1])
+    legend_below(figure, [line], ["residual(lstm(forget_bias=3.0, recurrent_init=gaussian(gain=0.5))) " * 3])
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize("count", [2, 12])
 def test_a_legend_below_does_not_reach_over_the_edges(count):
     figure, axes = new_figure(1, 1, width=5.0)

@@ -11,22 +11,43 @@ class Terminal(io.StringIO):
 
 
 def test_away_from_a_terminal_there_are_plain_lines(monkeypatch):
-    clock = iter([0.0, 1.0, 7.0, 14.0, 15.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
     with progress.Meter("training", 100, "steps", stream) as meter:
-        meter.update(10)
-        meter.update(40)
-        meter.update(100)
+        for now[0], done in ((1.0, 10), (7.0, 40), (14.0, 100)):
+            meter.update(done)
+        now[0] = 15.0
     lines = stream.getvalue().splitlines()
     assert lines[0] == "training: 40/100 steps, 5 steps/s, 12 s left"
     assert lines[-1] == "training: 100 steps in 15.0 s"
     assert "\x1b" not in stream.getvalue() and "\r" not in stream.getvalue()
 
 
+def test_away_from_a_terminal_it_says_at_once_that_it_compiles_and_later_what_takes_long(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with progress.Meter("trainings", 10, "trainings", stream) as meter:
+        meter.doing("compiling")
+        for now[0], done in ((20.0, 1), (26.0, 1), (40.0, 2)):
+            meter.update(done)
+        now[0] = 60.0
+        meter.doing("measuring gradients")
+        now[0] = 61.0
+        meter.doing("evaluating")
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "trainings: 0/10 trainings, compiling"
+    assert lines[2] == "trainings: 1/10 trainings"  # of the first nothing can be told
+    assert lines[3] == "trainings: 2/10 trainings, 20.0 s each, 3 min left"
+    # What is done between counts: one training in forty seconds.
+    assert lines[4] == "trainings: 2/10 trainings, measuring gradients, 40.0 s each, 5 min left" and len(lines) == 5
+
+
 def test_on_a_terminal_there_is_a_bar():
     stream = Terminal()
     with progress.Meter("training", 3, "steps", stream) as meter:
+        meter.doing("compiling")
         meter.update(3)
     assert "\x1b" in stream.getvalue()
 

@@ -38,7 +38,7 @@ def test_an_evaluation_that_did_not_hold_is_told_and_one_that_did_is_not():
 
 def test_what_diverged_and_what_was_cut_short_is_told():
     sentences = said([curve(0), curve(1, solved=False, diverged=True)], truncate_every=7)
-    assert any(text.startswith("Seed 1 diverged: ") and text.endswith(" in step 6.") for text in sentences)
+    assert any(text.startswith("Seed 1 diverged in step 6: ") for text in sentences)
     assert "Gradients went back 7 steps at most." in sentences
     assert not any("diverged" in text or "went back" in text for text in said([curve()]))
 

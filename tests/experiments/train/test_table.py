@@ -49,7 +49,7 @@ def test_every_number_of_the_sentences_comes_out_of_the_table(curves, rows):
     (refuted,) = [row["confirmed_loss"] for seed in seeds for row in met[seed] if row["confirmed_loss"] >= 0.002]
     assert f"the loss on the sequences to confirm it was {refuted:.3g}." in said
     (diverged,) = [row for row in rows if row["diverged"]]
-    assert f"Seed {diverged['seed']:.0f} diverged" in said and f"in step {diverged['training_step']:.0f}." in said
+    assert f"Seed {diverged['seed']:.0f} diverged in step {diverged['training_step']:.0f}:" in said
     ends = [[row for row in lines[seed] if row["eval_loss"] is not None][-1] for seed in seeds]
     loss, error = (np.median([row[f"eval_{name}"] for row in ends]) for name in ("loss", "error"))
     assert f"loss {loss:.3g} where" in said and f"{error:.1%} wrong where" in said
