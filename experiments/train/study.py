@@ -19,7 +19,7 @@ from experiments.train.session import Session
 from experiments.train.table import HEADER, tidy_rows
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.config import Training
-from experiments.training.coverage import covered, is_whole
+from experiments.training.coverage import covered, ended_before, is_whole
 from experiments.training.metrics import METRICS, Row, read_rows
 from experiments.training.results import read
 from experiments.training.trainer import State, Trainer
@@ -27,6 +27,8 @@ from recurrax._util import naming
 
 KEEP = 3
 """Checkpoints that stay."""
+GROWS = ("steps",)
+"""In what a finished training may go on as a larger one."""
 
 
 def main(config_dict: Any, path: Path) -> None:
@@ -39,12 +41,11 @@ def main(config_dict: Any, path: Path) -> None:
       Terminated: SIGTERM or SIGHUP came; a checkpoint is written.
     """
     config = from_config(Training, config_dict)
-    with stopping() as stop, Workdir(path, config=to_dict(config), data={}) as workdir:
+    with stopping() as stop, Workdir(path, config=to_dict(config), data={}, grows=GROWS) as workdir:
         if workdir.nothing_to_do("training"):
             return
         trainer = Trainer(config)
-        identity = hashlib.sha256(json.dumps(to_dict(config), sort_keys=True).encode()).hexdigest()
-        checkpoints = Checkpoints(path.resolve() / "checkpoints", keep=KEEP, identity=identity)
+        checkpoints = Checkpoints(path.resolve() / "checkpoints", keep=KEEP, identity=_identity(config))
         rows = read_rows(path / METRICS, config.seed_range)
         step, state = _last_state(trainer, checkpoints, rows, path)
         whole = is_whole(rows, config, trainer.task, step)
@@ -59,6 +60,12 @@ def main(config_dict: Any, path: Path) -> None:
         say(f"Report: {path / 'report.html'}")
 
 
+def _identity(config: Training) -> str:
+    """Returns what checkpoints of all sizes of a training have in common."""
+    same = {name: value for name, value in to_dict(config).items() if name not in GROWS}
+    return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+
 def _last_state(trainer: Trainer, checkpoints: Checkpoints, rows: Sequence[Row], path: Path) -> tuple[int, State]:
     """Returns the steps done and the state after them, of the last good checkpoint that metrics cover or the start."""
     state = trainer.start()
@@ -68,7 +75,10 @@ def _last_state(trainer: Trainer, checkpoints: Checkpoints, rows: Sequence[Row],
     if found is not None and found[0] == limit > 0 and not _gathered(found[1]):
         # The lines of its own step were written before it was saved, and what they were made of is gone.
         beyond, found = [found[0], *beyond], checkpoints.restore(state, up_to=limit - 1)
-    if beyond:
+    if beyond and ended_before(rows, trainer.config):
+        after = f"after step {found[0]}" if found else "from the beginning"
+        say(f"goes on {after}; no later checkpoint is one of a training of {trainer.config.steps} steps")
+    elif beyond:
         where = f"that of step {found[0]}" if found else "the beginning"
         say(
             f"warning: {path / METRICS} lacks lines of step {limit:.0f}, which were there when checkpoint {beyond[-1]} "

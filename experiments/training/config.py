@@ -49,7 +49,7 @@ class Training:
         and that of the learning rate.
       learning_rate: of the optimiser.
       batch: sequences per step.
-      steps: training steps at most; it ends before where the task is solved.
+      steps: training steps at most; it ends before where the task is solved. A finished training goes on with more.
       seed: of the initialisation, the batches and all noise; the first one where there are several.
       seeds: how many networks, from seeds one after the other, train side by side in one program.
       log_every: steps between lines of metrics.jsonl.

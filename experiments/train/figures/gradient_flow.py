@@ -33,7 +33,7 @@ def gradient_flow(curves: Sequence[Curve], config: Training) -> Drawing:
     powers_of_ten(ax.yaxis)
     ax.set_xlabel("distance k from the last answer (steps)")
     ax.set_ylabel("norm of ∂L/∂s$_{t-k}$")
-    ax.legend()
+    ax.legend(title="median; shaded: 10 % to 90 %", title_fontsize="small")
     seeds = "" if len(curves) == 1 else "the seeds then in training and "
     caption = (
         "Norm of the total gradient of one answer's loss, the last one asked for in step t, with respect to the whole "

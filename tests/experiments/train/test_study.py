@@ -1,10 +1,11 @@
 import re
+import shutil
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from tests.experiments.train.running import rows, run
+from tests.experiments.train.running import is_as_if_left_alone, rows, run
 
 
 def test_every_line_that_is_due_is_there_once(finished):
@@ -31,6 +32,33 @@ def test_a_finished_training_is_kept(finished, capsys):
     assert run(finished) == 0
     assert "finished; nothing was done" in capsys.readouterr().err
     assert (finished / "report.html").stat().st_mtime_ns == before
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("training") / "run"
+    assert run(workdir, "--config.steps=80") == 0
+    return workdir
+
+
+@pytest.mark.parametrize(
+    "steps", [60, pytest.param(63, marks=pytest.mark.slow), pytest.param(65, marks=pytest.mark.slow)]
+)
+def test_a_finished_training_goes_on_to_more_steps_with_the_bits_of_one_that_was_so_long(
+    finished, longer, tmp_path, capsys, steps
+):
+    """Also where its last line, or what is in it, is none that the longer one has: after 63 and 65 steps."""
+    if steps == 60:
+        shutil.copytree(finished, tmp_path / "run")
+    else:
+        assert run(tmp_path / "run", f"--config.steps={steps}") == 0
+    capsys.readouterr()
+    assert run(tmp_path / "run", "--config.steps=80") == 0
+    said = capsys.readouterr().err
+    assert "warning" not in said and "goes on after step 60" in said
+    is_as_if_left_alone(tmp_path / "run", longer)
+    assert run(tmp_path / "run", "--config.steps=70") == 2
+    assert "It can grow in this, and not shrink" in capsys.readouterr().err
 
 
 def test_another_config_is_refused(finished, capsys):

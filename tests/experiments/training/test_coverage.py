@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from experiments.training.coverage import covered, is_whole
+from experiments.training.coverage import covered, ended_before, is_whole
 from tests.experiments.training.small import config
 
 CONFIG = config(steps=7, seeds=2, tasks="adding(24)")
@@ -29,6 +29,14 @@ def test_a_checkpoint_needs_the_lines_before_its_step(count):
 def test_of_several_seeds_the_one_that_lacks_most_counts():
     assert covered([*lines(0, 2, 4), line(6, 0), line(7, 0)], CONFIG, TASK) == 6
     assert covered([line(0, 0)], CONFIG, TASK) == 0
+
+
+def test_what_stood_at_the_end_of_a_shorter_training_is_not_of_a_longer_one():
+    longer = config(steps=20, eval_every=4, save_every=4)
+    assert covered([line(0, 0), {"step": 2, "seed": 0}, line(4, 0), line(5, 0)], longer, TASK) == 4
+    assert covered([line(0, 0), line(2, 0)], longer, TASK) == 1  # which was evaluated
+    assert ended_before([line(0, 0), line(2, 0)], longer) and ended_before([line(5, 0)], longer)
+    assert not ended_before([line(0, 0), line(4, 0), line(20, 0), {"step": 3, "diverged": True}], longer)
 
 
 def test_a_gap_ends_it():
