@@ -93,11 +93,11 @@ def _flow(curves: Sequence[Curve]) -> list[str]:
     steps = [distance for distance, _ in first if distance is not None]
     far = f"{min(steps)}" if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}"
     sentence = (
-        f"{with_unit(far, 'steps')} before the last answer, the norm of that answer's gradient was {first_share} of "
-        "what it was at the answer before training"
+        f"Over {with_unit(far, 'steps')} back from the last answer, the norm of its gradient changed by a factor of "
+        f"{first_share} before training"
     )
     if last_share := _share(last):
-        sentence += f", and {last_share} when last measured"
+        sentence += f" and of {last_share} when last measured"
     over = "sequences" if len(curves) == 1 else "sequences and seeds"
     return [f"{sentence} (medians over {over})."]
 

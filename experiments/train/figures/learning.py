@@ -27,7 +27,11 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
             values = _numbers(evaluated, name)
             ax.plot(eval_steps, values, dots, color=color(0), linewidth=thin, markersize=4, label=once.get("held out"))
         norm.plot(steps, _numbers(logged, "largest_gradient"), color=color(3), linewidth=thin)
+    confirmed = [row for curve in curves for row in curve.rows if "confirmed_loss" in row]
     for ax, name in ((loss, "loss"), (error, "error")):
+        if confirmed:
+            values = _numbers(confirmed, f"confirmed_{name}")
+            ax.plot([row["step"] for row in confirmed], values, "*", color=color(6), markersize=9, label="confirmed")
         ax.axhline(getattr(chance, name), color="#555555", linestyle=":", linewidth=1.2, label="chance")
         if solved.measure == name:
             ax.axhline(solved.below, color=color(2), linestyle=(0, (4, 2)), linewidth=1.2, label="solved below")
@@ -45,13 +49,14 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     rows = [row for curve in curves for row in curve.rows]
     table = {"training_step": [row["step"] for row in rows]} | {
         name: [row.get(name) for row in rows]
-        for name in ("seed", "loss", "largest_gradient", "eval_loss", "eval_error")
+        for name in ("seed", "loss", "largest_gradient", "eval_loss", "eval_error", "confirmed_loss", "confirmed_error")
     }
     seeds = "" if len(curves) == 1 else f", {len(curves)} seeds"
     caption = (
         f"{naming.label(config.cells)} with {config.hidden_size} units on {config.tasks}; {config.how}, "
         f"batches of {config.batch}{seeds}. a: mean loss since the line before, with "
-        f"penalties, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; "
+        f"penalties, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; stars: "
+        "on the sequences that are to confirm a success; "
         "c: largest norm of a gradient since the line before, before any remedy. "
         f"Remedies: {config.remedies or 'none'}."
     )

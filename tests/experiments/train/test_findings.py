@@ -61,16 +61,16 @@ def test_a_last_evaluation_that_is_not_finite_is_compared_with_nothing():
 def test_the_flow_of_the_gradient_is_told_before_training_and_at_last():
     sentence = next(text for text in said([curve()]) if "last answer" in text)
     assert sentence == (
-        "4 steps before the last answer, the norm of that answer's gradient was 0.14 of what it was at the answer "
-        "before training, and 0.67 when last measured (medians over sequences)."
+        "Over 4 steps back from the last answer, the norm of its gradient changed by a factor of 0.14 before training "
+        "and of 0.67 when last measured (medians over sequences)."
     )
     once = said([curve()._replace(flows={0: flow(-10.0)})])
-    assert any("was 4.2 × 10⁻¹⁸ of what" in text and "last measured" not in text for text in once)
+    assert any("by a factor of 4.2 × 10⁻¹⁸ before" in text and "last measured" not in text for text in once)
 
 
 @pytest.mark.parametrize("flows", [{}, {4: flow(-1.0)}, {0: flow(np.nan)}])
 def test_of_a_gradient_that_was_not_measured_before_training_or_is_nowhere_finite_nothing_is_told(flows):
-    assert not any("before the last answer" in text for text in said([curve()._replace(flows=flows)]))
+    assert not any("back from the last answer" in text for text in said([curve()._replace(flows=flows)]))
 
 
 def test_where_gradients_were_not_finite_is_told_with_their_number():

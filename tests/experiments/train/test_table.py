@@ -55,8 +55,8 @@ def test_every_number_of_the_sentences_comes_out_of_the_table(curves, rows):
     assert f"loss {loss:.3g} where" in said and f"{error:.1%} wrong where" in said
     flows = [[row for row in lines[seed] if row["log_flow_median_nats"] is not None] for seed in seeds]
     first, last = (np.exp(np.median([of[n]["log_flow_median_nats"] for of in flows])) for n in (0, -1))
-    assert f"{flows[0][0]['flow_distance_steps']:.0f} steps before the last answer" in said
-    assert f"gradient was {first:.2g} of" in said and f"and {last:.2g} when last measured" in said
+    assert f"Over {flows[0][0]['flow_distance_steps']:.0f} steps back from the last answer" in said
+    assert f"by a factor of {first:.2g} before training and of {last:.2g} when last measured" in said
 
 
 def test_every_number_of_the_table_of_the_report_comes_out_of_it(curves, rows):
