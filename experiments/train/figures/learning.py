@@ -31,7 +31,9 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     for ax, name in ((loss, "loss"), (error, "error")):
         if confirmed:
             values = _numbers(confirmed, f"confirmed_{name}")
-            ax.plot([row["step"] for row in confirmed], values, "*", color=color(6), markersize=9, label="confirmed")
+            ax.plot(
+                [row["step"] for row in confirmed], values, "*", color=color(6), markersize=9, label="fresh sequences"
+            )
         ax.axhline(getattr(chance, name), color="#555555", linestyle=":", linewidth=1.2, label="chance")
         if solved.measure == name:
             ax.axhline(solved.below, color=color(2), linestyle=(0, (4, 2)), linewidth=1.2, label="solved below")
@@ -55,9 +57,8 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     caption = (
         f"{naming.label(config.cells)} with {config.hidden_size} units on {config.tasks}; {config.how}, "
         f"batches of {config.batch}{seeds}. a: mean loss since the line before, with "
-        f"penalties, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; stars: "
-        "on the sequences that are to confirm a success; "
-        "c: largest norm of a gradient since the line before, before any remedy. "
+        f"penalties, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong "
+        "answers; stars: on the fresh sequences that are to confirm a success; c: largest norm of a gradient since the line before, before any remedy. "
         f"Remedies: {config.remedies or 'none'}."
     )
     return Drawing("learning", "Learning", figure, table, caption)
