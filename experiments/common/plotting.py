@@ -156,7 +156,7 @@ class _Powers(Locator):
         ticks = np.array([n + math.log10(m) for n in powers for m in (1, 2, 5)])
         if np.count_nonzero((low <= ticks) & (ticks <= high)) >= 3:
             return ticks
-        values = MaxNLocator(nbins=5).tick_values(10**low, 10**high)
+        values = np.asarray(MaxNLocator(nbins=5).tick_values(10**low, 10**high))
         return np.log10(values[values > 0])
 
 

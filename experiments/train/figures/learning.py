@@ -56,9 +56,10 @@ def learning(curves: Sequence[Curve], config: Training, task: Task) -> Drawing:
     seeds = "" if len(curves) == 1 else f", {len(curves)} seeds"
     caption = (
         f"{naming.label(config.cells)} with {config.hidden_size} units on {config.tasks}; {config.how}, "
-        f"batches of {config.batch}{seeds}. a: mean loss since the line before, with "
-        f"penalties, and loss on {config.eval_batches * config.batch} held-out sequences; b: share of wrong "
-        "answers; stars: on the fresh sequences that are to confirm a success; c: largest norm of a gradient since the line before, before any remedy. "
+        f"batches of {config.batch}{seeds}. a: mean loss since the line before, with penalties, and loss on "
+        f"{config.eval_batches * config.batch} held-out sequences; b: share of wrong answers; stars: on the fresh "
+        "sequences that are to confirm a success; c: largest norm of a gradient since the line before, before any "
+        "remedy. "
         f"Remedies: {config.remedies or 'none'}."
     )
     return Drawing("learning", "Learning", figure, table, caption)
