@@ -20,6 +20,15 @@ def test_a_report_is_one_page_with_figures_tables_and_the_record_and_every_figur
             drawings=[Drawing("loss", "Loss", figure, rows.columns, "How to read it.")],
         )
     html = (tmp_path / "report.html").read_text()
+    places = [html.index(text) for text in ("It fell.", "How to read it.", "A note.")]
+    assert places == sorted(places)  # what was found, then figures, then tables
+    # On a phone a figure shrinks and leads to the whole one, and a table scrolls within its box.
+    assert (
+        '<a href="figures/loss.png"' in html
+        and "width=device-width" in html
+        and "img { display: block; max-width: 100%" in html
+    )
+    assert re.search(r'<div class="scroll"><table>', html) and ".scroll { overflow-x: auto" in html
     for text in (
         "A &lt;title&gt;",
         "What is asked.",
