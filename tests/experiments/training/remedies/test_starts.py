@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.training.measure import log_norms
+from experiments.training.measure import measure_flow
 from experiments.training.trainer import Trainer
 from tests.experiments.training.small import config, remedies_of, same
 
@@ -34,6 +34,6 @@ def test_the_critical_gain_keeps_the_gradient():
     for remedy in ("gaussian_start(1.0)", "critical_start"):
         trainer = Trainer(config(cells="rnn", hidden_size=64, tasks="adding(100)", remedies=remedy, seeds=4))
         state = trainer.start()
-        norms = log_norms(trainer.cell, trainer.task, state.model, state.seed, 4)
-        reach[remedy] = float(np.median(norms[:, 0] - norms[:, -1]))
+        norms = measure_flow(trainer.cell, trainer.task, state.model, state.seed, 4).log_norms
+        reach[remedy] = float(np.median(norms[:, -1] - norms[:, 0]))
     assert reach["gaussian_start(1.0)"] < -8 and abs(reach["critical_start"]) < 8
