@@ -42,13 +42,14 @@ class Meter:
             self._bar.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_) -> None:
         if self._bar:
             with contextlib.suppress(OSError):
                 self._bar.stop()
         seconds = time.monotonic() - self._begin
-        if self._done >= self._total:
-            say(f"{self._description}: {self._total} {self._unit} in {seconds:.1f} s", self._stream)
+        if error is None:
+            of = f" of {self._total}" if self._done < self._total else ""
+            say(f"{self._description}: {self._done}{of} {self._unit} in {seconds:.1f} s", self._stream)
 
     def update(self, done: int) -> None:
         """Tells how many units are done by now; what was done between, measuring for one, counts in the time left."""

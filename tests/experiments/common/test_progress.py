@@ -52,6 +52,13 @@ def test_on_a_terminal_there_is_a_bar():
     assert "\x1b" in stream.getvalue()
 
 
+def test_what_ends_before_its_time_says_how_far_it_came():
+    stream = io.StringIO()
+    with progress.Meter("training", 10, "steps", stream) as meter:
+        meter.update(4)
+    assert stream.getvalue().startswith("training: 4 of 10 steps in ")
+
+
 def test_an_error_within_leaves_no_claim_of_success():
     stream = io.StringIO()
     with pytest.raises(RuntimeError), progress.Meter("training", 3, "steps", stream) as meter:
