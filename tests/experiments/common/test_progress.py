@@ -41,7 +41,8 @@ def test_away_from_a_terminal_it_says_at_once_that_it_compiles_and_later_what_ta
     assert lines[2] == "trainings: 1/10 trainings"  # of the first nothing can be told
     assert lines[3] == "trainings: 2/10 trainings, 20.0 s each, 3 min left"
     # What is done between counts: one training in forty seconds.
-    assert lines[4] == "trainings: 2/10 trainings, measuring gradients, 40.0 s each, 5 min left" and len(lines) == 5
+    assert lines[4] == "trainings: 2/10 trainings, measuring gradients, 40.0 s each, 5 min left"
+    assert lines[5:] == ["trainings: 2 of 10 trainings in 61.0 s"]
 
 
 def test_on_a_terminal_there_is_a_bar():
