@@ -1,6 +1,7 @@
 """Log norms of many seeds and sequences as a curve with a band around it."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,23 +24,58 @@ class Band:
 
 def band(logs: np.ndarray) -> Band:
     """Summarises log norms `[K + 1, ...]` over all axes but the first: median, 10 % and 90 % quantiles, two means."""
+    return _summary(logs, 0.1, 0.9)
+
+
+def over_seeds(curves: np.ndarray) -> Band:
+    """Summarises the curves `[K + 1, S]` of a few seeds: median, lowest and highest, two means."""
+    return _summary(curves, 0.0, 1.0)
+
+
+def median(logs: np.ndarray) -> np.ndarray:
+    """Returns the median of log norms over the last axis, of those that are not NaN; NaN where all are.
+
+    Of an even number it is the mean of the two in the middle, the logarithm of zero where one of them is.
+    """
+    return _quantiles(logs, (0.5,))[0]
+
+
+def _summary(logs: np.ndarray, lower: float, upper: float) -> Band:
     flat = logs.reshape(len(logs), -1).astype(np.float64)
     none = np.all(np.isnan(flat), axis=1, keepdims=True)
     # A row of NaN alone would make NumPy warn.
     flat = np.where(none, 0, flat)
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, median, high = np.nanquantile(flat, [0.1, 0.5, 0.9], axis=1, method="nearest")
+        low, middle, high = _quantiles(flat, (lower, 0.5, upper))
         largest = np.nanmax(flat, axis=1, keepdims=True)
         shift = np.where(np.isfinite(largest), largest, 0)
         annealed = shift[:, 0] + np.log(np.nanmean(np.exp(flat - shift), axis=1))
-        curves = (low, median, high, np.nanmean(flat, axis=1), annealed)
+        curves = (low, middle, high, np.nanmean(flat, axis=1), annealed)
     return Band(*(np.where(none[:, 0], np.nan, curve) for curve in curves))
 
 
-def relative(logs: np.ndarray) -> np.ndarray:
-    """Returns log norms over those at distance 0, along the last axis; NaN where both are zero."""
+def _quantiles(logs: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
+    """Returns quantiles over the last axis, interpolated between neighbours; NumPy's are NaN between two -inf."""
+    ordered = np.sort(np.asarray(logs, np.float64), axis=-1)  # NaN last
+    count = np.maximum((~np.isnan(ordered)).sum(-1), 1)
+    found = []
+    for share in shares:
+        place = share * (count - 1)
+        below = np.floor(place).astype(int)
+        weight = place - below
+        first, second = (
+            np.take_along_axis(ordered, index[..., None], -1)[..., 0] for index in (below, np.ceil(place).astype(int))
+        )
+        with np.errstate(invalid="ignore"):
+            between = first + weight * (second - first)
+        found.append(np.where((weight == 0) | (first == second) | np.isneginf(first), first, between))
+    return found
+
+
+def logs_of_ratios(logs: np.ndarray) -> np.ndarray:
+    """Returns log norms `[K + 1, ...]` over those at distance 0; NaN where both are zero."""
     with np.errstate(invalid="ignore"):
-        return logs - logs[..., :1]
+        return logs - logs[:1]
 
 
 def missing(logs: np.ndarray) -> str:

@@ -193,6 +193,11 @@ def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> No
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
+def legend_below_panel(axes: Axes) -> None:
+    """Puts the legend of a panel under its axis labels, a line for every curve."""
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), borderaxespad=0, frameon=False)
+
+
 def _is_single(value: Any) -> bool:
     return isinstance(value, str) or value is None or np.ndim(value) == 0
 

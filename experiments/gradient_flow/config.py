@@ -4,9 +4,9 @@ import dataclasses
 
 from experiments.common.config import FieldError, require, require_choice
 from experiments.common.precision import DTYPES
-from recurrax import Cell
+from experiments.gradient_flow.variants import Variant, make_variants
 from recurrax._util import naming
-from recurrax.catalogue import all_cells, make_cell
+from recurrax.catalogue import all_cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +91,29 @@ class Train:
 
 
 @dataclasses.dataclass(frozen=True)
+class Axes:
+    """What is varied: each list multiplies the cells that it applies to, those whose texts do not settle the matter.
+
+    Attributes:
+      hidden_size: units, in place of config.hidden_size.
+      length: longest distances in steps, in place of config.measure.length; networks are not trained anew for it.
+      forget_bias: forget biases, of cells that have one.
+      gain: gains of the recurrent weights.
+    """
+
+    hidden_size: tuple[int, ...]
+    length: tuple[int, ...]
+    forget_bias: tuple[float, ...]
+    gain: tuple[float, ...]
+
+    def __post_init__(self):
+        for name, values in dataclasses.asdict(self).items():
+            require(len(set(values)) == len(values), name, values, "every value once")
+        require(all(size >= 1 for size in self.hidden_size), "hidden_size", self.hidden_size, "at least 1")
+        require(all(length >= 8 for length in self.length), "length", self.length, "at least 8")
+
+
+@dataclasses.dataclass(frozen=True)
 class GradientFlow:
     """The whole study.
 
@@ -99,7 +122,7 @@ class GradientFlow:
         lstm(forget_bias=3.0) or residual(gru); module:Class for your own; "all" for every cell there is. What figures
         call one may follow: lstm(forget_bias=3.0) as open LSTM, with quotes where it has commas.
       hidden_size: units of every cell.
-      seeds: independent initialisations and trainings, run side by side.
+      seeds: independent initialisations and trainings.
       seed: the first seed.
     """
 
@@ -110,6 +133,7 @@ class GradientFlow:
     data: Data
     measure: Measure
     train: Train
+    axes: Axes
 
     def __post_init__(self):
         require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
@@ -119,33 +143,39 @@ class GradientFlow:
         names = self.cell_names()
         require(all(names), "cells", self.cells, "names separated by commas, e.g. 'rnn,lstm,gru'")
         try:
-            cells = self.make_cells()
+            variants = self.variants()
         except (TypeError, ValueError) as error:
             raise FieldError("cells", f"is wrong: {error}") from error
         except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
             problem = f"is {self.cells!r}, which cannot be imported: {type(error).__name__}: {error}"
             raise FieldError("cells", problem) from error
-        for name, cell in zip(names, cells, strict=True):
-            if cell.clips_gradients:
-                problem = f"has {name}, which clips gradients, so that their norms mean nothing; leave the clip out"
+        for variant in variants:
+            if variant.cell.clips_gradients:
+                problem = (
+                    f"has {variant.source}, which clips gradients, so that their norms mean nothing; leave the clip out"
+                )
                 raise FieldError("cells", problem)
-        require(len(set(cells)) == len(cells), "cells", self.cells, "every cell once")
-        labels = self.cell_labels()
-        require(len(set(labels)) == len(labels), "cells", self.cells, "cells with labels that differ")
+        networks = {(variant.cell, variant.length) for variant in variants}
+        require(len(networks) == len(variants), "cells", self.cells, "every cell once")
+        labels = {variant.label for variant in variants}
+        require(len(labels) == len(variants), "cells", self.cells, "cells with labels that differ")
+
+    def all_seeds(self) -> range:
+        """Returns the seeds."""
+        return range(self.seed, self.seed + self.seeds)
+
+    def lengths(self) -> tuple[int, ...]:
+        """Returns the longest distances, in steps, that gradients are measured over."""
+        return self.axes.length or (self.measure.length,)
 
     def cell_names(self) -> tuple[str, ...]:
         """Returns the names in `cells`; for "all", those of all cells that take vectors."""
         return all_cells() if self.cells.strip() == "all" else tuple(naming.split(self.cells))
 
-    def cell_labels(self) -> tuple[str, ...]:
-        """Returns what figures call the cells: their labels, else their classes, or the texts that are no names."""
-        pairs = zip(self.cell_names(), self.make_cells(), strict=True)
-        return tuple(type(cell).__name__ if name.isidentifier() else naming.label(name) for name, cell in pairs)
-
-    def make_cells(self) -> tuple[Cell, ...]:
-        """Returns the cells that `cells` names, with default hyper-parameters where it gives none.
+    def variants(self) -> list[Variant]:
+        """Returns the cells of the study: those that `cells` names, multiplied by the axes.
 
         Raises:
-          TypeError, ValueError: a name leads to no cell, or to one that cannot be made from a hidden_size alone.
+          TypeError, ValueError: a name leads to no cell, or an axis applies to none.
         """
-        return tuple(make_cell(name, hidden_size=self.hidden_size) for name in self.cell_names())
+        return make_variants(self.cell_names(), self.hidden_size, self.measure.length, dataclasses.asdict(self.axes))

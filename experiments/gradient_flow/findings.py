@@ -1,64 +1,26 @@
-"""What the numbers of a study say: a table and a few sentences, made from them."""
+"""What the numbers of a study say, in sentences made from them; each says only what they exclude the opposite of."""
 
+import itertools
 import math
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
 
-from experiments.common.bands import band, relative
-from experiments.common.report import Table
+from experiments.common.prose import power
+from experiments.gradient_flow.comparisons import changed, larger
 from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
-from experiments.gradient_flow.timescales import timescale_text
+from experiments.gradient_flow.timescales import is_flat, timescale_text
 
-HEADER = (
-    "cell",
-    "when",
-    "gradient norm at distance",
-    "time scale",
-    "λ₁ (nats/step)",
-    "memory time",
-    "bits/byte",
-    "parameters",
-    "gradient (ms)",
-)
-NOTE = (
-    "Gradient norm: median, relative to that at the loss. Time scale τ: steps in which it falls to 1/e, ± standard "
-    "error over seeds; where the slope changes, at first and in the second half. λ₁: leading Lyapunov exponent, mean "
-    "over seeds. Memory time: 1 / (1 - f), median over units, f the mean share of the old state that the gates keep. "
-    "Bits per byte: held-out loss, mean over seeds. Undefined or nan: a run is not finite."
-)
-
-
-def summary(results: StudyResults) -> Table:
-    """Returns one row per cell and end of the training."""
-    rows = []
-    for n, cell in enumerate(results.cells):
-        costs = (f"{results.costs['parameters'][n]:,}", f"{results.costs['gradient_ms'][n]:.1f}")
-        for index, p in enumerate(cell.ends):
-            first = index == 0
-            rows.append((cell.label if first else "", *_summary(cell, index, p), *(costs if first else ("", ""))))
-    return Table("In numbers", HEADER, rows, NOTE)
-
-
-def _summary(cell: CellResults, index: int, p: int) -> tuple[str, ...]:
-    """Returns what was measured at one end, the columns between the cell and its costs."""
-    left = relative(band(cell.by_distance("log_norm/joint", p)).median)
-    far = len(left) - 1
-    memory, held_out = cell.arrays.get("gate/memory_time"), cell.arrays.get("held_out_loss")
-    return (
-        snapshot_title(cell.snapshots[p]).lower(),
-        ", ".join(f"{k}: {_power(left[k])}" for k in (far // 8, far // 2, far)),
-        timescale_text(cell.timescales("log_norm/joint", p)),
-        f"{cell.arrays['lyapunov_exponent'][index, :, 0].mean():+.3f}",
-        "-" if memory is None else f"{np.median(memory[index]):.1f} steps",
-        "-" if held_out is None else f"{held_out[p].mean() / math.log(2):.2f}",
-    )
+FLOAT32 = float(np.finfo(np.float32).eps) / 2
+"""The relative error of rounding to float32."""
 
 
 def sentences(results: StudyResults) -> list[str]:
-    """Returns findings; each says only what the numbers hold."""
+    """Returns findings."""
     broken = [sentence for cell in results.cells for sentence in not_finite(cell)]
-    return [*broken, *_of_reach(results), *_of_training(results), *_of_paths(results), *_of_costs(results)]
+    generators = (of_reach, of_order, of_gates, of_time_scales, of_training, of_dips, of_losses, of_chaos)
+    return [*broken, *itertools.chain.from_iterable(generator(results) for generator in generators)]
 
 
 def not_finite(cell: CellResults) -> Iterator[str]:
@@ -71,7 +33,7 @@ def not_finite(cell: CellResults) -> Iterator[str]:
                 f"{cell.label} {when}: {broken.sum()} of {first.size} runs hold inf or NaN, from step "
                 f"{first[broken].min()} on in the first; what is measured of them is NaN and left out of the curves."
             )
-        gradients = np.isnan(cell.by_distance("log_norm/joint", p)) & ~broken
+        gradients = np.isnan(cell.of_sequences("log_norm/joint", p)) & ~broken
         overflowed = gradients.any(0)
         if overflowed.any():
             nearest = gradients.any((1, 2)).argmax()
@@ -81,54 +43,168 @@ def not_finite(cell: CellResults) -> Iterator[str]:
             )
 
 
-def _of_reach(results: StudyResults) -> Iterator[str]:
-    cells, far = results.cells, results.longest
-    for p in cells[0].ends:
-        reach = {cell.label: relative(band(cell.by_distance("log_norm/joint", p)).median)[far] for cell in cells}
-        ranked = sorted(reach, key=lambda label: -reach[label])
-        shares = ", ".join(f"{label} {_power(reach[label])}" for label in ranked)
-        when = snapshot_title(cells[0].snapshots[p])
-        yield f"{when}, of the gradient norm at the loss there is left {far} steps back: {shares}."
+def of_reach(results: StudyResults) -> Iterator[str]:
+    """Says for every family what is left of the gradient at the greatest distance, at both ends."""
+    for p in results.cells[0].ends:
+        for family, cells in _families(results).items():
+            shares = "; ".join(f"{_short(cell, cells)}: {_median_and_range(cell.reach(p))}" for cell in cells)
+            when = snapshot_title(cells[0].snapshots[p])
+            seeds = results.config.seeds
+            note = f" (median of {seeds} seeds, lowest to highest in brackets)" if seeds > 1 else " (one seed)"
+            yield (
+                f"{when}, {family}: of the gradient norm at the loss, {_distance(cells)} steps earlier there is "
+                f"left{note}: {shares}."
+            )
 
 
-def _of_training(results: StudyResults) -> Iterator[str]:
+def of_order(results: StudyResults) -> Iterator[str]:
+    """Says which start of a family keeps more of the gradient, where seeds exclude the opposite."""
+    for p in results.cells[0].ends:
+        cells = {cell.label: cell for cell in results.cells}
+        found = larger({label: cell.reach(p) for label, cell in cells.items()})
+        for family, members in _families(results).items():
+            ranked = sorted(members, key=lambda cell: -float(np.median(cell.reach(p))))
+            pairs = [(a, b) for a, b in itertools.pairwise(ranked) if (a.label, b.label) in found]
+            said = [
+                f"{_short(a, members)} keeps {power(float(a.reach(p).mean() - b.reach(p).mean()))} times what "
+                f"{_short(b, members)} keeps"
+                for a, b in pairs
+            ]
+            if said:
+                yield (
+                    f"{snapshot_title(members[0].snapshots[p])}, {_distance(members)} steps back, {family}: "
+                    f"{'; '.join(said)} (geometric means over seeds; each difference is larger than seeds explain, "
+                    "at 5 % over all pairs of the study)."
+                )
+
+
+def of_gates(results: StudyResults) -> Iterator[str]:
+    """Says what the forget gate alone would leave, as it starts, and sets it beside what was measured."""
     for cell in results.cells:
-        fits = [timescale_text(cell.timescales("log_norm/joint", p)) for p in cell.ends]
-        if len(fits) == 2:
-            yield f"{cell.label} at initialisation: {fits[0]}. Trained: {fits[1]}."
-
-
-def _of_paths(results: StudyResults) -> Iterator[str]:
-    half = results.longest // 2
-    for cell in results.cells:
-        p = cell.ends[-1]
-        whole = band(cell.by_distance("log_norm/joint", p)).median[half]
-        if len(cell.fields) == 1 or not np.isfinite(whole):
+        if "theory/log_carousel" not in cell.arrays:
             continue
-        norms = {f: band(cell.by_distance(f"log_norm/path/{f}", p)).median[half] for f in cell.fields}
-        shares = ", ".join(f"{field} alone {_power(norm - whole)}" for field, norm in norms.items())
-        when = snapshot_title(cell.snapshots[p])
-        yield f"{when}, {half} steps back, of the whole gradient's norm in the {cell.label}: {shares}."
+        alone, measured = cell.arrays["theory/log_carousel"].mean(0), cell.reach(0)
+        if not np.isfinite(measured).all():
+            continue
+        yield (
+            f"{cell.label}: without input, its gates keep {power(alone[1])} of the state in a step at the start, which "
+            f"leaves {power(alone[-1])} of it after {len(alone) - 1} steps; of the whole gradient norm, "
+            f"{power(float(np.median(measured)))} was left."
+        )
 
 
-def _of_costs(results: StudyResults) -> Iterator[str]:
-    labels = [cell.label.lower() for cell in results.cells]
-    if not {"lstm", "gru"} <= set(labels):
+def of_time_scales(results: StudyResults) -> Iterator[str]:
+    """Says of which cells the norm falls exponentially, how fast, and over which distances."""
+    for p in results.cells[0].ends:
+        fits = {cell.label: cell.timescale("log_norm/joint", p) for cell in results.cells}
+        falling = {label: fit for label, fit in fits.items() if fit is not None and not is_flat(fit) and fit.rate < 0}
+        bent = [label for label, fit in fits.items() if fit is None]
+        when = snapshot_title(results.cells[0].snapshots[p])
+        if falling:
+            said = "; ".join(f"{label}: {timescale_text(fit)}" for label, fit in falling.items())
+            yield f"{when}, the norm falls exponentially with distance, to 1/e in τ steps, in {said}."
+        if bent:
+            yield f"{when}, one exponential does not describe the curve of {', '.join(bent)}: no τ is given."
+
+
+def of_training(results: StudyResults) -> Iterator[str]:
+    """Says what training did to the reach, where seeds exclude that it did nothing."""
+    trained = [cell for cell in results.cells if len(cell.ends) == 2]
+    with np.errstate(invalid="ignore"):
+        found = changed({cell.label: cell.reach(cell.ends[-1]) - cell.reach(0) for cell in trained})
+    for cell in trained:
+        if cell.label in found:
+            change = found[cell.label]
+            what = "more" if change > 0 else "less"
+            yield (
+                f"{cell.label}: after {cell.snapshots[-1]:,} training steps, {power(abs(change))} times {what} of the "
+                f"gradient norm is left {cell.longest} steps back than at initialisation (geometric mean over seeds)."
+            )
+
+
+def of_dips(results: StudyResults) -> Iterator[str]:
+    """Says where the reach was smaller in between than at both ends of the training: what the ends alone would hide."""
+    cells = {cell.label: cell for cell in results.cells if len(cell.snapshots) > 2}
+    falls: dict[tuple[str, int, str], np.ndarray] = {}
+    for label, cell in cells.items():
+        for p in range(1, len(cell.snapshots) - 1):
+            with np.errstate(invalid="ignore"):
+                falls[label, p, "start"] = cell.reach(0) - cell.reach(p)
+                falls[label, p, "end"] = cell.reach(len(cell.snapshots) - 1) - cell.reach(p)
+    found = changed(falls)
+    for label, cell in cells.items():
+        dips = [
+            p
+            for p in range(1, len(cell.snapshots) - 1)
+            if found.get((label, p, "start"), 0) > 0 and found.get((label, p, "end"), 0) > 0
+        ]
+        if dips:
+            lowest = min(dips, key=lambda p: float(np.median(cell.reach(p))))
+            yield (
+                f"{label}: the reach dips while it learns. At training step {cell.snapshots[lowest]:,} there is "
+                f"{power(float(np.median(cell.reach(lowest))))} left {cell.longest} steps back, against "
+                f"{power(float(np.median(cell.reach(0))))} at initialisation and "
+                f"{power(float(np.median(cell.reach(len(cell.snapshots) - 1))))} at the end."
+            )
+
+
+def of_losses(results: StudyResults) -> Iterator[str]:
+    """Says which cells learned more, where seeds exclude the opposite."""
+    losses = {
+        cell.label: cell.arrays["held_out_loss"][-1] / math.log(2)
+        for cell in results.cells
+        if "held_out_loss" in cell.arrays and cell.snapshots[-1] > 0
+    }
+    if not losses:
         return
-    lstm, gru = labels.index("lstm"), labels.index("gru")
-    ratio = {name: values[gru] / max(values[lstm], 1e-12) for name, values in results.costs.items()}
-    yield (
-        f"A GRU has {ratio['parameters']:.0%} of the parameters of an LSTM of the same width; its forward pass takes "
-        f"{ratio['forward_ms']:.0%} and its gradient {ratio['gradient_ms']:.0%} of the time here."
-    )
+    ranked = sorted(losses, key=lambda label: losses[label].mean())
+    best, found = ranked[0], larger({label: -values for label, values in losses.items()})
+    beaten = [label for label in ranked[1:] if (best, label) in found]
+    if beaten:
+        said = ", ".join(f"{label} {losses[label].mean():.2f}" for label in beaten)
+        yield (
+            f"{snapshot_title(results.cells[0].snapshots[-1])}, {best} predicts held-out text best, with "
+            f"{losses[best].mean():.2f} bits per byte; worse beyond what seeds explain: {said}."
+        )
 
 
-def _power(log_ratio: float) -> str:
-    """Writes exp(log_ratio), which floats may not hold, in three characters or scientific form."""
-    if not math.isfinite(log_ratio):
-        return "undefined" if math.isnan(log_ratio) else "0" if log_ratio < 0 else "inf"
-    decimal = log_ratio / math.log(10)
-    if -2 < decimal < 3:
-        return f"{10**decimal:.2g}"
-    exponent = math.floor(decimal)
-    return f"{10 ** (decimal - exponent):.1f}e{exponent:+d}"
+def of_chaos(results: StudyResults) -> Iterator[str]:
+    """Says where the leading exponent is above zero, and how soon a run in float32 then leaves that in float64."""
+    for index, p in enumerate(results.cells[0].ends):
+        for cell in results.cells:
+            exponents = cell.arrays["lyapunov_exponent"][index, :, 0]
+            if len(exponents) < 2 or not np.isfinite(exponents).all():
+                continue
+            error = exponents.std(ddof=1) / math.sqrt(len(exponents))
+            low = exponents.mean() - stats.t.ppf(1 - 0.025 / len(results.cells), len(exponents) - 1) * error
+            if low <= 0:
+                continue
+            steps = -math.log(FLOAT32) / exponents.mean()
+            yield (
+                f"{snapshot_title(cell.snapshots[p])}, {cell.label} is chaotic: its leading exponent is "
+                f"{exponents.mean():+.3f} nats per step. A difference of one rounding in float32 grows to the size of "
+                f"the state in about {steps:.0f} steps, so that two precisions give two trajectories from there on; "
+                f"its exponents are averages along the one in {results.config.measure.dtype}."
+            )
+
+
+def _families(results: StudyResults) -> dict[str, list[CellResults]]:
+    families: dict[str, list[CellResults]] = {}
+    for cell in results.cells:
+        families.setdefault(cell.family, []).append(cell)
+    return families
+
+
+def _short(cell: CellResults, cells: list[CellResults]) -> str:
+    """Returns what the cell is called among others of its family."""
+    return cell.start if len(cells) > 1 else cell.label
+
+
+def _distance(cells: list[CellResults]) -> str:
+    lengths = sorted({cell.longest for cell in cells})
+    return str(lengths[0]) if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+
+
+def _median_and_range(logs: np.ndarray) -> str:
+    middle = power(float(np.median(logs)))
+    return middle if len(logs) == 1 else f"{middle} [{power(float(logs.min()))}, {power(float(logs.max()))}]"

@@ -1,7 +1,7 @@
 """A character language model: one recurrent cell and a linear readout, trained on many seeds side by side."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +24,7 @@ class Model(NamedTuple):
     readout: Any
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def init_model(cell: Cell, source: Source, seeds: Int[Array, "S"]) -> Model:
     """Draws one model per seed."""
 
@@ -34,34 +35,58 @@ def init_model(cell: Cell, source: Source, seeds: Int[Array, "S"]) -> Model:
         _, ys = jax.eval_shape(functools.partial(unroll, cell), params, xs)
         return Model(params, source.init_readout(key_readout, ys.shape[-1]))
 
-    return jax.jit(jax.vmap(init))(seeds)
+    return jax.vmap(init)(seeds)
 
 
 class Training(NamedTuple):
-    """State of a training."""
+    """State of a training, all that its next step needs."""
 
     step: Int[Array, ""]
+    seeds: Int[Array, "S"]
     model: Model
     optimizer: Any
     losses: Float[Array, "S N"]
     """Loss of every training step, nats per symbol; NaN for those to come."""
 
 
-class Trainer:
-    """Trains all seeds between snapshots; the batch of a step depends on nothing but the seed and the step."""
+def as_arrays(training: Training) -> dict[str, np.ndarray]:
+    """Returns a state as arrays to be kept; `Trainer.resume` is the way back."""
+    *leaves, losses = jax.tree.leaves(training)
+    done = np.asarray(losses)[:, : int(training.step)]
+    return {"losses": done, **{f"state/{n}": np.asarray(leaf) for n, leaf in enumerate(leaves)}}
 
-    def __init__(self, cell: Cell, source: TextSource, config: Train, seeds: Int[Array, "S"]):
-        self._cell, self._source, self._config, self._seeds = cell, source, config, seeds
+
+class Trainer:
+    """Trains seeds side by side; the batch of a step depends on nothing but the seed and the step.
+
+    One trainer, compiled once, serves all cells that run the same program.
+    """
+
+    def __init__(self, cell: Cell, source: TextSource, config: Train):
+        self._cell, self._source, self._config = cell, source, config
         self._optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(config.learning_rate))
         self._ids = jnp.asarray(source.text.train)
         self._advance = jax.jit(self._run, donate_argnums=0)
+        self._init_optimizer = jax.jit(jax.vmap(self._optimizer.init))
 
-    def start(self, model: Model) -> Training:
+    def start(self, model: Model, seeds: Int[Array, "S"]) -> Training:
         """Returns the state before the first step."""
-        losses = jnp.full((len(self._seeds), self._config.snapshots[-1]), jnp.nan)
+        losses = jnp.full((len(seeds), self._config.snapshots[-1]), jnp.nan)
         # The state is donated to every advance: the caller keeps its own model.
         model = jax.tree.map(jnp.copy, model)
-        return Training(jnp.zeros((), jnp.int32), model, jax.jit(jax.vmap(self._optimizer.init))(model), losses)
+        return Training(jnp.zeros((), jnp.int32), jnp.copy(seeds), model, self._init_optimizer(model), losses)
+
+    def resume(self, arrays: Mapping[str, np.ndarray], model: Model) -> Training:
+        """Returns a state from what `as_arrays` made of it, for a training that may have become longer.
+
+        Args:
+          arrays: what was kept.
+          model: one of the same structure.
+        """
+        like = jax.eval_shape(self.start, model, jax.ShapeDtypeStruct((len(arrays["losses"]),), jnp.int32))
+        leaves = [jnp.asarray(arrays[f"state/{n}"]) for n in range(len(jax.tree.leaves(like)) - 1)]
+        losses = jnp.full(like.losses.shape, jnp.nan).at[:, : arrays["losses"].shape[1]].set(arrays["losses"])
+        return jax.tree.unflatten(jax.tree.structure(like), [*leaves, losses])
 
     def advance(self, training: Training, until: int, stride: int = 20) -> Iterator[Training]:
         """Trains up to step `until`, yielding the state every `stride` steps.
@@ -90,8 +115,13 @@ class Trainer:
             updates, optimizer = self._optimizer.update(gradient, optimizer, model)
             return loss, Model(*optax.apply_updates(model, updates)), optimizer  # pyright: ignore[reportGeneralTypeIssues]
 
-        losses, model, optimizer = jax.vmap(one_seed)(self._seeds, training.model, training.optimizer)
-        return Training(training.step + 1, model, optimizer, training.losses.at[:, training.step].set(losses))
+        losses, model, optimizer = jax.vmap(one_seed)(training.seeds, training.model, training.optimizer)
+        return training._replace(
+            step=training.step + 1,
+            model=model,
+            optimizer=optimizer,
+            losses=training.losses.at[:, training.step].set(losses),
+        )
 
     def _loss(self, model: Model, ids: Int[Array, "T B"], targets: Int[Array, "T B"]) -> Float[Array, ""]:
         _, ys = unroll(self._cell, model.cell, jax.nn.one_hot(ids, self._source.input_size))

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from experiments.common.bands import band
+from experiments.common.bands import band, logs_of_ratios, median
 from experiments.gradient_flow.results import CellResults
 
 
@@ -28,13 +28,15 @@ class Quantity:
     unit: str
     statistic: str = "value"
     """The column `statistic`, where none are taken."""
+    has_ratio: bool = False
+    """Whether the ratio to the value at distance 0 is a statistic as well."""
 
 
 _OF_SEQUENCES = ("seed", "t", "sequence")
 _OF_GATES = ("end", "seed", "unit")
 
 QUANTITIES = (
-    Quantity("log_norm/*", "log_norm", ("snapshot", *_OF_SEQUENCES), "nats"),
+    Quantity("log_norm/*", "log_norm", ("snapshot", *_OF_SEQUENCES), "nats", has_ratio=True),
     Quantity("log_singular_value/*", "log_singular_value", ("end", *_OF_SEQUENCES), "nats"),
     Quantity("lyapunov_exponent", "lyapunov_exponent", ("end", "seed", "exponent"), "nats per step"),
     Quantity("first_not_finite", "first_not_finite", ("snapshot", "seed", "sequence number"), "step"),
@@ -66,8 +68,9 @@ COLUMNS = ("cell", "training_step", "seed", "quantity", "field", "index", "stati
 def tidy_rows(cells: Sequence[CellResults], seeds: Sequence[int]) -> Iterator[tuple]:
     """Yields the rows of `results.csv`; see `COLUMNS`.
 
-    Norms come as statistics over the sequences of one seed: `median`, `q10`, `q90`, `mean_log` (typical) and `log_mean`
-    (annealed), in nats. The single values of every sequence are in `parts/`.
+    Norms come as statistics over the sequences of one seed, in nats: `median`, `mean_log` (typical), `log_mean`
+    (annealed), and `median_ratio`, the median log of a norm over that at the loss. Every number of the report is made
+    of these; the single values of every sequence are in `parts/`.
 
     Raises:
       ValueError: of an array nothing is said in `QUANTITIES` and `NOT_TIDY`, or its axes are other ones.
@@ -117,5 +120,7 @@ def _statistics(quantity: Quantity, values: np.ndarray) -> dict[str, np.ndarray]
     """Returns the numbers to be written, by the name of the statistic."""
     if quantity.axes[-1] != "sequence":
         return {quantity.statistic: values}
-    b = band(values[::-1])  # from t to the distance from the loss
-    return {"median": b.median, "q10": b.low, "q90": b.high, "mean_log": b.typical, "log_mean": b.annealed}
+    logs = values[::-1]  # from t to the distance from the loss
+    b = band(logs)
+    found = {"median": b.median, "mean_log": b.typical, "log_mean": b.annealed}
+    return found | ({"median_ratio": median(logs_of_ratios(logs))} if quantity.has_ratio else {})

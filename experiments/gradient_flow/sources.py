@@ -85,5 +85,5 @@ def make_source(config: GradientFlow) -> TextSource | NoiseSource:
     """
     if config.data.source == "noise":
         return NoiseSource(config.data.features, config.data.variance, config.seed)
-    needed = 1 + max(config.measure.length, config.measure.lyapunov_length, config.train.length)
+    needed = 1 + max(*config.lengths(), config.measure.lyapunov_length, config.train.length)
     return TextSource(load_text(config.data.path, minimum_length=needed))

@@ -1,49 +1,48 @@
-"""The theory that applies to a cell at initialisation, to be drawn over what was measured."""
-
-from typing import Any
+"""What theory says of a cell at initialisation, to be drawn over what was measured, where its assumptions hold."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from experiments.common.bands import relative
 from experiments.gradient_flow import measure
 from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.sources import Source
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
 from recurrax.gradflow.trajectory import Trajectory
 
 
-def predicted(
-    cell: Cell, source: Source, models: Model, xs: Float[Array, "T B D"], targets: Any
-) -> dict[str, np.ndarray]:
+def predicted(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str, np.ndarray]:
     """Predicts how the gradient norm changes with distance.
 
     Returns:
-      `log_ratio` `[S, T+1]`, the log norm at distance k over that at 0, and `text`, what the prediction is. For a cell
-      that has a forget gate also `log_carousel` `[S, T+1]`, the part that goes through that gate alone.
+      `theory/log_ratio` `[S, T+1]`, the log norm at distance k over that at 0 after the mean-field theory of a random
+      tanh network (Chen et al. 2018): (k / 2) ln chi, with the variances that are measured in the weights and in the
+      projected inputs. Only of a tanh network with `independent_weights`, which is what the theory is of.
+      `theory/log_carousel` `[S, T+1]`, of a cell with a forget gate: the log of what that gate alone leaves of a unit's
+      state after k steps, at its value in a run without input; root mean square over units.
     """
-    distance = np.arange(len(xs) + 1)
+    distance, result = np.arange(len(xs) + 1), {}
     # The theory is of this very step; a subclass may have another one.
-    if isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh":
-        return {"log_ratio": _mean_field(models, xs) * distance, "text": np.array(MEAN_FIELD_TEXT)}
-    at_rest = measure.trajectories(cell, models, jnp.zeros_like(xs))
-    norms = measure.log_norms(source, models, at_rest, targets)["log_norm/joint"].mean(-1)  # over sequences
-    result = {"log_ratio": relative(norms[:, ::-1]), "text": np.array(AT_REST_TEXT)}
-    retention = _retention(at_rest)
+    plain = isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh"
+    if plain and independent_weights(models.cell.w_h):
+        result["theory/log_ratio"] = _mean_field(models, xs) * distance
+    retention = _retention(measure.trajectories(cell, models, jnp.zeros_like(xs)))
     if retention is not None:
         powers = 2 * distance[:, None] * np.log(retention)[:, None, :]
-        result["log_carousel"] = 0.5 * np.log(np.exp(powers).mean(-1))
+        result["theory/log_carousel"] = 0.5 * np.log(np.exp(powers).mean(-1))
     return result
 
 
-MEAN_FIELD_TEXT = (
-    "Dotted, RNN: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the variances "
-    "measured in the weights and in the projected inputs."
-)
-AT_REST_TEXT = "Dotted, other cells: the same gradient in a run without any input."
+def independent_weights(matrices: Float[Array, "S H H"]) -> bool:
+    """Tells whether square matrices look as if their entries were drawn independently.
+
+    The squared singular values of such a matrix have a variance of about their mean squared (Marchenko & Pastur 1967);
+    those of an orthogonal matrix and of the identity have none.
+    """
+    squares = np.linalg.svd(np.asarray(matrices, np.float64), compute_uv=False) ** 2
+    spread = np.mean(squares.var(-1) / squares.mean(-1) ** 2)
+    return bool(0.7 < spread < 1.3)
 
 
 def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:

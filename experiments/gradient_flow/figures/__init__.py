@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from experiments.common.plotting import COLORS, Drawing
 from experiments.gradient_flow.figures import (
+    axes,
     cost,
     gates,
     gradient_map,
@@ -12,17 +13,22 @@ from experiments.gradient_flow.figures import (
     learning,
     lyapunov,
     paths,
+    reach,
     zoo,
 )
 from experiments.gradient_flow.results import StudyResults
 
-IN_DETAIL = (gradient_norm, gradient_map, paths, jacobian, lyapunov, gates, learning)
-"""Figures with a colour for every cell, in the order of the report."""
+IN_DETAIL = (gradient_norm, reach, axes, gradient_map, paths, jacobian, lyapunov, gates, learning)
+"""Figures with a colour for every cell of a panel, in the order of the report."""
 OF_ANY_NUMBER = (zoo, cost)
 """Figures with a row for every cell."""
+PANELS = 6
+"""As many families as figures in detail have room for."""
 
 
 def draw_all(results: StudyResults) -> Sequence[Drawing]:
-    """Draws the study; of more cells than there are colours, only what has room for them."""
-    figures = (*(IN_DETAIL if len(results.cells) <= len(COLORS) else ()), *OF_ANY_NUMBER)
+    """Draws the study; of more cells than there are colours and panels, only what has room for them."""
+    panels = results.panels
+    in_detail = len(panels) <= PANELS and max(map(len, panels.values())) <= len(COLORS)
+    figures = (*(IN_DETAIL if in_detail else ()), *OF_ANY_NUMBER)
     return [drawing for drawing in (figure.draw(results) for figure in figures) if drawing is not None]

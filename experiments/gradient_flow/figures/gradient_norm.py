@@ -1,8 +1,8 @@
-"""The figure of the study: the gradient norm against the distance in time, with its fit and with theory."""
+"""The figure of the study: the gradient norm against the distance in time, a panel for every family of cells."""
 
 import numpy as np
 
-from experiments.common.bands import band, missing
+from experiments.common.bands import missing, over_seeds
 from experiments.common.plotting import (
     LN10,
     Drawing,
@@ -10,59 +10,81 @@ from experiments.common.plotting import (
     color,
     dash,
     draw_band,
+    legend_below_panel,
     new_figure,
     panel_letter,
     powers_of_ten,
     styled,
 )
-from experiments.gradient_flow.results import StudyResults, snapshot_title
+from experiments.common.prose import power
+from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
 from experiments.gradient_flow.timescales import timescale_text
+
+DECADES = 24
+"""As far down as the axis reaches."""
+THEORY = "mean-field theory"
 
 
 @styled
 def draw(results: StudyResults) -> Drawing:
-    """Draws the norm of dL/ds_{T-k} against k, at the first and the last snapshot."""
-    config, cells, ends = results.config, results.cells, results.cells[0].ends
-    figure, axes = new_figure(1, len(ends), width=5.2 * len(ends), height=5.0, sharey=True)
-    rows = Rows(
-        "cell",
-        "training_step",
-        "distance_steps",
-        "log_norm_q10_nats",
-        "log_norm_median_nats",
-        "log_norm_q90_nats",
-        "log_norm_theory_nats",
+    """Draws the norm of dL/ds_{T-k} over that at the loss against k, at the first and the last snapshot."""
+    panels, ends = results.panels, results.cells[0].ends
+    figure, axes = new_figure(
+        len(ends), len(panels), width=max(4.3 * len(panels), 6.0), height=4.6, sharex=True, sharey=True
     )
-    for panel, p in enumerate(ends):
-        ax = axes[0, panel]
-        for n, cell in enumerate(cells):
-            b, fits = band(cell.by_distance("log_norm/joint", p)), cell.timescales("log_norm/joint", p)
-            left_out = missing(cell.by_distance("log_norm/joint", p))
-            draw_band(
-                ax, b, color=color(n), linestyle=dash(n), label=f"{cell.label}   {timescale_text(fits)}{left_out}"
-            )
-            distance, theory = np.arange(len(b.median)), np.full(len(b.median), np.nan)
-            if p == 0 and "theory/log_ratio" in cell.arrays:
-                theory = b.median[0] + cell.arrays["theory/log_ratio"].mean(0)
-                ax.plot(distance, theory / LN10, color=color(n), linewidth=1.0, linestyle=":")
-            rows.add(cell.label, cell.snapshots[p], distance, b.low, b.median, b.high, theory)
-        ax.set_title(snapshot_title(cells[0].snapshots[p]))
-        ax.set_xlabel("distance k from the loss (steps)")
-        handles, labels = ax.get_legend_handles_labels()
-        if p == 0 and any("theory/log_ratio" in cell.arrays for cell in cells):
-            handles += ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":")
-            labels.append("theory, see caption")
-        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0)
-        ax.set_xlim(0, config.measure.length)
-        powers_of_ten(ax.yaxis)
-        panel_letter(ax, panel)
-    axes[0, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$")
-    theory = " ".join(dict.fromkeys(str(c.arrays["theory/text"]) for c in cells if "theory/text" in c.arrays))
+    curves = [f"log_ratio_{name}_nats" for name in ("lowest", "median", "highest", "theory")]
+    rows, lowest = Rows("cell", "training_step", "distance_steps", *curves), 0.0
+    for row, p in enumerate(ends):
+        for column, (family, cells) in enumerate(panels.items()):
+            ax = axes[row, column]
+            for n, cell in enumerate(cells):
+                b, distance = over_seeds(cell.ratio("log_norm/joint", p)), np.arange(cell.longest + 1)
+                fit = timescale_text(cell.timescale("log_norm/joint", p))
+                left_out = missing(cell.of_sequences("log_norm/joint", p))
+                name = cell.start if family else cell.label
+                draw_band(ax, b, color=color(n), linestyle=dash(n), label=f"{name}: {fit}{left_out}")
+                theory = _theory(cell) if p == 0 else None
+                if theory is not None:
+                    ax.plot(distance, theory / LN10, color=color(n), linewidth=1.0, linestyle=":")
+                lowest = min(lowest, *b.median[np.isfinite(b.median)] / LN10, 0.0)
+                theory = np.full(len(distance), np.nan) if theory is None else theory
+                rows.add(cell.label, cell.snapshots[p], distance, b.low, b.median, b.high, theory)
+            title = snapshot_title(cells[0].snapshots[p])
+            ax.set_title(f"{family}: {title[0].lower() + title[1:]}" if family else title)
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel("distance k from the loss (steps)")
+            if p == 0 and any(_theory(cell) is not None for cell in cells):
+                ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":", label=THEORY)
+            legend_below_panel(ax)
+            panel_letter(ax, row * len(panels) + column)
+        axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$, relative to k = 0")
+    axes[0, 0].set_xlim(0, results.longest)
+    axes[0, 0].set_ylim(bottom=max(1.05 * lowest - 0.3, -DECADES))
+    powers_of_ten(axes[0, 0].yaxis)
     caption = (
-        "Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier. "
-        f"{results.source}. H = {config.hidden_size}, T = {config.measure.length}; lines: median over {config.seeds} "
-        f"seeds x {config.measure.batch} sequences, shaded: 10 % to 90 %. τ: steps in which the norm falls to 1/e, ± "
-        "standard error over seeds, fitted to the first stretch that is about exponential and, where the slope changes "
-        f"later, to the second half as well. {theory}"
+        "Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier, relative to "
+        f"that at the loss. {results.source}. {results.sizes}. {results.sample}. τ: steps in which the norm falls to "
+        "1/e, ± standard error over seeds, with the distances that the line was fitted to; no exponential: no straight "
+        "line fits half of the distances."
     )
+    if lowest < -DECADES:
+        caption += f" The axis ends at 10^-{DECADES}; results.csv holds what is below."
+    caption += "".join(_said_of_theory(cell) for cell in results.cells)
     return Drawing("gradient_norm", "Gradient norm against distance", figure, rows.columns, caption)
+
+
+def _theory(cell: CellResults) -> np.ndarray | None:
+    return cell.arrays["theory/log_ratio"].mean(0) if "theory/log_ratio" in cell.arrays else None
+
+
+def _said_of_theory(cell: CellResults) -> str:
+    """Says which theory is drawn, and how far off it is."""
+    theory = _theory(cell)
+    if theory is None:
+        return ""
+    off = abs(theory[-1] - np.median(cell.reach(0)))
+    return (
+        f" Dotted, {cell.label}: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the "
+        f"variances measured in the weights and in the projected inputs. It is of infinitely many units; here it is "
+        f"off by a factor of {power(off)} at k = {len(theory) - 1}."
+    )

@@ -1,6 +1,6 @@
 import numpy as np
 
-from experiments.common.bands import band, missing, relative
+from experiments.common.bands import band, logs_of_ratios, median, missing, over_seeds
 
 
 def test_a_band_has_quantiles_and_both_means_over_all_axes_but_the_first():
@@ -17,8 +17,8 @@ def test_the_mean_of_norms_that_no_float_holds_is_their_log():
 
 
 def test_norms_are_set_against_that_at_distance_zero():
-    np.testing.assert_array_equal(relative(np.array([[3.0, 2.0], [1.0, 1.5]])), [[0.0, -1.0], [0.0, 0.5]])
-    assert np.isnan(relative(np.full(2, -np.inf))).all()
+    np.testing.assert_array_equal(logs_of_ratios(np.array([[3.0, 1.0], [2.0, 1.5]])), [[0.0, 0.0], [-1.0, 0.5]])
+    assert np.isnan(logs_of_ratios(np.full(2, -np.inf))).all()
 
 
 def test_what_is_not_a_number_is_left_out_and_counted():
@@ -27,3 +27,19 @@ def test_what_is_not_a_number_is_left_out_and_counted():
     np.testing.assert_array_equal(b.median, [1.0, np.nan, 2.0])
     np.testing.assert_allclose(b.typical, [2.0, np.nan, -np.inf])
     assert missing(logs) == " (3 of 3 not finite)" and missing(logs[2:]) == ""
+
+
+def test_the_median_of_two_is_between_them_and_zero_where_one_is_zero():
+    logs = np.array([[1.0, 2.0], [-np.inf, 2.0], [-np.inf, -np.inf], [np.nan, 3.0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(median(logs), [1.5, -np.inf, -np.inf, 3.0, np.nan])
+
+
+def test_quantiles_are_those_of_numpy_where_all_is_finite():
+    logs = np.random.default_rng(0).standard_normal((5, 3, 4))
+    b = band(logs)
+    np.testing.assert_allclose((b.low, b.median, b.high), np.quantile(logs, (0.1, 0.5, 0.9), axis=(1, 2)), rtol=1e-12)
+
+
+def test_of_a_few_seeds_the_band_holds_all():
+    b = over_seeds(np.array([[3.0, 1.0, 2.0], [np.nan, 5.0, 4.0]]))
+    np.testing.assert_array_equal((b.low, b.median, b.high), [[1.0, 4.0], [2.0, 4.5], [3.0, 5.0]])
