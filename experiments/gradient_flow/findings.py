@@ -44,53 +44,54 @@ def not_finite(cell: CellResults) -> Iterator[str]:
 
 
 def of_reach(results: StudyResults) -> Iterator[str]:
-    """Says for every family what is left of the gradient at the greatest distance, at both ends."""
+    """Says for every family what is left of the gradient at the greatest distance, at both ends of the training."""
+    seeds = results.config.seeds
+    sample = f"median of {seeds} seeds, lowest to highest in brackets" if seeds > 1 else "one seed"
     for p in results.cells[0].ends:
         for family, cells in _families(results).items():
-            shares = "; ".join(f"{_short(cell, cells)}: {_median_and_range(cell.reach(p))}" for cell in cells)
-            when = snapshot_title(cells[0].snapshots[p])
-            seeds = results.config.seeds
-            note = f" (median of {seeds} seeds, lowest to highest in brackets)" if seeds > 1 else " (one seed)"
+            shares = "; ".join(f"{_short(cell, cells)} {_median_and_range(cell.reach(p))}" for cell in cells)
             yield (
-                f"{when}, {family}: of the gradient norm at the loss, {_distance(cells)} steps earlier there is "
-                f"left{note}: {shares}."
+                f"{_when(cells[0], p)}, {_distance(cells)} steps before the loss, this much of the norm at the "
+                f"loss is left in the {family} ({sample}): {shares}."
             )
 
 
 def of_order(results: StudyResults) -> Iterator[str]:
     """Says which start of a family keeps more of the gradient, where seeds exclude the opposite."""
     for p in results.cells[0].ends:
-        cells = {cell.label: cell for cell in results.cells}
-        found = larger({label: cell.reach(p) for label, cell in cells.items()})
+        found = larger({cell.label: cell.reach(p) for cell in results.cells})
         for family, members in _families(results).items():
             ranked = sorted(members, key=lambda cell: -float(np.median(cell.reach(p))))
             pairs = [(a, b) for a, b in itertools.pairwise(ranked) if (a.label, b.label) in found]
             said = [
-                f"{_short(a, members)} keeps {power(float(a.reach(p).mean() - b.reach(p).mean()))} times what "
-                f"{_short(b, members)} keeps"
+                f"{_short(a, members)} keeps {power(float(a.reach(p).mean() - b.reach(p).mean()))} times as much as "
+                f"{_short(b, members)}"
                 for a, b in pairs
             ]
             if said:
                 yield (
-                    f"{snapshot_title(members[0].snapshots[p])}, {_distance(members)} steps back, {family}: "
-                    f"{'; '.join(said)} (geometric means over seeds; each difference is larger than seeds explain, "
-                    "at 5 % over all pairs of the study)."
+                    f"{_when(members[0], p)}, starts of the {family} differ by more than their seeds do: "
+                    f"{'; '.join(said)} ({_distance(members)} steps back, geometric means over seeds)."
                 )
 
 
 def of_gates(results: StudyResults) -> Iterator[str]:
     """Says what the forget gate alone would leave, as it starts, and sets it beside what was measured."""
-    for cell in results.cells:
-        if "theory/log_carousel" not in cell.arrays:
-            continue
-        alone, measured = cell.arrays["theory/log_carousel"].mean(0), cell.reach(0)
-        if not np.isfinite(measured).all():
-            continue
-        yield (
-            f"{cell.label}: without input, its gates keep {power(alone[1])} of the state in a step at the start, which "
-            f"leaves {power(alone[-1])} of it after {len(alone) - 1} steps; of the whole gradient norm, "
-            f"{power(float(np.median(measured)))} was left."
-        )
+    for family, members in _families(results).items():
+        said = []
+        for cell in members:
+            reach = cell.reach(0)
+            if "theory/log_carousel" in cell.arrays and np.isfinite(reach).all():
+                alone = cell.arrays["theory/log_carousel"].mean(0)
+                said.append(
+                    f"{_short(cell, members)}: {power(alone[1])} a step, hence {power(alone[-1])} after "
+                    f"{len(alone) - 1}, and {power(float(np.median(reach)))} measured"
+                )
+        if said:
+            yield (
+                f"Before training, the gates of the {family} alone keep this much of its state without input, beside "
+                f"the share of the whole gradient that was measured: {'; '.join(said)}."
+            )
 
 
 def of_time_scales(results: StudyResults) -> Iterator[str]:
@@ -99,12 +100,12 @@ def of_time_scales(results: StudyResults) -> Iterator[str]:
         fits = {cell.label: cell.timescale("log_norm/joint", p) for cell in results.cells}
         falling = {label: fit for label, fit in fits.items() if fit is not None and not is_flat(fit) and fit.rate < 0}
         bent = [label for label, fit in fits.items() if fit is None]
-        when = snapshot_title(results.cells[0].snapshots[p])
+        when = _when(results.cells[0], p)
         if falling:
             said = "; ".join(f"{label}: {timescale_text(fit)}" for label, fit in falling.items())
-            yield f"{when}, the norm falls exponentially with distance, to 1/e in τ steps, in {said}."
+            yield f"{when}, the norm falls exponentially with distance, to 1/e every τ steps. {said}."
         if bent:
-            yield f"{when}, one exponential does not describe the curve of {', '.join(bent)}: no τ is given."
+            yield f"{when}, no single exponential describes these curves, so that no τ is given: {'; '.join(bent)}."
 
 
 def of_training(results: StudyResults) -> Iterator[str]:
@@ -186,6 +187,10 @@ def of_chaos(results: StudyResults) -> Iterator[str]:
                 f"the state in about {steps:.0f} steps, so that two precisions give two trajectories from there on; "
                 f"its exponents are averages along the one in {results.config.measure.dtype}."
             )
+
+
+def _when(cell: CellResults, p: int) -> str:
+    return snapshot_title(cell.snapshots[p])
 
 
 def _families(results: StudyResults) -> dict[str, list[CellResults]]:

@@ -5,7 +5,7 @@ here is an error.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -23,8 +23,8 @@ class Quantity:
     name: str
     """The column `quantity`."""
     axes: tuple[str, ...]
-    """First the one of training steps ("snapshot", "end" or "training step"), then "seed"; then what the column `index`
-    numbers; then "sequence", over which statistics are taken."""
+    """First the one of training steps ("snapshot", "end" or "training step"; "start" has none), then "seed"; then what
+    the column `index` numbers; then "sequence", over which statistics are taken."""
     unit: str
     statistic: str = "value"
     """The column `statistic`, where none are taken."""
@@ -44,6 +44,7 @@ QUANTITIES = (
     Quantity("gate/low/*", "gate", _OF_GATES, "share", "low"),
     Quantity("gate/high/*", "gate", _OF_GATES, "share", "high"),
     Quantity("gate/memory_time", "gate", _OF_GATES, "steps", "memory_time"),
+    Quantity("theory/*", "theory", ("start", "seed", "distance"), "nats"),
     Quantity("train_loss", "train_loss", ("training step", "seed"), "nats per symbol"),
     Quantity("held_out_loss", "held_out_loss", ("snapshot", "seed"), "nats per symbol"),
 )
@@ -53,7 +54,6 @@ NOT_TIDY = {
     "state_size": "the number of Lyapunov exponents, or of directions where only the leading ones are measured",
     "gate/histogram/*": "figures/gates.csv has the densities",
     "gate/range/*": "the ends of the histograms",
-    "theory/*": "a prediction, nothing measured; figures/gradient_norm.csv has it",
 }
 """Arrays without rows of their own, and why."""
 
@@ -65,12 +65,19 @@ COLUMNS = ("cell", "training_step", "seed", "quantity", "field", "index", "stati
 """
 
 
-def tidy_rows(cells: Sequence[CellResults], seeds: Sequence[int]) -> Iterator[tuple]:
+def tidy_rows(
+    cells: Sequence[CellResults], seeds: Sequence[int], costs: Mapping[str, np.ndarray] | None = None
+) -> Iterator[tuple]:
     """Yields the rows of `results.csv`; see `COLUMNS`.
 
     Norms come as statistics over the sequences of one seed, in nats: `median`, `mean_log` (typical), `log_mean`
     (annealed), and `median_ratio`, the median log of a norm over that at the loss. Every number of the report is made
     of these; the single values of every sequence are in `parts/`.
+
+    Args:
+      cells: the cells.
+      seeds: of their networks.
+      costs: an entry for every cell, by name.
 
     Raises:
       ValueError: of an array nothing is said in `QUANTITIES` and `NOT_TIDY`, or its axes are other ones.
@@ -80,6 +87,10 @@ def tidy_rows(cells: Sequence[CellResults], seeds: Sequence[int]) -> Iterator[tu
             quantity = quantity_of(name)
             if quantity is not None:
                 yield from _rows(cell, quantity, name, seeds)
+    for name, values in (costs or {}).items():
+        unit = {"ms": "ms", "bytes": "bytes"}.get(name.rpartition("_")[2], "")
+        for cell, value in zip(cells, values, strict=True):
+            yield cell.label, "", "", name, "", "", "value", value, unit
 
 
 def quantity_of(name: str) -> Quantity | None:
@@ -98,11 +109,13 @@ def quantity_of(name: str) -> Quantity | None:
 
 def _rows(cell: CellResults, quantity: Quantity, name: str, seeds: Sequence[int]) -> Iterator[tuple]:
     values = cell.arrays[name]
+    values = values[None] if quantity.axes[0] == "start" else values
     if quantity.axes[-1] == "unit":  # of several layers or grids one after another
         values = values.reshape(*values.shape[:2], -1)
     steps = {
         "snapshot": cell.snapshots,
         "end": [cell.snapshots[p] for p in cell.ends],
+        "start": [0],
         "training step": range(1, len(values) + 1),
     }[quantity.axes[0]]
     if values.ndim != len(quantity.axes) or values.shape[:2] != (len(steps), len(seeds)):

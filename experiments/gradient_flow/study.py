@@ -108,7 +108,7 @@ def write_results(workdir: Workdir, results: StudyResults) -> None:
     """Writes the tidy table, the figures with the numbers in them, and the report."""
     from experiments.gradient_flow import figures  # Matplotlib takes its time
 
-    workdir.write_csv("results.csv", COLUMNS, tidy_rows(results.cells, results.config.all_seeds()))
+    workdir.write_csv("results.csv", COLUMNS, tidy_rows(results.cells, results.config.all_seeds(), results.costs))
     families = list(dict.fromkeys(cell.family for cell in results.cells))
     few = ", ".join(families) if len(families) <= FEW else f"{len(families)} kinds of cells"
     write_report(

@@ -104,17 +104,15 @@ def _said(initializer: Any) -> str:
 
 
 def _biases(cell: CellResults) -> str:
-    """Says how biases are drawn, and what is added to them."""
+    """Says how biases are drawn, and what the forget bias then adds to those of which gates."""
     own = cell.variant.cell
-    drawn = _said(getattr(own, "bias_init", None))
-    shift = getattr(own, "forget_bias", None)
-    return (
-        drawn
-        if shift is None
-        else f"{drawn}; forget_bias {shift:g}"
-        if isinstance(shift, float)
-        else f"{drawn}; {shift}"
-    )
+    drawn, forget = _said(getattr(own, "bias_init", None)), getattr(own, "forget_bias", None)
+    if forget is None:
+        return drawn
+    if not (isinstance(forget, float) and hasattr(own, "bias_shifts")):
+        return f"{drawn}; forget bias {forget}"
+    shifts = {gate: float(shift) for gate, shift in own.bias_shifts(forget, 0.0).items()}
+    return ", ".join([drawn, *(f"{shift:+g} on {gate}" for gate, shift in shifts.items() if shift)])
 
 
 def _field_doc(cell: CellResults, name: str) -> str:

@@ -22,9 +22,10 @@ def loaded(schema, cells):
 
 def test_labels_name_the_cells_of_the_gradient_flow_study_and_the_cells_stay_what_they_are():
     config = loaded(GradientFlow, CELLS)
-    assert config.cell_labels() == ("LSTM", "LSTM, open", "mine")
-    assert [getattr(cell, "forget_bias", None) for cell in config.make_cells()] == [1.0, 3.0, 0.0]
-    assert config.make_cells()[2].reset == "after"
+    variants = config.variants()
+    assert [variant.label for variant in variants] == ["LSTM", "LSTM, open", "mine"]
+    assert [variant.cell.forget_bias for variant in variants] == [1.0, 3.0, 0.0]
+    assert variants[2].cell.reset == "after"
 
 
 def test_labels_name_the_cells_of_the_comparison_and_the_trainings_get_the_texts():
@@ -50,5 +51,5 @@ def test_labels_with_commas_and_spaces_come_through_the_command_line(default, sc
     argv = ["study", f"--workdir={tmp_path}", f"--config.cells={CELLS}"]
     main = lambda config, path: seen.append(from_config(schema, config))
     assert cli.exit_status(main, argv, description="", default_config=f"configs/{default}.py", schema=schema) == 0
-    labels = seen[0].cell_labels() if schema is GradientFlow else tuple(seen[0].labels)
+    labels = [v.label for v in seen[0].variants()] if schema is GradientFlow else list(seen[0].labels)
     assert [label.lower() for label in labels] == ["lstm", "lstm, open", "mine"]

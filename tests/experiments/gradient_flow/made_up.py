@@ -2,37 +2,43 @@
 
 import numpy as np
 
-from experiments.gradient_flow.config import Data, GradientFlow, Measure, Train
+from experiments.gradient_flow.config import Axes, Data, GradientFlow, Measure, Train
 from experiments.gradient_flow.results import CellResults, StudyResults
+from experiments.gradient_flow.variants import Variant
+from recurrax import LSTM, RNN
 
-SEEDS, STEPS, SEQUENCES, SIZE, BINS = 2, 12, 3, 4, 50
+SEEDS, STEPS, SEQUENCES, SIZE, BINS = 3, 12, 3, 4, 50
 
 
 def config(cells="rnn,lstm", snapshots=(0, 2, 5), source="text"):
     measure = Measure(length=STEPS, batch=SEQUENCES, jacobian_batch=1, lyapunov_length=30, dtype="float64")
     train = Train(snapshots=snapshots, batch=4, length=8, learning_rate=0.01, clip_norm=1.0)
     data = Data(source=source, path="", variance=1.0, features=3)
-    return GradientFlow(cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, measure=measure, train=train)
+    axes = Axes(hidden_size=(), length=(), forget_bias=(), gain=())
+    return GradientFlow(
+        cells=cells, hidden_size=SIZE, seeds=SEEDS, seed=0, data=data, measure=measure, train=train, axes=axes
+    )
 
 
-def log_norms(rate, *lead):
-    """Falls with the distance by `rate` nats per step; a little noise tells seeds and sequences apart."""
+def log_norms(rate, *lead, scatter=0.0, key=0):
+    """Falls with the distance by `rate` nats per step; seeds scatter about it, and sequences a little."""
     distance = np.arange(STEPS, -1, -1)[:, None]
-    noise = 0.01 * np.random.default_rng(0).standard_normal((*lead, SEEDS, STEPS + 1, SEQUENCES))
-    return -rate * distance + noise
+    random = np.random.default_rng(key)
+    rates = rate + scatter * random.standard_normal((*lead, SEEDS, 1, 1))
+    return -rates * distance + 0.01 * random.standard_normal((*lead, SEEDS, STEPS + 1, SEQUENCES))
 
 
-def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0, 2, 5), rate=0.5, large=False):
+def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0, 2, 5), rate=0.5, large=False,
+                 scatter=0.0, key=0, axes=(), source=None):  # fmt: skip
     """A cell without gates where `gates` is empty, and one too large for Jacobian products where `large` says so."""
     ends, size = len({0, len(snapshots) - 1}), SIZE * len(fields)
     arrays = {
         "snapshots": np.array(snapshots),
         "state_size": np.array(size),
-        "log_norm/joint": log_norms(rate, len(snapshots)),
+        "log_norm/joint": log_norms(rate, len(snapshots), scatter=scatter, key=key),
         "first_not_finite": np.full((len(snapshots), SEEDS, SEQUENCES), -1),
         "lyapunov_exponent": -np.sort(np.random.default_rng(1).random((ends, SEEDS, size))),
         "theory/log_ratio": np.tile(-rate * np.arange(STEPS + 1), (SEEDS, 1)),
-        "theory/text": np.array("Dotted: a theory."),
     }
     for field in fields:
         arrays[f"log_norm/field/{field}"] = arrays[f"log_norm/path/{field}"] = log_norms(rate + 0.1, len(snapshots))
@@ -51,7 +57,8 @@ def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0
     if snapshots[-1] > 0:
         arrays["train_loss"] = np.linspace(4, 3, snapshots[-1])[:, None] + np.zeros(SEEDS)
         arrays["held_out_loss"] = np.linspace(4, 3, len(snapshots))[:, None] + np.zeros(SEEDS)
-    return CellResults(label.lower(), label, arrays)
+    cell = (LSTM if len(fields) > 1 else RNN)(hidden_size=SIZE)
+    return CellResults(Variant(label, cell, STEPS, source or label, axes), arrays)
 
 
 def results(*cells, **options):

@@ -21,7 +21,8 @@ def config(**fields):
 def test_cells_are_made_at_the_width_of_the_study():
     asked = config(cells="lstm(forget_bias=3.0),gru", hidden_size=5)
     assert asked.cell_names() == ("lstm(forget_bias=3.0)", "gru")
-    assert asked.make_cells() == (LSTM(hidden_size=5, forget_bias=3.0), GRU(hidden_size=5))
+    cells = [variant.cell for variant in asked.variants()]
+    assert cells == [LSTM(hidden_size=5, forget_bias=3.0), GRU(hidden_size=5)]
 
 
 def test_all_stands_for_every_cell():
@@ -35,6 +36,10 @@ def test_all_stands_for_every_cell():
         ({"cells": ""}, "config.cells"),
         ({"cells": "lstm,lstm"}, "every cell once"),
         ({"cells": "lstm,LSTM"}, "every cell once"),
+        ({"cells": "lstm", "axes__gain": (1.0, 1.0)}, "config.axes.gain must be every value once"),
+        ({"cells": "rnn", "axes__forget_bias": (1.0,)}, "axes.forget_bias applies to none"),
+        ({"cells": "lstm", "axes__length": (4,)}, "config.axes.length must be at least 8"),
+        ({"cells": "lstm", "axes__hidden_size": (0,)}, "config.axes.hidden_size must be at least 1"),
         ({"cells": "nothing:Here"}, "cannot be imported"),
         ({"cells": "recurrax:Cell"}, "config.cells"),
         ({"cells": "tests.experiments.cells:WithoutSize"}, "config.cells"),
@@ -51,7 +56,7 @@ def test_all_stands_for_every_cell():
         ({"measure__dtype": "bfloat16"}, "config.measure.dtype must be"),
         (
             {"cells": "lstm,recurrent_gradient(lstm,clip_value=1.0)"},
-            "has recurrent_gradient(lstm,clip_value=1.0), which",
+            "has RecurrentGradient(LSTM,clip_value=1.0), which",
         ),
         ({"data__source": "web"}, "config.data.source must be"),
         ({"data__variance": 0.0}, "config.data.variance must be"),
@@ -71,3 +76,12 @@ def test_a_module_of_ones_own_that_cannot_be_imported_is_named(tmp_path, monkeyp
     with pytest.raises(ExperimentError, match=r"config\.cells .*broken_cells") as error:
         config(cells="broken_cells:Mine")
     assert len(str(error.value).splitlines()) <= 3
+
+
+def test_axes_multiply_the_cells():
+    asked = config(cells="rnn,lstm", axes__forget_bias=(0.0, 3.0), axes__length=(16, 32))
+    assert [variant.label for variant in asked.variants()] == [
+        "RNN, T = 16", "RNN, T = 32", "LSTM, T = 16, forget bias 0", "LSTM, T = 16, forget bias 3",
+        "LSTM, T = 32, forget bias 0", "LSTM, T = 32, forget bias 3",
+    ]  # fmt: skip
+    assert asked.lengths() == (16, 32) and config().lengths() == (128,)

@@ -1,10 +1,32 @@
 """All figures, each drawn from made-up results; stands for the files of the package as well."""
 
+import numpy as np
 import pytest
 
 from experiments.gradient_flow import figures, measure
-from experiments.gradient_flow.figures import cost, gates, jacobian, learning, lyapunov, paths, zoo
+from experiments.gradient_flow.figures import (
+    axes,
+    cost,
+    gates,
+    gradient_map,
+    gradient_norm,
+    jacobian,
+    learning,
+    lyapunov,
+    paths,
+    reach,
+    zoo,
+)
 from tests.experiments.gradient_flow.made_up import BINS, SEEDS, STEPS, cell_results, results
+
+
+def varied():
+    """Results with several starts of a family, and with an axis."""
+    return results(
+        cell_results("RNN", ("h",), (), rate=1.0),
+        *(cell_results(f"LSTM, forget bias {b}", axes=(("forget_bias", b),), source="LSTM", key=b) for b in (1, 3)),
+    )
+
 
 EVERY = (*figures.IN_DETAIL, *figures.OF_ANY_NUMBER)
 every_figure = pytest.mark.parametrize("figure", EVERY, ids=lambda module: module.__name__.rpartition(".")[2])
@@ -12,7 +34,7 @@ every_figure = pytest.mark.parametrize("figure", EVERY, ids=lambda module: modul
 
 @every_figure
 def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_one_length(figure):
-    drawing = figure.draw(results())
+    drawing = figure.draw(varied())
     assert drawing.name == figure.__name__.rpartition(".")[2] and drawing.caption.endswith(".")
     lengths = {len(column) for column in drawing.table.values()}
     assert len(lengths) == 1 and lengths != {0}
@@ -22,9 +44,10 @@ def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_o
 @every_figure
 @pytest.mark.parametrize("snapshots", [(0,), (0, 2, 5)], ids=["one", "three"])
 def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
-    drawing = figure.draw(results(cell_results(snapshots=snapshots), snapshots=snapshots))
+    long = cell_results("LSTM, of a start whose name is long", snapshots=snapshots)
+    drawing = figure.draw(results(long, snapshots=snapshots))
     if drawing is None:
-        assert figure is learning and snapshots == (0,)
+        assert figure is axes or (figure in (learning, reach, gradient_map) and snapshots == (0,))
         return
     drawing.figure.draw_without_rendering()
     edge = drawing.figure.bbox
@@ -36,7 +59,7 @@ def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
 def test_of_more_cells_than_colors_only_figures_with_a_row_each_are_drawn(monkeypatch):
     monkeypatch.setattr(figures, "COLORS", ("#000000",))
     assert [drawing.name for drawing in figures.draw_all(results())] == ["zoo", "cost"]
-    assert len(figures.draw_all(results(cell_results()))) == len(EVERY)
+    assert len(figures.draw_all(results(cell_results()))) == len(EVERY) - 1  # nothing is varied
 
 
 def test_what_a_cell_does_not_have_is_not_drawn():
@@ -70,3 +93,19 @@ def test_the_numbers_behind_a_figure_are_those_of_the_results():
 def test_the_cell_whose_gradient_reaches_farthest_is_on_top():
     cells = [cell_results(label, rate=rate) for label, rate in (("A", 0.5), ("B", 0.1), ("C", 1.0))]
     assert zoo.draw(results(*cells)).table["cell"] == ["B", "A", "C"]
+
+
+def test_the_reach_is_drawn_at_every_snapshot_and_against_every_value_of_an_axis():
+    results = varied()
+    table = reach.draw(results).table
+    assert table["training_step"] == [0, 2, 5] * 3 and table["distance_steps"] == [STEPS] * 9
+    assert table["log_ratio_median_nats"][0] == np.median(results.cells[0].reach(0))
+    table = axes.draw(results).table
+    assert table["axis_value"] == [1, 3] * 2 and table["cell"] == ["LSTM"] * 4
+    assert table["log_ratio_highest_nats"][3] == results.cells[2].reach(2).max()
+
+
+def test_panels_of_one_figure_have_one_scale():
+    for figure in (gradient_norm, lyapunov, reach, learning):
+        limits = {(ax.get_xlim(), ax.get_ylim()) for ax in figure.draw(varied()).figure.axes}
+        assert len(limits) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.common.errors import ExperimentError
 from experiments.gradient_flow.config import Train
-from experiments.gradient_flow.language_model import Trainer, init_model, mean_losses
+from experiments.gradient_flow.language_model import Trainer, as_arrays, init_model, mean_losses
 from experiments.gradient_flow.sources import MEASURED, TextSource
 from experiments.gradient_flow.text import Text
 from recurrax import RNN, unroll
@@ -23,8 +23,8 @@ def source():
 
 
 def trained(source, *until, train=TRAIN):
-    trainer = Trainer(CELL, source, train, SEEDS)
-    training = trainer.start(init_model(CELL, source, SEEDS))
+    trainer = Trainer(CELL, source, train)
+    training = trainer.start(init_model(CELL, source, SEEDS), SEEDS)
     for step in until:
         *_, training = trainer.advance(training, step)
     return training
@@ -49,3 +49,12 @@ def test_a_training_that_diverges_is_told(source):
     train = dataclasses.replace(TRAIN, learning_rate=1e38, clip_norm=1e38)
     with pytest.raises(ExperimentError, match="The loss of RNN became NaN or inf before training step"):
         trained(source, 30, train=train)
+
+
+def test_a_training_that_was_kept_goes_on_to_the_bits_of_a_longer_one(source):
+    kept = as_arrays(trained(source, 20, train=dataclasses.replace(TRAIN, snapshots=(0, 20))))
+    assert kept["losses"].shape == (2, 20)
+    trainer = Trainer(CELL, source, TRAIN)
+    training = trainer.resume(kept, init_model(CELL, source, SEEDS))
+    *_, training = trainer.advance(training, 30)
+    jax.tree.map(np.testing.assert_array_equal, training, trained(source, 30))

@@ -12,7 +12,7 @@ def table(cell):
 
 def with_array(name, values):
     cell = cell_results()
-    return CellResults(cell.name, cell.label, {**cell.arrays, name: values})
+    return CellResults(cell.variant, {**cell.arrays, name: values})
 
 
 def test_every_quantity_has_its_rows_and_a_unit():
@@ -33,7 +33,7 @@ def test_an_array_of_another_shape_is_named():
 
 def test_every_array_without_rows_has_a_reason():
     names = [name for name in cell_results().arrays if quantity_of(name) is None]
-    assert "theory/text" in names and all(NOT_TIDY.values())
+    assert "snapshots" in names and all(NOT_TIDY.values())
 
 
 def test_norms_are_statistics_over_sequences_by_distance_from_the_loss():
@@ -45,8 +45,28 @@ def test_norms_are_statistics_over_sequences_by_distance_from_the_loss():
         for row in rows
         if (row["training_step"], row["seed"], row["field"], row["index"]) == (2, 1, "joint", STEPS)
     }
-    assert of_one["median"] == np.log(2) and of_one["q10"] == 0 and of_one["q90"] == np.log(6)
+    assert of_one["median"] == np.log(2)
     np.testing.assert_allclose((of_one["mean_log"], of_one["log_mean"]), (np.log(12) / 3, np.log(3)))
+
+
+def test_the_median_of_ratios_is_that_of_every_sequence_with_its_own_norm_at_the_loss():
+    logs = np.zeros((3, SEEDS, STEPS + 1, SEQUENCES))
+    logs[:, :, -1] = [0.0, 5.0, 9.0]  # at the loss
+    logs[:, :, 0] = [1.0, 2.0, 30.0]
+    rows = table(with_array("log_norm/joint", logs))
+    values = {row["value"] for row in rows if row["statistic"] == "median_ratio" and row["index"] == STEPS
+              and row["field"] == "joint"}  # fmt: skip
+    assert values == {1.0}
+
+
+def test_costs_have_a_row_for_every_cell():
+    cells = [cell_results("RNN", ("h",), ()), cell_results()]
+    costs = {"parameters": np.array([10, 20]), "gradient_ms": np.array([0.5, 1.5])}
+    rows = [row for row in tidy_rows(cells, range(SEEDS), costs) if row[3] in costs]
+    assert [(row[0], row[3], row[-2], row[-1]) for row in rows] == [
+        ("RNN", "parameters", 10, ""), ("LSTM", "parameters", 20, ""),
+        ("RNN", "gradient_ms", 0.5, "ms"), ("LSTM", "gradient_ms", 1.5, "ms"),
+    ]  # fmt: skip
 
 
 def test_losses_stand_at_their_training_steps_without_an_index():

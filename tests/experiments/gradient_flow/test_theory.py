@@ -1,11 +1,13 @@
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.gradient_flow import measure
 from experiments.gradient_flow.language_model import init_model
 from experiments.gradient_flow.sources import NoiseSource
-from experiments.gradient_flow.theory import AT_REST_TEXT, MEAN_FIELD_TEXT, predicted
+from experiments.gradient_flow.theory import predicted
 from recurrax import LSTM, RNN
+from recurrax.initializers import Gaussian, Identity, OrthogonalPerGate, TorchUniform
 
 STEPS, SEEDS = 10, 2
 
@@ -14,22 +16,29 @@ def of(cell, variance=1.0):
     source = NoiseSource(features=8, variance=variance, seed=0)
     models = init_model(cell, source, jnp.arange(SEEDS))
     xs, targets = source.sequences(0, 4, STEPS)
-    return source, models, xs, targets, predicted(cell, source, models, xs, targets)
+    return source, models, xs, targets, predicted(cell, models, xs)
 
 
-def test_mean_field_theory_predicts_the_slope_of_a_wide_random_tanh_network():
-    cell = RNN(hidden_size=128)
+@pytest.mark.parametrize("initializer", [Gaussian(), TorchUniform()])
+def test_mean_field_theory_predicts_the_slope_of_a_wide_random_tanh_network(initializer):
+    cell = RNN(hidden_size=128, recurrent_init=initializer)
     source, models, xs, targets, prediction = of(cell)
-    assert str(prediction["text"]) == MEAN_FIELD_TEXT and prediction["log_ratio"].shape == (SEEDS, STEPS + 1)
+    assert prediction["theory/log_ratio"].shape == (SEEDS, STEPS + 1)
     joint = measure.log_norms(source, models, measure.trajectories(cell, models, xs), targets)["log_norm/joint"]
     measured = (joint[:, 0] - joint[:, -1]).mean()
-    np.testing.assert_allclose(prediction["log_ratio"][:, -1].mean(), measured, rtol=0.15)
+    np.testing.assert_allclose(prediction["theory/log_ratio"][:, -1].mean(), measured, rtol=0.15)
 
 
-def test_other_cells_are_predicted_by_a_run_without_input_and_the_carousel_by_its_forget_gates():
-    cell = LSTM(hidden_size=4, forget_bias=2.0)
-    *_, prediction = of(cell, variance=9.0)
-    assert str(prediction["text"]) == AT_REST_TEXT and (prediction["log_ratio"][:, 0] == 0).all()
+@pytest.mark.parametrize("initializer", [OrthogonalPerGate(), Identity(), Identity(gain=0.5)])
+def test_weights_that_are_not_independent_have_no_such_theory(initializer):
+    *_, prediction = of(RNN(hidden_size=16, recurrent_init=initializer))
+    assert prediction == {}
+
+
+def test_the_carousel_is_predicted_by_the_forget_gates_of_a_run_without_input():
+    *_, prediction = of(LSTM(hidden_size=4, forget_bias=2.0), variance=9.0)
     # Without input f = sigmoid(2) at the first step, in every unit.
     rate = np.log(1 / (1 + np.exp(-2.0)))
-    np.testing.assert_allclose(prediction["log_carousel"], np.tile(rate * np.arange(STEPS + 1), (SEEDS, 1)), atol=1e-5)
+    expected = np.tile(rate * np.arange(STEPS + 1), (SEEDS, 1))
+    np.testing.assert_allclose(prediction["theory/log_carousel"], expected, atol=1e-5)
+    assert prediction.keys() == {"theory/log_carousel"}
