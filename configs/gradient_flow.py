@@ -29,12 +29,12 @@ def get_config():
     config.seed = 0
     config.data = ml_collections.ConfigDict({"source": "text", "path": "", "variance": 1.0, "features": 32})
     config.measure = ml_collections.ConfigDict(
-        {"length": 128, "batch": 16, "jacobian_batch": 2, "lyapunov_length": 400, "dtype": "float64"}
+        {"length": 128, "batch": 16, "jacobian_batch": 1, "lyapunov_length": 400, "dtype": "float64"}
     )
     config.train = ml_collections.ConfigDict(
         {
-            "snapshots": (0, 5, 10, 20, 50, 100, 200, 500),
-            "batch": 32,
+            "snapshots": (0, 5, 10, 20, 50, 100, 200, 400),
+            "batch": 16,
             "length": 64,
             "learning_rate": 5e-3,
             "clip_norm": 1.0,

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from experiments.common.bands import band, logs_of_ratios, median
+from experiments.common.bands import logs_of_ratios, median
 from experiments.gradient_flow.results import CellResults
 
 
@@ -70,9 +70,8 @@ def tidy_rows(
 ) -> Iterator[tuple]:
     """Yields the rows of `results.csv`; see `COLUMNS`.
 
-    Norms come as statistics over the sequences of one seed, in nats: `median`, `mean_log` (typical), `log_mean`
-    (annealed), and `median_ratio`, the median log of a norm over that at the loss. Every number of the report is made
-    of these; the single values of every sequence are in `parts/`.
+    Norms come as statistics over the sequences of one seed, in nats: `median`, and `median_ratio`, the median log of a
+    norm over that at the loss. Every number of the report is made of these; single sequences are in `parts/`.
 
     Args:
       cells: the cells.
@@ -134,6 +133,5 @@ def _statistics(quantity: Quantity, values: np.ndarray) -> dict[str, np.ndarray]
     if quantity.axes[-1] != "sequence":
         return {quantity.statistic: values}
     logs = values[::-1]  # from t to the distance from the loss
-    b = band(logs)
-    found = {"median": b.median, "mean_log": b.typical, "log_mean": b.annealed}
+    found = {"median": median(logs)}
     return found | ({"median_ratio": median(logs_of_ratios(logs))} if quantity.has_ratio else {})

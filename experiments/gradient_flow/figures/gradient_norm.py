@@ -1,5 +1,7 @@
 """The figure of the study: the gradient norm against the distance in time, a panel for every family of cells."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from experiments.common.bands import missing, over_seeds
@@ -16,7 +18,7 @@ from experiments.common.plotting import (
     powers_of_ten,
     styled,
 )
-from experiments.common.prose import power
+from experiments.common.prose import power, ten_to
 from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
 from experiments.gradient_flow.timescales import timescale_text
 
@@ -68,8 +70,8 @@ def draw(results: StudyResults) -> Drawing:
         "line fits half of the distances."
     )
     if lowest < -DECADES:
-        caption += f" The axis ends at 10^-{DECADES}; results.csv holds what is below."
-    caption += "".join(_said_of_theory(cell) for cell in results.cells)
+        caption += f" The axis ends at {ten_to(-DECADES)}; results.csv holds what is below."
+    caption += _said_of_theory(results.cells)
     return Drawing("gradient_norm", "Gradient norm against distance", figure, rows.columns, caption)
 
 
@@ -77,14 +79,18 @@ def _theory(cell: CellResults) -> np.ndarray | None:
     return cell.arrays["theory/log_ratio"].mean(0) if "theory/log_ratio" in cell.arrays else None
 
 
-def _said_of_theory(cell: CellResults) -> str:
+def _said_of_theory(cells: Sequence[CellResults]) -> str:
     """Says which theory is drawn, and how far off it is."""
-    theory = _theory(cell)
-    if theory is None:
+    off = {
+        cell.label: abs(theory[-1] - np.median(cell.reach(0)))
+        for cell in cells
+        if (theory := _theory(cell)) is not None
+    }
+    if not off:
         return ""
-    off = abs(theory[-1] - np.median(cell.reach(0)))
+    factors = ", ".join(f"{power(distance)} in {label}" for label, distance in off.items())
     return (
-        f" Dotted, {cell.label}: mean-field theory of a random tanh network (Chen et al. 2018), (k/2) ln χ with the "
-        f"variances measured in the weights and in the projected inputs. It is of infinitely many units; here it is "
-        f"off by a factor of {power(off)} at k = {len(theory) - 1}."
+        " Dotted: mean-field theory of a random tanh network with independent weights (Chen et al. 2018), (k/2) ln χ "
+        "with the variances measured in the weights and in the projected inputs. It is of infinitely many units; at "
+        f"the greatest distance it is off by a factor of {factors}."
     )

@@ -40,9 +40,10 @@ def draw(results: StudyResults) -> Drawing | None:
         legend_below_panel(ax)
         panel_letter(ax, column)
     steps = results.cells[0].snapshots
-    axes[0, 0].set_xscale("symlog", linthresh=steps[1])
-    axes[0, 0].set_xticks(steps, [f"{step:,}" for step in steps], rotation=60)
-    axes[0, 0].minorticks_off()
+    axes[0, 0].set_xscale("symlog", linthresh=steps[1], linscale=0.3)
+    for ax in axes[0]:
+        ax.set_xticks(steps, [f"{step:,}" for step in steps], rotation=60)
+        ax.minorticks_off()
     axes[0, 0].set_xlim(0, steps[-1])
     powers_of_ten(axes[0, 0].yaxis)
     axes[0, 0].set_ylabel(f"norm at k = {results.longest}, relative to k = 0")

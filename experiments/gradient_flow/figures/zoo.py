@@ -43,7 +43,8 @@ def draw(results: StudyResults) -> Drawing:
     powers_of_ten(remains.xaxis)
     remains.set_xlabel(f"norm of ∂L/∂s$_{{T-{results.longest}}}$ over that at the loss")
     scales.set_xscale("log")
-    scales.xaxis.set_major_locator(LogLocator(numticks=6))
+    scales.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    scales.xaxis.set_major_formatter("{x:g}")
     scales.xaxis.set_minor_formatter(NullFormatter())
     scales.set_xlabel("time scale |τ| (steps)")
     for index, ax in enumerate(axes[0]):

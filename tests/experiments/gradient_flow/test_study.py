@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from experiments.common import cli
+from experiments.common.prose import NO_BREAK, power
 from experiments.gradient_flow import study
 from experiments.gradient_flow.config import GradientFlow
+from experiments.gradient_flow.timescales import fit_timescale_of, timescale_text
 
 SMALL = (
     "--config.hidden_size=4", "--config.seeds=2", "--config.measure.length=12", "--config.measure.batch=3",
@@ -47,7 +49,7 @@ def rows(path):
 
 def test_every_figure_is_there_as_png_svg_and_the_numbers_behind_it(finished):
     names = {path.stem for path in (finished / "figures").iterdir()}
-    in_detail = {"gradient_norm", "gradient_map", "paths", "jacobian", "lyapunov", "gates", "learning"}
+    in_detail = {"gradient_norm", "reach", "gradient_map", "paths", "jacobian", "lyapunov", "gates", "learning"}
     assert names == in_detail | {"zoo", "cost"}
     for name in names:
         assert (finished / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -88,12 +90,13 @@ def test_a_finished_study_is_kept(finished, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_a_study_that_was_cut_short_goes_on_with_the_same_bits(finished, tmp_path, capsys):
+def test_a_study_that_was_cut_short_goes_on_with_the_same_bits(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "w")
-    for name in ("done.json", "report.html", "results.csv", "parts/cell-rnn.npz"):
+    for name in ("done.json", "report.html", "results.csv"):
         (tmp_path / "w" / name).unlink()
+    (gone,) = (tmp_path / "w" / "parts").glob("rnn-*/seed-1")
+    shutil.rmtree(gone)
     assert run(tmp_path / "w") == 0
-    assert capsys.readouterr().err.count("already measured") == 1
     for name in ("report.html", "results.csv"):
         assert (tmp_path / "w" / name).read_bytes() == (finished / name).read_bytes()
 
@@ -183,3 +186,52 @@ def test_ctrl_c_ends_with_130_and_the_record_tells_the_command_as_one_would_type
     assert "the same command goes on" in err
     command = json.loads(record.read_text())["command"]
     assert shlex.split(command) == ["python", "-m", "experiments.gradient_flow", *arguments]
+
+
+def test_a_study_grows_by_cells_seeds_and_snapshots_to_the_bits_of_a_large_one(finished, tmp_path):
+    more = ("--config.cells=rnn,lstm,lstm(forget_bias=3.0)", "--config.seeds=3")
+    shutil.copytree(finished, tmp_path / "grown")
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "grown" / "parts").rglob("seed-*/*.npz")}
+    assert run(tmp_path / "grown", *more) == 0
+    assert parts and parts == {path: path.stat().st_mtime_ns for path in parts}
+    assert run(tmp_path / "large", *more) == 0
+    grown, large = (
+        [row for row in rows(tmp_path / name / "results.csv") if not row["quantity"].endswith(("_ms", "_bytes"))]
+        for name in ("grown", "large")
+    )
+    assert grown == large and {row["cell"] for row in grown} == {"RNN", "LSTM", "LSTM(forget_bias=3.0)"}
+
+
+def test_every_number_of_the_summary_can_be_computed_again_from_results_csv(finished):
+    table = [row for row in rows(finished / "results.csv")]
+
+    def values(cell, step, quantity, field="", statistic="value", index=None):
+        """Returns the numbers of a quantity by seed."""
+        found = {}
+        for row in table:
+            key = row["cell"], row["training_step"], row["quantity"], row["field"], row["statistic"]
+            if key == (cell, step, quantity, field, statistic) and index in (None, row["index"]):
+                found.setdefault(row["seed"], []).append(float(row["value"]))
+        return np.array(list(found.values()))
+
+    page = (finished / "report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    text = re.sub(r"<[^>]+>", "|", page[page.index("In numbers") :])
+    cells = [[part.strip() for part in line.split("|") if part.strip()] for line in text.splitlines() if "|" in line]
+    summary = [row for row in cells if any("initialisation" in part or "training steps" in part for part in row)]
+    label, seen = "", 0
+    for row in summary:
+        if "at distance" in " ".join(row) or not re.search(r"\d+: ", " ".join(row)):
+            continue
+        if row[0] in ("RNN", "LSTM"):
+            label, row = row[0], row[1:]
+        step = re.sub(r"\D", "", row[0]) or "0"
+        reach = np.median(values(label, step, "log_norm", "joint", "median_ratio", "12")[:, 0])
+        assert row[1].endswith(f"12: {power(reach).replace(NO_BREAK, ' ')}")
+        curves = values(label, step, "log_norm", "joint", "median_ratio").T
+        assert row[3] == timescale_text(fit_timescale_of(curves))
+        assert row[4] == f"{values(label, step, 'lyapunov_exponent', index='0').mean():+.3f}"
+        memory = values(label, step, "gate", "", "memory_time")
+        assert row[5] == (f"{np.median(memory):.1f} steps" if memory.size else "-")
+        assert row[6] == f"{values(label, step, 'held_out_loss').mean() / math.log(2):.2f}"
+        seen += 1
+    assert seen == 4
