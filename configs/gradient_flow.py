@@ -2,6 +2,11 @@
 
 make gradient-flow
 python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
+
+Duration: two minutes of CPU time
+Expect:   median norm at distance 128 over that at 0, three seeds, at initialisation: RNN 7e-31 (PyTorch's uniform), 3e-3
+          (Gaussian), 4e-4 (orthogonal), 1e-3 (identity); LSTM 7e-18, 3e-3 and 9 (forget bias 0, 1, 3); GRU 2e-17 (z half
+          open) and 2e-2 (z nearly closed). The text differs between Python versions, and so do these.
 """
 
 import ml_collections

@@ -17,5 +17,5 @@ def get_config():
     """Returns the configuration; `cells` may be any list as well, wrappers and hyper-parameters included."""
     config = gradient_flow.get_config()
     measure = {"batch": 8, "jacobian_batch": 1, "lyapunov_length": 100}
-    config.update({"cells": "all", "seeds": 2, "measure": measure, "train": {"snapshots": (0,)}})
+    config.update({"cells": "all", "seeds": 3, "measure": measure, "train": {"snapshots": (0,)}})
     return config

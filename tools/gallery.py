@@ -20,8 +20,9 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from experiments.common.bands import median
 from experiments.common.progress import Meter
-from experiments.gradient_flow.timescales import fit_timescales, timescale_text
+from experiments.gradient_flow.timescales import fit_timescale_of, timescale_text
 from recurrax import Cell, catalogue, cells, gradflow, wrappers
 
 SIZE, STEPS, SEEDS, BATCH = 32, 128, 4, 8
@@ -106,7 +107,7 @@ def parameters(cls: type[Cell]) -> tuple[int, str]:
 def time_scale(cls: type[Cell]) -> str:
     """Returns the fitted decay of the gradient at initialisation, under inputs of independent normal numbers."""
     norms = np.asarray(_log_norms(catalogue.make_cell(cls.__name__, hidden_size=SIZE)))
-    return timescale_text(fit_timescales(np.moveaxis(norms, 1, 0)[::-1]))
+    return timescale_text(fit_timescale_of(median(np.moveaxis(norms, 1, 0)[::-1])))
 
 
 @functools.partial(jax.jit, static_argnums=0)

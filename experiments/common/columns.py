@@ -34,6 +34,7 @@ COLUMNS = {
     "log_norm_q10_nats": "10 % quantile of the log norm of the gradient",
     "log_norm_median_nats": "median of the log norm of the gradient",
     "log_norm_q90_nats": "90 % quantile of the log norm of the gradient",
+    "log_relative_norm_nats": "median log norm of the gradient over that at distance 0",
     "log_ratio_lowest_nats": "log norm of the gradient over that at the loss, lowest of the seeds",
     "log_ratio_median_nats": "log norm of the gradient over that at the loss, median of the seeds",
     "log_ratio_highest_nats": "log norm of the gradient over that at the loss, highest of the seeds",
