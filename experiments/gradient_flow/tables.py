@@ -109,9 +109,10 @@ def _biases(cell: CellResults) -> str:
     drawn, forget = _said(getattr(own, "bias_init", None)), getattr(own, "forget_bias", None)
     if forget is None:
         return drawn
-    if not (isinstance(forget, float) and hasattr(own, "bias_shifts")):
+    shifted = getattr(own, "bias_shifts", None)
+    if not (isinstance(forget, float) and shifted):
         return f"{drawn}; forget bias {forget}"
-    shifts = {gate: float(shift) for gate, shift in own.bias_shifts(forget, 0.0).items()}
+    shifts = {gate: float(shift) for gate, shift in shifted(forget, 0.0).items()}
     return ", ".join([drawn, *(f"{shift:+g} on {gate}" for gate, shift in shifts.items() if shift)])
 
 
