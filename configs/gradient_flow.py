@@ -1,8 +1,8 @@
 """The default gradient-flow study: how far back does the gradient reach in an RNN, an LSTM and a GRU?
 
-Claim: before training, how a cell starts decides how far its gradient reaches, as much as its kind does: an RNN keeps it
-or loses it by the draw of its recurrent weights, an LSTM by its forget bias, a GRU by the bias of z. Training on text
-changes the reach by many orders of magnitude.
+Claim: before training, how a cell starts decides how far its gradient reaches, as much as its kind does.
+An RNN keeps it or loses it by the draw of its recurrent weights, an LSTM by its forget bias, a GRU by the bias of z.
+Training on text changes the reach by many orders of magnitude.
 
     make gradient-flow
     python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
