@@ -1,7 +1,6 @@
 """How does the gradient norm change with the distance in time, in an RNN, an LSTM and a GRU, before and after training?
 
-Claim:    the norm falls exponentially with distance; how fast is a matter of the cell and of its initialisation, and
-          training changes it.
+Claim:    how far the gradient reaches is a matter of how a cell starts as much as of its kind, and training changes it.
 Command:  python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
 Duration and expected numbers: see the header of the config.
 """
