@@ -59,7 +59,7 @@ def test_every_figure_is_there_as_png_svg_and_the_numbers_behind_it(finished):
 
 def test_the_report_needs_nothing_but_itself(finished):
     html = (finished / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 9
+    assert html.count("data:image/png;base64,") == 10
     assert not re.findall(r'(?:src|href)="https?:', html) and "<script" not in html
     assert "RNN" in html and "LSTM" in html
 
@@ -188,6 +188,7 @@ def test_ctrl_c_ends_with_130_and_the_record_tells_the_command_as_one_would_type
     assert shlex.split(command) == ["python", "-m", "experiments.gradient_flow", *arguments]
 
 
+@pytest.mark.slow
 def test_a_study_grows_by_cells_seeds_and_snapshots_to_the_bits_of_a_large_one(finished, tmp_path):
     more = ("--config.cells=rnn,lstm,lstm(forget_bias=3.0)", "--config.seeds=3")
     shutil.copytree(finished, tmp_path / "grown")
