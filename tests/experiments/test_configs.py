@@ -35,6 +35,7 @@ STUDIES = {
 }  # fmt: skip
 EXTRA = {
     "configs/zoo.py": ("cells=lru",),
+    "configs/gradient_flow_full.py": ("cells=rnn", "train.snapshots=0,2"),
     "configs/train.py": ("gradient_norms.every=1",),
 }
 """Where more has to be small, or the first cells stand for all."""
