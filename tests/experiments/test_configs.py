@@ -28,9 +28,9 @@ FLOW = ("hidden_size=4", "seeds=1", "measure.length=8", "measure.batch=2", "meas
 STUDIES = {
     "experiments.train": (train.main, Training, TRAINING),
     "experiments.gradient_flow": (gradient_flow.main, GradientFlow, FLOW),
-    "experiments.reproduce.curse_of_memory": (curse_of_memory.main, curse_of_memory.Curse, ("samples=9",)),
+    "experiments.reproduce.curse_of_memory": (curse_of_memory.STUDY.main, curse_of_memory.Curse, ("samples=9",)),
     "experiments.reproduce.batch_norm_gain": (
-        batch_norm_gain.main, batch_norm_gain.Gains, ("repeat=1", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1"),
+        batch_norm_gain.STUDY.main, batch_norm_gain.Gains, ("enlarge=1", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1"),
     ),
 }  # fmt: skip
 EXTRA = {

@@ -33,8 +33,8 @@ def test_a_unit_that_does_not_forget_has_none(arguments):
 def test_the_report_says_whether_it_was_reproduced(tmp_path, capsys):
     argv = ["curse", f"--workdir={tmp_path}/w", "--config.weights=0.5,0.8", "--config.samples=500"]
     config = "configs/reproduce/curse_of_memory.py"
-    assert cli.exit_status(curse_of_memory.main, argv, description="", default_config=config, schema=Curse) == 0
+    assert cli.exit_status(curse_of_memory.STUDY.main, argv, description="", default_config=config, schema=Curse) == 0
     assert "standard errors of the closed form" in (tmp_path / "w" / "report.html").read_text()
     argv.append("--config.weights=1.5")
-    assert cli.exit_status(curse_of_memory.main, argv, description="", default_config=config, schema=Curse) == 2
+    assert cli.exit_status(curse_of_memory.STUDY.main, argv, description="", default_config=config, schema=Curse) == 2
     assert "config.weights must be one or more numbers in [0, 1)" in capsys.readouterr().err
