@@ -26,6 +26,7 @@ STANDS_FOR = {
     "recurrax/interop/_flax.py": "interop/test_every_library.py",
     "recurrax/linen/_module.py": "linen/test_rnn.py",
     "recurrax/nnx/_module.py": "nnx/test_rnn.py",
+    "recurrax/gradflow/theory/_checks.py": "gradflow/theory/test_linear_networks.py",
     "experiments/common/errors.py": "experiments/common/test_cli.py",
     "experiments/gradient_flow/figures/cost.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/gates.py": "experiments/gradient_flow/test_figures.py",

@@ -211,8 +211,8 @@ def report(config: Gains) -> Report:
     return Report(
         title="Gradient flow and the gain of recurrent batch normalisation",
         lead="Cooijmans et al. (2017), figure 1a: at a gain of 1 a normalised tanh saturates, and gradients vanish; at "
-        "0.1 they do not. Their code begins with the identity as recurrent matrix, which the paper does not say of "
-        "this network.",
+        "0.1 they do not. The RNN of their repository begins with the identity as recurrent matrix, which the paper "
+        "does not say of this network.",
         findings=findings({gain: reach(f) for gain, f in drawn[names[0]].items()},
                           {name: reach(f) for name, f in at_greatest.items()}, greatest),
         tables=[
