@@ -12,7 +12,7 @@ from experiments.common.config import from_config
 from experiments.gradient_flow import study as gradient_flow
 from experiments.gradient_flow.config import GradientFlow
 from experiments.remedies.config import Comparison
-from experiments.reproduce import batch_norm_gain, curse_of_memory
+from experiments.reproduce import batch_norm_gain, curse_of_memory, error_wall, gradient_bound, mean_field_spectra
 from experiments.train import study as train
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer
@@ -28,10 +28,16 @@ FLOW = ("hidden_size=4", "seeds=1", "measure.length=8", "measure.batch=2", "meas
 STUDIES = {
     "experiments.train": (train.main, Training, TRAINING),
     "experiments.gradient_flow": (gradient_flow.main, GradientFlow, FLOW),
-    "experiments.reproduce.curse_of_memory": (curse_of_memory.STUDY.main, curse_of_memory.Curse, ("samples=9",)),
-    "experiments.reproduce.batch_norm_gain": (
-        batch_norm_gain.STUDY.main, batch_norm_gain.Gains, ("enlarge=1", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1"),
-    ),
+    **{
+        f"experiments.reproduce.{study.__name__.rpartition('.')[2]}": (study.STUDY.main, study.STUDY.schema, small)
+        for study, small in (
+            (curse_of_memory, ("samples=9",)),
+            (batch_norm_gain, ("enlarge=1", "border=0", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1")),
+            (error_wall, ("points=9", "updates=2")),
+            (gradient_bound, ("hidden_size=4", "steps=3", "seeds=1")),
+            (mean_field_spectra, ("hidden_size=8", "settle=3", "seeds=2")),
+        )
+    },
 }  # fmt: skip
 EXTRA = {
     "configs/zoo.py": ("cells=lru",),
