@@ -42,6 +42,7 @@ STANDS_FOR = {
     "experiments/reproduce/figures/curse_of_memory.py": "experiments/reproduce/test_curse_of_memory.py",
     "experiments/reproduce/figures/error_wall.py": "experiments/reproduce/test_error_wall.py",
     "experiments/reproduce/figures/gradient_bound.py": "experiments/reproduce/test_gradient_bound.py",
+    "experiments/reproduce/figures/length_extrapolation.py": "experiments/reproduce/test_length_extrapolation.py",
     "experiments/reproduce/figures/mean_field_spectra.py": "experiments/reproduce/test_mean_field_spectra.py",
     "experiments/training/remedies/_base.py": "experiments/training/remedies/test_remedies.py",
     "experiments/training/remedies/_wrapped.py": "experiments/training/test_config.py",

@@ -181,8 +181,8 @@ def report(config: Spectra) -> Report:
         "it lasts is told by the eigenvalues, whose support gates move towards 1 (Can, Krishnamurthy & Schwab 2020).",
         findings=findings(compared),
         tables=[Table("Theory and simulation", ("what", "theory", "simulation", "difference"), rows,
-                      f"{config.seeds} random networks of {config.hidden_size} units; ± standard error. Spectral radii are "
-                      "those that theory gives for the gates of the same networks.")],
+                      f"{config.seeds} random networks of {config.hidden_size} units; ± standard error. Theory of a "
+                      "spectral radius takes the gates of the same networks.")],
         drawings=[figure.draw(drawn, config)],
     )  # fmt: skip
 

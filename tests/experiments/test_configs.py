@@ -12,7 +12,14 @@ from experiments.common.config import from_config
 from experiments.gradient_flow import study as gradient_flow
 from experiments.gradient_flow.config import GradientFlow
 from experiments.remedies.config import Comparison
-from experiments.reproduce import batch_norm_gain, curse_of_memory, error_wall, gradient_bound, mean_field_spectra
+from experiments.reproduce import (
+    batch_norm_gain,
+    curse_of_memory,
+    error_wall,
+    gradient_bound,
+    length_extrapolation,
+    mean_field_spectra,
+)
 from experiments.train import study as train
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer
@@ -35,6 +42,8 @@ STUDIES = {
             (batch_norm_gain, ("enlarge=1", "border=0", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1")),
             (error_wall, ("points=9", "updates=2")),
             (gradient_bound, ("hidden_size=4", "steps=3", "seeds=1")),
+            (length_extrapolation, ("train.steps=2", "train.hidden_size=4", "train.batch=2", "train.seeds=1",
+                                    "train_lengths=10", "test_lengths=12", "sequences=100")),
             (mean_field_spectra, ("hidden_size=8", "settle=3", "seeds=2")),
         )
     },
@@ -42,6 +51,8 @@ STUDIES = {
 EXTRA = {
     "configs/zoo.py": ("cells=lru",),
     "configs/train.py": ("gradient_norms.every=1",),
+    "configs/reproduce/copy_500_full.py": ("gradient_norms.every=0",),
+    "configs/reproduce/pmnist_full.py": ("gradient_norms.every=0", "tasks=sequential_images(permuted=True)"),
 }
 """Where more has to be small, or the first cells stand for all."""
 
