@@ -7,8 +7,8 @@ of random-matrix theory (Can, Krishnamurthy & Schwab 2020).
 
     python -m experiments.reproduce.mean_field_spectra --workdir=runs/mean_field_spectra
 
-Duration: two minutes on two CPU cores
-Expect:   differences of a few per cent
+Duration: three minutes on two CPU cores
+Expect:   differences of a few per cent; more for the minimalRNN, whose gates have a memory that the theory leaves out
 """
 
 import ml_collections

@@ -93,12 +93,17 @@ def tanh(weight_variance: float, orthogonal: bool, config: Spectra, rng: np.rand
     return (1 - h**2)[:, None] * w
 
 
-def minimal_rnn(config: Spectra, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Returns the Jacobian of a minimalRNN's last step at the published critical point, and its Q."""
+def minimal_rnn(tied: bool, config: Spectra, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Returns the Jacobian of a minimalRNN's last step at the published critical point, and its Q.
+
+    Where weights are not tied, they are drawn anew at every step, so that gates have no memory, as the theory has it.
+    """
     sigma_w, sigma_v, r = CRITICAL
     w, v = _matrices(rng, 2, config.hidden_size, 1.0)
     h = before = u = n = np.zeros(config.hidden_size)
     for _ in range(config.settle):
+        if not tied:
+            w, v = _matrices(rng, 2, config.hidden_size, 1.0)
         n, before = r**0.5 * rng.standard_normal(h.shape), h
         u = expit(sigma_w * w @ h + sigma_v * v @ n)
         h = u * h + (1 - u) * n
@@ -195,17 +200,20 @@ def critical_point(config: Spectra) -> list[Compared]:
     sigma_w, sigma_v, r = CRITICAL
     expected = theory.isometry_minimal_rnn(sigma_w**2, sigma_v**2, r)
     field = theory.mean_field_minimal_rnn(sigma_w**2, sigma_v**2, r)
-    networks = [minimal_rnn(config, rng) for rng in _generators(config)]
-    seen = np.array([(*moments(jacobian), state) for jacobian, state in networks])
-    names = [f"minimalRNN, critical: {what}" for what in (*MOMENTS, "Q, mean square of the state")]
-    return [Compared(*row) for row in zip(names, (*expected, field.state_variance), seen.T, strict=True)]
+    compared = []
+    for tied, name in ((True, "minimalRNN"), (False, "minimalRNN with weights drawn anew at every step")):
+        networks = [minimal_rnn(tied, config, rng) for rng in _generators(config)]
+        seen = np.array([(*moments(jacobian), state) for jacobian, state in networks])
+        names = [f"{name}: {what}" for what in (*MOMENTS, "Q, mean square of the state")]
+        compared += [Compared(*row) for row in zip(names, (*expected, field.state_variance), seen.T, strict=True)]
+    return compared
 
 
 def findings(compared: Sequence[Compared]) -> list[str]:
     """Returns how far theory and simulation agree, by kind of number."""
     kinds: Mapping[str, list[Compared]] = {
         "mean squared singular values (χ)": [c for c in compared if c.what.endswith(": χ")],
-        "their variances": [c for c in compared if "variance of squared" in c.what],
+        "variances of squared singular values": [c for c in compared if "variance of squared" in c.what],
         "spectral radii of gated networks": [c for c in compared if "radius" in c.what],
     }
     sentences = []
@@ -214,15 +222,15 @@ def findings(compared: Sequence[Compared]) -> list[str]:
             worst = max(members, key=lambda c: abs(c.gap))
             beyond = abs(worst.measured.mean() - worst.theory) > 3 * worst.error
             sentences.append(
-                f"All {len(members)} {kind} agree with theory within {abs(worst.gap):.1%}; the furthest off is that of "
-                f"{worst.what.partition(':')[0]}, {'more than' if beyond else 'within'} three standard errors away."
+                f"The {len(members)} {kind} differ from theory by at most {abs(worst.gap):.1%}, for "
+                f"{worst.what.partition(':')[0]}, which is {'more' if beyond else 'not more'} than three standard errors."
             )
-    critical = [c for c in compared if c.what == "minimalRNN, critical: χ"]
-    for c in critical:
-        sentences.append(
-            f"At the published critical point of the minimalRNN theory gives χ = {c.theory:.4f}, simulation "
-            f"{c.measured.mean():.3f} ± {c.error:.3f}."
-        )
+    for c in compared:
+        if c.what.startswith("minimalRNN") and c.what.endswith(": χ"):
+            sentences.append(
+                f"At the published critical point theory gives χ = {c.theory:.4f}, a {c.what.partition(':')[0]} "
+                f"{c.measured.mean():.3f} ± {c.error:.3f}."
+            )
     return sentences
 
 

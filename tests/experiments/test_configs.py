@@ -65,7 +65,22 @@ ELSEWHERE = "configs/gradient_flow.py"
 """Runs in test_gradient_flow.py."""
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path not in (*COMPARISONS, ELSEWHERE)])
+LIKE_ANOTHER = (
+    "copy_500_full",
+    "hs97_adding",
+    "hs97_multiplication",
+    "length_extrapolation",
+    "pmnist_full",
+    "temporal_order_6b",
+)
+"""Of the reproductions, those that differ from others in their numbers, or take long to compile."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (pathlib.Path(path).stem in LIKE_ANOTHER))
+     for path in CONFIGS if path not in (*COMPARISONS, ELSEWHERE)],
+)  # fmt: skip
 def test_the_config_runs(path, tmp_path):
     main, schema, small = STUDIES[study_of(path)]
     overrides = [f"--config.{field}" for field in (*small, *EXTRA.get(path, ()))]

@@ -58,8 +58,6 @@ def joint_cell_support(
         e = (o tanh'(c_t))^2 ((c f')^2 + (g i')^2 + (i g')^2)
         growth: gain^2 < e / |lambda - f|^2 + (tanh(c_t) o')^2 / |lambda|^2 >
 
-    Half of the eigenvalues are 0 beside these.
-
     Args:
       points: lambda, complex, not 0.
       before: c before the step, `[N]`.

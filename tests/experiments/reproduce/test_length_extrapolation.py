@@ -16,6 +16,7 @@ def small():
     return from_config(Extrapolation, config)
 
 
+@pytest.mark.slow
 def test_lengths_are_trained_on_in_turn_and_a_state_is_tested_at_any():
     config = small()
     state = train(config)
