@@ -224,7 +224,22 @@ def report(config: Gains) -> Report:
                   "where units mix, their product is about the factor of one step."),
         ],
         drawings=[figure.draw(drawn, config)],
+        results=results(at_greatest, drawn, config),
     )  # fmt: skip
+
+
+def results(
+    at_greatest: Mapping[str, Flow], drawn: Mapping[str, Mapping[float, Flow]], config: Gains
+) -> dict[str, list]:
+    """Returns a row for every setting, gain and network."""
+    flows = {(name, max(config.gains)): f for name, f in at_greatest.items()}
+    flows |= {(name, gain): f for name, by_gain in drawn.items() for gain, f in by_gain.items()}
+    rows = [
+        (*key, config.seed + n, left)
+        for key, f in flows.items()
+        for n, left in enumerate(f.log_norms[:, 0] - f.log_norms[:, -1])
+    ]
+    return dict(zip(("setting", "gain", "seed", "log_left_nats"), map(list, zip(*rows, strict=True)), strict=True))
 
 
 def reach(measured: Flow) -> float:

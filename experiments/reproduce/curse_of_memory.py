@@ -112,6 +112,7 @@ def report(config: Curse) -> Report:
         ],
         tables=[Table("Measured and exact", header, rows, f"{config.samples} sequences; ± standard error.")],
         drawings=[figure.draw(measured, config)],
+        results={},
     )
 
 

@@ -128,6 +128,7 @@ def report(config: Wall) -> Report:
         tables=[Table("The surface", ("what", "value"), rows,
                       f"Grid of {len(weights)} by {len(biases)}, {config.steps} steps.")],
         drawings=[figure.draw(weights, biases, surface, plain, clipped, config)],
+        results={},
     )  # fmt: skip
 
 

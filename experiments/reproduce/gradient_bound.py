@@ -108,6 +108,7 @@ def report(config: Bound) -> Report:
         tables=[Table(f"After {config.steps} steps", ("network", "gain", "γσ₁", "bound", "norm of the product"), rows,
                       f"Medians of {config.seeds} random networks of {config.hidden_size} units.")],
         drawings=[figure.draw(measured, config)],
+        results={},
     )  # fmt: skip
 
 

@@ -105,12 +105,13 @@ def report(config: Extrapolation) -> Report:
         findings=findings(tested, config.test_lengths, config.sequences),
         tables=[Table(f"Wrong answers of {config.sequences}", header, rows, "Held-out sequences, one network a seed.")],
         drawings=[figure.draw(tested, config)],
+        results={},
     )
 
 
 def findings(tested: Shares, lengths: Sequence[int], sequences: int) -> list[str]:
     """Returns which networks learned, and how they did at each length."""
-    learned = (tested.trained < SOLVED).all(0)
+    learned = np.all(tested.trained < SOLVED, axis=0)
     sentences = [f"{learned.sum()} of {len(learned)} networks learned the lengths that they were trained on."]
     if not learned.any():
         return sentences

@@ -189,7 +189,14 @@ def report(config: Spectra) -> Report:
                       f"{config.seeds} random networks of {config.hidden_size} units; ± standard error. Theory of a "
                       "spectral radius takes the gates of the same networks.")],
         drawings=[figure.draw(drawn, config)],
+        results=results(compared, config),
     )  # fmt: skip
+
+
+def results(compared: Sequence[Compared], config: Spectra) -> dict[str, list]:
+    """Returns a row for every number and network."""
+    rows = [(c.what, config.seed + n, value, c.theory) for c in compared for n, value in enumerate(c.measured)]
+    return dict(zip(("quantity", "seed", "value", "theory"), map(list, zip(*rows, strict=True)), strict=True))
 
 
 MOMENTS = ("χ", "variance of squared singular values")
@@ -223,7 +230,7 @@ def findings(compared: Sequence[Compared]) -> list[str]:
             beyond = abs(worst.measured.mean() - worst.theory) > 3 * worst.error
             sentences.append(
                 f"The {len(members)} {kind} differ from theory by at most {abs(worst.gap):.1%}, for "
-                f"{worst.what.partition(':')[0]}, which is {'more' if beyond else 'not more'} than three standard errors."
+                f"{worst.what.partition(':')[0]}. That is {'' if beyond else 'not '}more than three standard errors."
             )
     for c in compared:
         if c.what.startswith("minimalRNN") and c.what.endswith(": χ"):

@@ -1,7 +1,7 @@
 """What the small reproductions share: a study that is measured in one go and written down as a report."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -23,6 +23,8 @@ class Report(NamedTuple):
     findings: Sequence[str]
     tables: Sequence[Table]
     drawings: Sequence["Drawing"]
+    results: Mapping[str, Sequence]
+    """Columns of `results.csv`, from which the tables can be computed; empty where the CSV of a figure has it all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,11 @@ class SmallStudy:
         with Workdir(path, config=to_dict(config), data={}) as workdir:
             if workdir.nothing_to_do("study"):
                 return
-            write_report(workdir, **self.report(config)._asdict())
+            said = self.report(config)._asdict()
+            results = said.pop("results")
+            if results:
+                workdir.write_csv("results.csv", list(results), zip(*results.values(), strict=True))
+            write_report(workdir, **said)
             workdir.finish()
             say(f"Report: {path / 'report.html'}")
 

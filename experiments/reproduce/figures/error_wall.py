@@ -47,7 +47,7 @@ def draw(
     legend.set_zorder(5)
     for n, ax in enumerate(axes[0]):
         panel_letter(ax, n)
-    rows = Rows("weight", "bias", "error", "gradient_norm")
+    rows = Rows("weight", "bias", "squared_error", "gradient_norm")
     for n, weight in enumerate(weights):
         rows.add(weight, biases, surface.error[n], surface.norm[n])
     caption = (

@@ -13,7 +13,7 @@ def draw(measured: Mapping[tuple[str, float], Any], config: Any) -> Drawing:
     """Draws norms of products of Jacobians and their bounds against the distance, a panel per activation."""
     activations = list(dict.fromkeys(activation for activation, _ in measured))
     figure, axes = new_figure(1, len(activations), width=9.0, height=3.8)
-    rows = Rows("activation", "gain", "seed", "distance_steps", "log_norm_nats", "log_bound_nats")
+    rows = Rows("nonlinearity", "gain", "seed", "distance_steps", "log_norm_nats", "log_bound_nats")
     for panel, (ax, activation) in enumerate(zip(axes[0], activations, strict=True)):
         networks = [(gain, m) for (name, gain), m in measured.items() if name == activation]
         for n, (gain, m) in enumerate(networks):

@@ -12,7 +12,7 @@ def draw(tested: Any, config: Any) -> Drawing:
     """Draws the share of wrong answers against the length, a line per network."""
     figure, axes = new_figure(1, 1, width=6.8, height=4.0)
     ax = axes[0, 0]
-    rows = Rows("seed", "length_steps", "error")
+    rows = Rows("seed", "length_steps", "eval_error")
     lengths = np.array([*config.train_lengths, *config.test_lengths])
     order = np.argsort(lengths, kind="stable")
     shares = np.concatenate([tested.trained, tested.longer])

@@ -11,7 +11,7 @@ from recurrax.catalogue import make_task
 from recurrax.tasks.task import Batch
 from recurrax.wrappers.batch_norm import BatchNorm
 
-SMALL = {"tasks": "sequential_images", "enlarge": 2, "border": 1, "hidden_size": 24, "batch": 32, "seeds": 2, "seed": 0}
+SMALL = {"tasks": "sequential_images", "enlarge": 2, "border": 1, "hidden_size": 24, "batch": 32, "seeds": 1, "seed": 0}
 LN10 = np.log(10)
 
 
@@ -20,7 +20,7 @@ def test_the_recurrent_matrix_at_first_decides_whether_gradients_vanish_or_explo
     config = Gains(gains=(1.0,), **SMALL)
     task = make_task(config.tasks)
     identity, orthogonal = (flow(1.0, Setting(identity=i), task, config) for i in (True, False))
-    assert identity.log_norms.shape == (2, 18 * 18)
+    assert identity.log_norms.shape == (1, 18 * 18)
     assert reach(identity) < -10 * LN10 and reach(orthogonal) > 5 * LN10
     assert identity.scale * identity.slope < 0.9 and orthogonal.scale * orthogonal.slope > 1.02
 

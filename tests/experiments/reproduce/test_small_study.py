@@ -26,11 +26,19 @@ def test_a_study_is_measured_once_and_kept(tmp_path, capsys):
 
     def report(config):
         asked.append(config)
-        return Report("Throws", "lead", [f"{config.count} throws."], [Table("t", ("a",), [("b",)], "")], [])
+        return Report(
+            "Throws",
+            "lead",
+            [f"{config.count} throws."],
+            [Table("t", ("a",), [("b",)], "")],
+            [],
+            {"seed": [4], "value": [2.5]},
+        )
 
     study = SmallStudy(Throws, report, "unused.py")
     assert status(study, tmp_path) == 0 and status(study, tmp_path) == 0
     assert asked == [Throws(3)] and "3 throws." in (tmp_path / "w" / "report.html").read_text()
+    assert (tmp_path / "w" / "results.csv").read_text() == "seed,value\n4,2.5\n"
     assert "nothing was done" in capsys.readouterr().err
     assert status(study, tmp_path, "--config.count=many") == 2
 
@@ -42,7 +50,7 @@ def test_a_study_that_was_cut_short_begins_anew(tmp_path):
         calls.append(config)
         if len(calls) == 1:
             raise MemoryError
-        return Report("Throws", "lead", [], [], [])
+        return Report("Throws", "lead", [], [], [], {})
 
     study = SmallStudy(Throws, report, "unused.py")
     assert status(study, tmp_path) == 2 and status(study, tmp_path) == 0 and len(calls) == 2
