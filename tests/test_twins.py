@@ -26,6 +26,7 @@ STANDS_FOR = {
     "recurrax/interop/_flax.py": "interop/test_every_library.py",
     "recurrax/linen/_module.py": "linen/test_rnn.py",
     "recurrax/nnx/_module.py": "nnx/test_rnn.py",
+    "recurrax/gradflow/theory/_checks.py": "gradflow/theory/test_linear_networks.py",
     "experiments/common/errors.py": "experiments/common/test_cli.py",
     "experiments/gradient_flow/figures/axes.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/cost.py": "experiments/gradient_flow/test_figures.py",
@@ -41,6 +42,10 @@ STANDS_FOR = {
     "experiments/remedies/figures/_legend.py": "experiments/remedies/figures/test_success.py",
     "experiments/reproduce/figures/batch_norm_gain.py": "experiments/reproduce/test_batch_norm_gain.py",
     "experiments/reproduce/figures/curse_of_memory.py": "experiments/reproduce/test_curse_of_memory.py",
+    "experiments/reproduce/figures/error_wall.py": "experiments/reproduce/test_error_wall.py",
+    "experiments/reproduce/figures/gradient_bound.py": "experiments/reproduce/test_gradient_bound.py",
+    "experiments/reproduce/figures/length_extrapolation.py": "experiments/reproduce/test_length_extrapolation.py",
+    "experiments/reproduce/figures/mean_field_spectra.py": "experiments/reproduce/test_mean_field_spectra.py",
     "experiments/training/remedies/_base.py": "experiments/training/remedies/test_remedies.py",
     "experiments/training/remedies/_wrapped.py": "experiments/training/test_config.py",
 }

@@ -5,18 +5,15 @@ Command:  python -m experiments.reproduce.curse_of_memory --workdir=runs/curse_o
 """
 
 import dataclasses
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common import cli
-from experiments.common.config import from_config, require, require_seed, to_dict
-from experiments.common.progress import say
-from experiments.common.report import Table, write_report
-from experiments.common.workdir import Workdir
+from experiments.common.config import require, require_seed
+from experiments.common.report import Table
+from experiments.reproduce.small_study import Report, SmallStudy
 from recurrax import from_step, unroll
 from recurrax.gradflow import theory
 
@@ -91,43 +88,39 @@ def measure(weight: float, correlation: float, samples: int, seed: int) -> Measu
     return Measured(float(np.mean(h**2)), errors[0], float(np.mean(slope**2)), errors[1])
 
 
-def main(config_dict: Any, path: Path) -> None:
-    """Measures every pair of weight and correlation and writes the report to `path`."""
+def report(config: Curse) -> Report:
+    """Measures every pair of weight and correlation."""
     from experiments.reproduce.figures import curse_of_memory as figure  # Matplotlib takes its time
 
-    config = from_config(Curse, config_dict)
-    with Workdir(path, config=to_dict(config), data={}) as workdir:
-        if workdir.nothing_to_do("study"):
-            return
-        pairs = [(w, c) for c in config.correlations for w in config.weights]
-        measured = {pair: measure(*pair, config.samples, config.seed) for pair in pairs}
-        worst = max(abs(m.weight - _exact(*pair).weight) / m.weight_error for pair, m in measured.items())
-        rows = [
-            (f"{w:g}", f"{c:g}", f"{m.state:.4g}", f"{_exact(w, c).state:.4g}",
-             f"{m.weight:.4g} ± {m.weight_error:.2g}", f"{_exact(w, c).weight:.4g}")
-            for (w, c), m in measured.items()
-        ]  # fmt: skip
-        header = ("lambda", "rho", "E[h^2] measured", "closed form", "E[(dh/dlambda)^2] measured", "closed form")
-        write_report(
-            workdir,
-            title="The curse of memory",
-            lead="The longer a unit remembers, the more its state changes with its weight, also where no gradient "
-            "vanishes or explodes (Zucchet & Orvieto 2024).",
-            findings=[
-                f"All {len(measured)} measured E[(dh/dlambda)^2] lie within {worst:.1f} standard errors of the closed "
-                "form." if worst < 4 else
-                f"Not reproduced: a measured E[(dh/dlambda)^2] lies {worst:.1f} standard errors off the closed form."
-            ],
-            tables=[Table("Measured and exact", header, rows, f"{config.samples} sequences; ± standard error.")],
-            drawings=[figure.draw(measured, config)],
-        )  # fmt: skip
-        workdir.finish()
-        say(f"Report: {path / 'report.html'}")
+    pairs = [(w, c) for c in config.correlations for w in config.weights]
+    measured = {pair: measure(*pair, config.samples, config.seed) for pair in pairs}
+    worst = max(abs(m.weight - _exact(*pair).weight) / m.weight_error for pair, m in measured.items())
+    rows = [
+        (f"{w:g}", f"{c:g}", f"{m.state:.4g}", f"{_exact(w, c).state:.4g}",
+         f"{m.weight:.4g} ± {m.weight_error:.2g}", f"{_exact(w, c).weight:.4g}")
+        for (w, c), m in measured.items()
+    ]  # fmt: skip
+    header = ("lambda", "rho", "E[h^2] measured", "closed form", "E[(dh/dlambda)^2] measured", "closed form")
+    return Report(
+        title="The curse of memory",
+        lead="The longer a unit remembers, the more its state changes with its weight, also where no gradient "
+        "vanishes or explodes (Zucchet & Orvieto 2024).",
+        findings=[
+            f"All {len(measured)} measured E[(dh/dlambda)^2] lie within {worst:.1f} standard errors of the closed form."
+            if worst < 4
+            else f"Not reproduced: a measured E[(dh/dlambda)^2] lies {worst:.1f} standard errors off the closed form."
+        ],
+        tables=[Table("Measured and exact", header, rows, f"{config.samples} sequences; ± standard error.")],
+        drawings=[figure.draw(measured, config)],
+        results={},
+    )
 
 
 def _exact(weight: float, correlation: float) -> theory.Sensitivity:
     return theory.linear_unit_sensitivity(weight, correlation)
 
 
+STUDY = SmallStudy(Curse, report, "configs/reproduce/curse_of_memory.py")
+
 if __name__ == "__main__":
-    cli.run(main, description=__doc__ or "", default_config="configs/reproduce/curse_of_memory.py", schema=Curse)
+    STUDY.run(__doc__ or "")

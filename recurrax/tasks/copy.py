@@ -5,9 +5,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recurrax._util import checks
-from recurrax.tasks.task import Batch, Chance, Classification, Solved
+from recurrax.tasks.task import Batch, Chance, Classification, Solved, with_priors
 
 
 class _Recall(Classification):
@@ -89,6 +90,8 @@ class VariableCopy(_Recall):
     """Recalls a string after a pause of unknown length (Tallec & Ollivier 2018).
 
     As `Copy`, with the marker at any of the T steps after the string; the answer follows it, then blanks to the end.
+    A network without memory that reads the marker has the loss M ln K / (T + 2 M), which papers quote. The chance level
+    is higher, for a blind answer does not know where the marker is.
 
     Attributes:
       length: T, the longest pause.
@@ -102,9 +105,12 @@ class VariableCopy(_Recall):
 
     @property
     def chance(self):
-        """All symbols alike where they are asked for, which the marker tells: M ln K / (T + 2 M)."""
-        steps = self.length + 2 * self.count
-        return Chance(self.count * math.log(self.symbols) / steps, 1 - 1 / self.symbols)
+        """The share of blanks at every step, and all symbols alike."""
+        # A symbol is asked for at a step by as many of the T pauses as there are of the M that end in time.
+        asked = np.convolve(np.full(self.length, 1 / self.length), np.ones(self.count))[:, None]
+        alike = np.full(self.symbols, 1 / self.symbols)
+        loss = with_priors(np.concatenate([1 - asked, asked * alike], -1)).loss
+        return Chance(loss * len(asked) / (self.length + 2 * self.count), 1 - 1 / self.symbols)
 
     def _draw(self, key, batch_size):
         key_data, key_pause = jax.random.split(key)

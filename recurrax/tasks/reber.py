@@ -87,14 +87,13 @@ class _Reber(Classification):
 
     @property
     def chance(self):
-        """Always the shares that symbols have; a toss between T and P."""
-        likely, state, counts = self._likely(), np.eye(END + 1)[0], np.zeros(len(SYMBOLS))
-        for t in range(self.length):
-            symbols = state[:END, None] * likely[t]
-            counts += symbols.sum(0) if t > 0 else 0
-            rest = state[END] * np.eye(END + 1)[END]
-            state = rest + np.bincount(self._next().ravel(), symbols.ravel(), END + 1)
-        return Chance(with_priors(counts / counts.sum()).loss, 0.5)
+        """The shares that symbols have at every step of all strings; a toss between T and P."""
+        state, priors = np.eye(END + 1)[0], []
+        for likely in self._likely():
+            symbols = state[:END, None] * likely
+            priors.append(symbols.sum(0))
+            state = np.bincount(self._next().ravel(), symbols.ravel(), END + 1)
+        return Chance(with_priors(np.stack(priors[1:])).loss, 0.5)
 
     @property
     def solved(self):

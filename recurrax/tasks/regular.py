@@ -20,8 +20,8 @@ class _Regular(Classification):
 
     @property
     def chance(self):
-        """The likeliest class over all lengths."""
-        return with_priors(self.priors().mean(0))
+        """The likeliest class of strings of each length, which the step tells that asks."""
+        return with_priors(self.priors())
 
     @property
     def solved(self):

@@ -1,11 +1,11 @@
 """What a task is: batches that are a function of (seed, step), a loss, an error, and what both are by chance."""
 
 import abc
-import math
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from recurrax._util import checks
@@ -26,7 +26,11 @@ class Batch(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """What the best answer gets that does not look at the inputs, though it knows at which steps it is asked."""
+    """What the best blind answer gets.
+
+    A blind answer is one constant for every step. It knows the step, whether the step is asked about, and how answers
+    are distributed there. It knows nothing of the inputs. Loss and error each have their own best answer.
+    """
 
     loss: float
     """Mean squared error, or cross-entropy in nats."""
@@ -68,7 +72,7 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def chance(self) -> Chance:
-        """Loss and error of the best guess, exactly."""
+        """Loss and error of the best blind answers, exactly."""
 
     @abc.abstractmethod
     def _draw(self, key: jax.Array, batch_size: int) -> Batch:
@@ -227,6 +231,14 @@ def check_batch(seed: Any, step: Any, batch_size: Any, held_out: Any) -> None:
 
 
 def with_priors(priors: Any) -> Chance:
-    """Returns the chance level of classes with these probabilities: their entropy, and what is not the likeliest."""
-    entropy = -sum(float(p) * math.log(p) for p in priors if p > 0)
-    return Chance(entropy, 1.0 - float(max(priors)))
+    """Returns the chance level of classes: their mean entropy, and the share that is not the likeliest of its step.
+
+    Args:
+      priors: `[*steps, K]`, how likely it is that a step is asked about and its answer is class k, up to one factor
+        for all.
+    """
+    priors = np.asarray(priors, np.float64)
+    asked = priors.sum(-1, keepdims=True)
+    shares = np.divide(priors, asked, out=np.zeros_like(priors), where=asked > 0)
+    entropy = -np.sum(priors * np.log(shares, out=np.zeros_like(shares), where=shares > 0))
+    return Chance(float(entropy / asked.sum()), float(1 - priors.max(-1).sum() / asked.sum()))

@@ -12,7 +12,14 @@ from experiments.common.config import from_config
 from experiments.gradient_flow import study as gradient_flow
 from experiments.gradient_flow.config import GradientFlow
 from experiments.remedies.config import Comparison
-from experiments.reproduce import batch_norm_gain, curse_of_memory
+from experiments.reproduce import (
+    batch_norm_gain,
+    curse_of_memory,
+    error_wall,
+    gradient_bound,
+    length_extrapolation,
+    mean_field_spectra,
+)
 from experiments.train import study as train
 from experiments.training.config import Training
 from experiments.training.trainer import Trainer
@@ -28,15 +35,25 @@ FLOW = ("hidden_size=4", "seeds=1", "measure.length=8", "measure.batch=2", "meas
 STUDIES = {
     "experiments.train": (train.main, Training, TRAINING),
     "experiments.gradient_flow": (gradient_flow.main, GradientFlow, FLOW),
-    "experiments.reproduce.curse_of_memory": (curse_of_memory.main, curse_of_memory.Curse, ("samples=9",)),
-    "experiments.reproduce.batch_norm_gain": (
-        batch_norm_gain.main, batch_norm_gain.Gains, ("repeat=1", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1"),
-    ),
+    **{
+        f"experiments.reproduce.{study.__name__.rpartition('.')[2]}": (study.STUDY.main, study.STUDY.schema, small)
+        for study, small in (
+            (curse_of_memory, ("samples=9",)),
+            (batch_norm_gain, ("enlarge=1", "border=0", "hidden_size=4", "batch=4", "seeds=1", "gains=0.1")),
+            (error_wall, ("points=9", "updates=2")),
+            (gradient_bound, ("hidden_size=4", "steps=3", "seeds=1")),
+            (length_extrapolation, ("train.steps=2", "train.hidden_size=4", "train.batch=2", "train.seeds=1",
+                                    "train_lengths=10", "test_lengths=12", "sequences=100")),
+            (mean_field_spectra, ("hidden_size=8", "settle=3", "seeds=2")),
+        )
+    },
 }  # fmt: skip
 EXTRA = {
     "configs/zoo.py": ("cells=lru",),
     "configs/gradient_flow_full.py": ("cells=rnn", "train.snapshots=0,2"),
     "configs/train.py": ("gradient_norms.every=1",),
+    "configs/reproduce/copy_500_full.py": ("gradient_norms.every=0",),
+    "configs/reproduce/pmnist_full.py": ("gradient_norms.every=0", "tasks=sequential_images(permuted=True)"),
 }
 """Where more has to be small, or the first cells stand for all."""
 
@@ -49,7 +66,22 @@ ELSEWHERE = "configs/gradient_flow.py"
 """Runs in test_gradient_flow.py."""
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path not in (*COMPARISONS, ELSEWHERE)])
+LIKE_ANOTHER = (
+    "copy_500_full",
+    "hs97_adding",
+    "hs97_multiplication",
+    "length_extrapolation",
+    "pmnist_full",
+    "temporal_order_6b",
+)
+"""Of the reproductions, those that differ from others in their numbers, or take long to compile."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (pathlib.Path(path).stem in LIKE_ANOTHER))
+     for path in CONFIGS if path not in (*COMPARISONS, ELSEWHERE)],
+)  # fmt: skip
 def test_the_config_runs(path, tmp_path):
     main, schema, small = STUDIES[study_of(path)]
     overrides = [f"--config.{field}" for field in (*small, *EXTRA.get(path, ()))]

@@ -1,6 +1,5 @@
 import math
 
-import jax
 import numpy as np
 import pytest
 
@@ -14,12 +13,6 @@ VARIANTS = [
     VariableCopy(20, symbols=4, count=5),
     SelectiveCopy(20, symbols=8, count=5),
 ]
-
-
-def guess(task, batch):
-    """Blank where nothing is asked, all symbols alike where something is."""
-    alike = np.where(np.arange(task.output_size) > 0, 0.0, -50.0)
-    return np.where(batch.judged[..., None], alike, 50.0 * np.asarray(jax.nn.one_hot(0, task.output_size)))
 
 
 def check(task, batch):
@@ -50,8 +43,13 @@ def test_published_chance_levels():
     """Arjovsky et al. (2016): 10 ln 8 / (T + 20)."""
     for length, loss in ((100, 0.17329), (200, 0.09452), (500, 0.03999), (1000, 0.02039), (2000, 0.01029)):
         assert abs(Copy(length).chance.loss - loss) < 5e-6
-    assert VariableCopy(500).chance == Copy(500).chance
     assert SelectiveCopy(100).chance.loss == 10 * math.log(8) / 110
+
+
+def test_a_pause_that_a_blind_answer_does_not_know_costs_it_more():
+    """Of one symbol, asked for at one of two steps: at each a blank half of the time, two symbols the other half."""
+    assert VariableCopy(2, symbols=2, count=1).chance.loss == pytest.approx(2 * 1.5 * math.log(2) / 4)
+    assert VariableCopy(500).chance.loss > Copy(500).chance.loss
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ def check(task, batch):
 
 def test_published_chance_level():
     assert abs(Multiplication().chance.loss - 7 / 144) < 1e-15
+    # A product lies below 0.08 as often as 0.08 (1 - ln 0.08).
+    assert abs(Multiplication().chance.error - 0.717942) < 1e-6
 
 
 def test_a_bad_field_is_named():

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -63,11 +65,6 @@ def check(task, batch):
             assert (batch.judged[: at - 1, n] == expected[: at - 1]).all()
 
 
-def guess_for_error(task, batch):
-    """T, where only T and P come."""
-    return np.broadcast_to(1.0 * (np.arange(len(SYMBOLS)) == SYMBOLS.index("T")), (*batch.targets.shape, len(SYMBOLS)))
-
-
 def test_strings_are_as_likely_as_all_that_fit_make_them():
     """Of 9 symbols at most there are eight strings; a string of the grammar has 2^-n for n choices."""
     batch = drawn(EmbeddedReber(9), 4000)
@@ -92,3 +89,8 @@ def test_a_string_of_choices_is_as_likely_as_its_choices():
 def test_a_bad_field_is_named():
     with pytest.raises(ValueError, match="length must be at least 9 for EmbeddedReber, got 8"):
         EmbeddedReber(8)
+
+
+def test_the_chance_level_of_the_shortest_strings_by_hand():
+    """B, T or P, B, T or P, X or V, S or V, E, T or P, E: five tosses among the eight symbols that are asked for."""
+    assert EmbeddedReber(9).chance.loss == pytest.approx(5 * math.log(2) / 8, abs=1e-12)

@@ -47,6 +47,12 @@ def test_chance_is_the_entropy_and_the_largest_class():
     assert chance.loss == pytest.approx(1.5 * math.log(2)) and chance.error == 0.5
 
 
+def test_chance_is_a_mean_over_steps_by_how_often_they_are_asked_about():
+    """Three quarters of the answers are known by the step, one quarter is a toss."""
+    chance = with_priors([[0.75, 0.0], [0.125, 0.125], [0.0, 0.0]])
+    assert chance.loss == pytest.approx(math.log(2) / 4) and chance.error == pytest.approx(1 / 8)
+
+
 def test_solved_is_strictly_below():
     solved = Solved("error", 0.1)
     assert solved(5.0, 0.05) and not solved(0.0, 0.1)

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from experiments.common import cli
@@ -15,26 +14,11 @@ def test_what_is_measured_is_the_closed_form(pair):
     assert got.weight_error < 0.1 * exact.weight
 
 
-@pytest.mark.parametrize(
-    ("weight", "correlation", "state", "slope"),
-    [(0.9, 0.0, 5.263, 263.9), (0.9, 0.9, 50.14, 3757), (0.99, 0.0, 50.25, 2.513e5), (0.99, 0.9, 871.8, 4.738e6)],
-)
-def test_the_closed_form_has_the_published_values(weight, correlation, state, slope):
-    """Of the notebook of Zucchet & Orvieto (2024)."""
-    np.testing.assert_allclose(theory.linear_unit_sensitivity(weight, correlation), (state, slope), rtol=5e-4)
-
-
-@pytest.mark.parametrize("arguments", [{"weight": 1.0}, {"weight": 0.5, "correlation": -1.5}])
-def test_a_unit_that_does_not_forget_has_none(arguments):
-    with pytest.raises(ValueError, match="must lie between -1 and 1"):
-        theory.linear_unit_sensitivity(**arguments)
-
-
 def test_the_report_says_whether_it_was_reproduced(tmp_path, capsys):
     argv = ["curse", f"--workdir={tmp_path}/w", "--config.weights=0.5,0.8", "--config.samples=500"]
     config = "configs/reproduce/curse_of_memory.py"
-    assert cli.exit_status(curse_of_memory.main, argv, description="", default_config=config, schema=Curse) == 0
+    assert cli.exit_status(curse_of_memory.STUDY.main, argv, description="", default_config=config, schema=Curse) == 0
     assert "standard errors of the closed form" in (tmp_path / "w" / "report.html").read_text()
     argv.append("--config.weights=1.5")
-    assert cli.exit_status(curse_of_memory.main, argv, description="", default_config=config, schema=Curse) == 2
+    assert cli.exit_status(curse_of_memory.STUDY.main, argv, description="", default_config=config, schema=Curse) == 2
     assert "config.weights must be one or more numbers in [0, 1)" in capsys.readouterr().err

@@ -1,0 +1,22 @@
+"""Hochreiter & Schmidhuber (1997), table 7: an LSTM of a few units learns to add two numbers of a long sequence.
+
+Claim: it does after 74,000 sequences at T = 100, 209,000 at T = 500 and 853,000 at T = 1000, with 93 weights, learning
+online at a rate of 0.5. Here Adam, batches of 8, 4 units, a forget gate open at first where theirs has none: what can
+be compared is the order of magnitude, in sequences, which are steps times 8.
+
+    python -m experiments.train --config=configs/reproduce/hs97_adding.py --workdir=runs/reproduce_hs97_adding
+
+For T = 500 and 1000: --config.tasks="adding(500, variant='hochreiter')" --config.steps=50000
+
+Duration: ten minutes on two CPU cores; an hour for T = 500, two for T = 1000
+Expect:   docs/reproductions.md says what came out
+"""
+
+from configs.reproduce import temporal_order_6a
+
+
+def get_config():
+    """Returns the configuration."""
+    config = temporal_order_6a.get_config()
+    config.update({"tasks": "adding(100, variant='hochreiter')", "steps": 20_000})
+    return config

@@ -1,0 +1,58 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+import recurrax
+from experiments.reproduce import mean_field_spectra
+from experiments.reproduce.mean_field_spectra import Compared, Spectra, critical_point, findings, gru, lstm
+from recurrax.gradflow import theory
+
+CONFIG = Spectra((1.0,), 0.25, (3.0,), hidden_size=150, settle=60, seeds=3, seed=0)
+
+
+def test_simulation_agrees_with_theory_at_the_published_critical_point():
+    chi, _, state = critical_point(dataclasses.replace(CONFIG, seeds=6, settle=30))[3:]
+    assert chi.theory == pytest.approx(0.9988, abs=5e-5) and state.theory == pytest.approx(0.3179, abs=5e-5)
+    assert abs(chi.measured.mean() - chi.theory) < 4 * chi.error + 0.03
+    assert abs(state.measured.mean() - state.theory) < 4 * state.error + 0.01
+
+
+@pytest.mark.parametrize("network", [gru, lstm])
+def test_eigenvalues_of_a_network_end_where_their_support_does(network):
+    found = network(3.0, CONFIG, np.random.default_rng(0))
+    radius = theory.support_radius(found.growth, found.kept)
+    assert np.abs(found.values).max() == pytest.approx(radius, rel=0.1)
+
+
+@pytest.mark.parametrize(("name", "gates"), [("gru", 3), ("lstm", 4)])
+def test_jacobians_are_the_slopes_of_the_cells(name, gates, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(np.linalg, "eigvals", lambda jacobian: seen.setdefault("jacobian", jacobian))
+    size, settle = 5, 4
+    config = dataclasses.replace(CONFIG, hidden_size=size, settle=settle)
+    getattr(mean_field_spectra, name)(2.0, config, np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    matrices = rng.standard_normal((gates, size, size)) * 2.0 / size**0.5
+    xs = 0.5 * rng.standard_normal((settle, gates * size))
+    with jax.enable_x64(True):
+        cell = recurrax.GRU(size) if name == "gru" else recurrax.LSTM(size)
+        bias = np.zeros(3 * size) if name == "gru" else np.repeat([0.0, 1.0, 0.0, 0.0], size)
+        params = cell.init(jax.random.key(0), gates * size)
+        params = params._replace(w_x=np.eye(gates * size), w_h=np.concatenate([m.T for m in matrices], -1), b=bias)
+        carry = jax.tree.map(lambda a: np.asarray(a, float), cell.initial_carry(params))
+        for x in xs[:-1]:
+            carry = cell.step(params, carry, cell.project(params, x))
+        slopes = jax.jacobian(lambda carry: cell.step(params, carry, cell.project(params, xs[-1])))(carry)
+    order = ("h",) if name == "gru" else ("c", "h")
+    expected = np.block([[np.asarray(getattr(getattr(slopes, to), of)) for of in order] for to in order])
+    np.testing.assert_allclose(seen["jacobian"], expected, atol=1e-9)
+
+
+def test_what_is_found_follows_the_numbers():
+    near = Compared("tanh, Gaussian: χ", 1.0, np.array([0.99, 1.01]))
+    far = Compared("GRU, gain 3: spectral radius", 1.0, np.array([1.5, 1.5001]))
+    assert "not more than three standard errors" in findings([near])[0]
+    assert "That is more than three standard errors" in findings([far])[0] and "50.0%" in findings([far])[0]
+    assert not any("critical point" in sentence for sentence in findings([near, far]))
