@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments.common.bands import band, relative
 from experiments.common.report import Table
+from experiments.gradient_flow import findings_of_carriers
 from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
 from experiments.gradient_flow.timescales import timescale_text
 
@@ -58,7 +59,7 @@ def _summary(cell: CellResults, index: int, p: int) -> tuple[str, ...]:
 def sentences(results: StudyResults) -> list[str]:
     """Returns findings; each says only what the numbers hold."""
     broken = [sentence for cell in results.cells for sentence in not_finite(cell)]
-    return [*broken, *_of_reach(results), *_of_training(results), *_of_paths(results), *_of_costs(results)]
+    return [*broken, *_of_reach(results), *_of_training(results), *findings_of_carriers.sentences(results)]
 
 
 def not_finite(cell: CellResults) -> Iterator[str]:
@@ -96,31 +97,6 @@ def _of_training(results: StudyResults) -> Iterator[str]:
         fits = [timescale_text(cell.timescales("log_norm/joint", p)) for p in cell.ends]
         if len(fits) == 2:
             yield f"{cell.label} at initialisation: {fits[0]}. Trained: {fits[1]}."
-
-
-def _of_paths(results: StudyResults) -> Iterator[str]:
-    half = results.longest // 2
-    for cell in results.cells:
-        p = cell.ends[-1]
-        whole = band(cell.by_distance("log_norm/joint", p)).median[half]
-        if len(cell.fields) == 1 or not np.isfinite(whole):
-            continue
-        norms = {f: band(cell.by_distance(f"log_norm/path/{f}", p)).median[half] for f in cell.fields}
-        shares = ", ".join(f"{field} alone {_power(norm - whole)}" for field, norm in norms.items())
-        when = snapshot_title(cell.snapshots[p])
-        yield f"{when}, {half} steps back, of the whole gradient's norm in the {cell.label}: {shares}."
-
-
-def _of_costs(results: StudyResults) -> Iterator[str]:
-    labels = [cell.label.lower() for cell in results.cells]
-    if not {"lstm", "gru"} <= set(labels):
-        return
-    lstm, gru = labels.index("lstm"), labels.index("gru")
-    ratio = {name: values[gru] / max(values[lstm], 1e-12) for name, values in results.costs.items()}
-    yield (
-        f"A GRU has {ratio['parameters']:.0%} of the parameters of an LSTM of the same width; its forward pass takes "
-        f"{ratio['forward_ms']:.0%} and its gradient {ratio['gradient_ms']:.0%} of the time here."
-    )
 
 
 def _power(log_ratio: float) -> str:

@@ -16,6 +16,7 @@ from experiments.common.progress import Meter, say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
 from experiments.gradient_flow import findings, measure
+from experiments.gradient_flow.carriers import carriers
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.costs import measure_costs
 from experiments.gradient_flow.language_model import Trainer, init_model, mean_losses
@@ -70,7 +71,7 @@ def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> Study
         results.append(CellResults(name, label, arrays))
         for sentence in findings.not_finite(results[-1]):
             say(f"warning: {sentence}")
-    costs = workdir.load_part("costs", needed=("parameters", "gradient_ms"))
+    costs = workdir.load_part("costs", needed=("parameters", "gradient_ms/low"))
     if costs is None:
         costs = measure_costs(cells, source.input_size, config.train.batch, config.train.length)
         workdir.save_part("costs", costs)
@@ -84,7 +85,7 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
       Arrays by name; P snapshots, E = 1 or 2 ends (the first and the last snapshot), S seeds, T steps, B sequences:
       `snapshots` `[P]`; `log_norm/...` `[P, S, T+1, B]`; `log_singular_value/...` `[E, S, T+1, B]`, but not of a
       large state, see `measure.at_end`; `first_not_finite` `[P, S, B]`; `lyapunov_exponent` `[E, S, N]`; `state_size`
-      N; `gate/...` `[E, S, ...]`; `theory/...`; `train_loss` and `held_out_loss` `[steps, S]`.
+      N; `gate/...` and those of `carriers` `[E, S, ...]`; `theory/...`; `train_loss` and `held_out_loss` `[steps, S]`.
       `quantities` says of each what it is in the tidy table.
     """
     seeds = config.seed + jnp.arange(config.seeds)
@@ -115,10 +116,10 @@ def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) ->
                     held_out.append(mean_losses(source, measured, paths.ys, targets))
                 if step in (0, snapshots[-1]):
                     few, long = (measure.trajectories(cell, measured, sequences) for sequences in others)
-                    ends.append(measure.at_end(paths, few, long))
+                    ends.append(measure.at_end(paths, few, long) | carriers(source, measured, paths, few, targets))
     arrays |= {key: np.stack([of_one[key] for of_one in norms]) for key in norms[0]}
     arrays |= {key: np.stack([end[key] for end in ends]) for key in ends[0]}
-    arrays["state_size"] = arrays["state_size"][0]
+    arrays |= {name: arrays[name][0] for name in ("state_size", "layers")}
     gates = [key.removeprefix("gate/mean/") for key in arrays if key.startswith("gate/mean/")]
     arrays |= {f"gate/range/{gate}": np.array(measure.gate_range(cell, gate)) for gate in gates}
     arrays["snapshots"] = np.array(snapshots)

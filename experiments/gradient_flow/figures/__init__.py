@@ -4,19 +4,35 @@ from collections.abc import Sequence
 
 from experiments.common.plotting import COLORS, Drawing
 from experiments.gradient_flow.figures import (
+    alignment,
     cost,
+    depth,
     gates,
+    gates_over_time,
     gradient_map,
     gradient_norm,
     jacobian,
     learning,
     lyapunov,
     paths,
+    weights,
     zoo,
 )
 from experiments.gradient_flow.results import StudyResults
 
-IN_DETAIL = (gradient_norm, gradient_map, paths, jacobian, lyapunov, gates, learning)
+IN_DETAIL = (
+    gradient_norm,
+    gradient_map,
+    paths,
+    depth,
+    jacobian,
+    alignment,
+    lyapunov,
+    weights,
+    gates,
+    gates_over_time,
+    learning,
+)
 """Figures with a colour for every cell, in the order of the report."""
 OF_ANY_NUMBER = (zoo, cost)
 """Figures with a row for every cell."""

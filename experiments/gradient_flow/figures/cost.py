@@ -1,5 +1,7 @@
 """What each cell costs at the same width."""
 
+import math
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -13,6 +15,16 @@ QUANTITIES = {
     "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.2g}"),
 }
 
+COLUMNS = {
+    "parameters": "parameters",
+    **{f"{kind}_ms{end}": f"{kind}{word}_time_ms" for kind in ("forward", "gradient")
+       for end, word in (("", ""), ("/low", "_low"), ("/high", "_high"))},
+    "gradient_bytes": "gradient_memory_bytes",
+    "rounds": "rounds",
+    "load": "load_processes",
+}  # fmt: skip
+"""What the CSV calls the arrays of the costs."""
+
 
 @styled
 def draw(results: StudyResults) -> Drawing:
@@ -23,18 +35,27 @@ def draw(results: StudyResults) -> Drawing:
     place = np.arange(len(cells))[::-1]
     for ax, (name, (text, unit, form)) in zip(axes[0], QUANTITIES.items(), strict=True):
         values = results.costs[name] * unit
-        bars = ax.barh(place, values, color=[color(n) for n in range(len(cells))], height=0.62)
-        ax.bar_label(bars, [form.format(v) for v in values], padding=3, fontsize=9)
+        ax.barh(place, values, color=[color(n) for n in range(len(cells))], height=0.62)
+        ends = values
+        if f"{name}/low" in results.costs:
+            low, ends = (results.costs[f"{name}/{end}"] * unit for end in ("low", "high"))
+            ax.errorbar(values, place, xerr=[values - low, ends - values], fmt="none", ecolor="black", capsize=3)
+        for end, at, value in zip(ends, place, values, strict=True):
+            ax.annotate(form.format(value), (end, at), (5, 0), textcoords="offset points", va="center", fontsize=9)
         ax.set_title(text)
-        ax.set_xlim(0, 1.32 * max(values.max(), 1e-9))
+        ax.set_xlim(0, 1.35 * max(ends.max(), 1e-9))
         ax.set_yticks(place, [cell.label for cell in cells])
         ax.grid(axis="y", visible=False)
         ax.xaxis.set_major_locator(MaxNLocator(4))
+    rounds, load = int(results.costs["rounds"][0]), float(results.costs["load"][0])
+    busy = f", where before that {load:.1f} processes wanted to run on average" if math.isfinite(load) else ""
     caption = (
         f"Cost of the bare cell at H = {config.hidden_size} and D = {results.input_size} inputs: number of parameters; "
-        "median time of a forward pass and of a gradient with respect to the parameters (float32, "
-        f"B = {config.train.batch}, T = {config.train.length}, the cells timed in turn on this machine); memory that "
-        "the compiled gradient needs besides its arguments and results."
+        "median time of a forward pass and of a gradient with respect to the parameters, with its 95 % interval by "
+        f"order statistics (float32, B = {config.train.batch}, T = {config.train.length}; {rounds} rounds, in each of "
+        f"which every cell ran once, on the machine of this study{busy}); memory that the compiled gradient needs "
+        "besides its arguments and results. Where intervals overlap, nothing is said of which is faster."
     )
-    table = {"cell": [cell.label for cell in cells], **{name: list(results.costs[name]) for name in QUANTITIES}}
+    table = {"cell": [cell.label for cell in cells]}
+    table |= {COLUMNS[name]: list(values) for name, values in results.costs.items()}
     return Drawing("cost", "What each cell costs", figure, table, caption)

@@ -1,18 +1,34 @@
 """All figures, each drawn from made-up results; stands for the files of the package as well."""
 
+import numpy as np
 import pytest
 
 from experiments.gradient_flow import figures, measure
-from experiments.gradient_flow.figures import cost, gates, jacobian, learning, lyapunov, paths, zoo
+from experiments.gradient_flow.figures import (
+    alignment,
+    cost,
+    depth,
+    gates,
+    gates_over_time,
+    jacobian,
+    learning,
+    lyapunov,
+    paths,
+    weights,
+    zoo,
+)
 from tests.experiments.gradient_flow.made_up import BINS, SEEDS, STEPS, cell_results, results
 
 EVERY = (*figures.IN_DETAIL, *figures.OF_ANY_NUMBER)
+STACK = {"fields": ("0/h", "0/c", "1/h", "1/c"), "layers": 2}
 every_figure = pytest.mark.parametrize("figure", EVERY, ids=lambda module: module.__name__.rpartition(".")[2])
 
 
 @every_figure
 def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_one_length(figure):
-    drawing = figure.draw(results())
+    drawing = figure.draw(
+        results(cell_results("RNN", ("h",), ()), cell_results("LSTM"), cell_results("Stack", **STACK))
+    )
     assert drawing.name == figure.__name__.rpartition(".")[2] and drawing.caption.endswith(".")
     lengths = {len(column) for column in drawing.table.values()}
     assert len(lengths) == 1 and lengths != {0}
@@ -22,7 +38,7 @@ def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_o
 @every_figure
 @pytest.mark.parametrize("snapshots", [(0,), (0, 2, 5)], ids=["one", "three"])
 def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
-    drawing = figure.draw(results(cell_results(snapshots=snapshots), snapshots=snapshots))
+    drawing = figure.draw(results(cell_results(snapshots=snapshots, **STACK), snapshots=snapshots))
     if drawing is None:
         assert figure is learning and snapshots == (0,)
         return
@@ -36,12 +52,36 @@ def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
 def test_of_more_cells_than_colors_only_figures_with_a_row_each_are_drawn(monkeypatch):
     monkeypatch.setattr(figures, "COLORS", ("#000000",))
     assert [drawing.name for drawing in figures.draw_all(results())] == ["zoo", "cost"]
-    assert len(figures.draw_all(results(cell_results()))) == len(EVERY)
+    assert len(figures.draw_all(results(cell_results(**STACK)))) == len(EVERY)
 
 
 def test_what_a_cell_does_not_have_is_not_drawn():
     plain = results(cell_results("RNN", fields=("h",), gates=()))
-    assert paths.draw(plain) is None and gates.draw(plain) is None
+    assert all(figure.draw(plain) is None for figure in (paths, gates, gates_over_time, depth))
+    assert alignment.draw(results(cell_results("LSTM", large=True))) is None
+    assert set(weights.draw(plain).table["kind"]) == {"weight"}
+
+
+def test_the_norm_of_a_layer_is_that_of_its_fields_together():
+    cell = cell_results("Stack", **STACK)
+    for field, norm in (("0/h", 3.0), ("0/c", 4.0), ("1/h", 1.0), ("1/c", 0.0)):
+        with np.errstate(divide="ignore"):
+            cell.arrays[f"log_norm/field/{field}"][:] = np.log(norm)
+    table = depth.draw(results(cell)).table
+    norms = {
+        layer: {
+            round(float(np.exp(v)), 6)
+            for at, v in zip(table["layer"], table["log_norm_nats"], strict=True)
+            if at == layer
+        }
+        for layer in (0, 1)
+    }
+    assert norms == {0: {5.0}, 1: {1.0}}
+
+
+def test_times_of_the_cost_figure_have_the_ends_of_their_intervals():
+    table = cost.draw(results()).table
+    assert table["forward_time_ms"] == [1.0, 2.0] and table["forward_high_time_ms"] == [1.1, 2.2]
 
 
 def test_of_a_large_state_the_captions_say_what_was_not_measured(monkeypatch):
