@@ -24,11 +24,12 @@ class Panel(NamedTuple):
     """Training steps done."""
 
 
-def grid(cells: Sequence[CellResults], *, height: float = 2.7, **subplots) -> tuple[Figure, list[Panel]]:
+def grid(cells: Sequence[CellResults], ylabel: str, *, height: float = 2.7, **subplots) -> tuple[Figure, list[Panel]]:
     """Returns a figure with a panel for every cell and end, titled and lettered; panels left over are blank.
 
     Args:
       cells: the cells, all with the same snapshots.
+      ylabel: at the left of every row.
       height: of a panel, inches.
       **subplots: as `new_figure` takes them.
     """
@@ -37,6 +38,8 @@ def grid(cells: Sequence[CellResults], *, height: float = 2.7, **subplots) -> tu
     ends = len(cells[0].ends)
     width = 3.7 * columns if columns > 1 else 5.2
     figure, axes = new_figure(rows * ends, columns, width=width, height=height, **subplots)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(ylabel)
     panels = list(_panels(axes.reshape(ends, rows * columns), cells))
     for number, panel in enumerate(panels):
         title = snapshot_title(panel.step)

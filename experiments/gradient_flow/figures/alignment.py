@@ -21,7 +21,7 @@ def draw(results: StudyResults) -> Drawing | None:
     config, cells = results.config, [cell for cell in results.cells if "alignment/gain" in cell.arrays]
     if not cells:
         return None
-    figure, panels = grid(cells, sharex=True, sharey=True)
+    figure, panels = grid(cells, "left after k steps", sharex=True, sharey=True)
     logs = (*CURVES, "share")
     rows = Rows("cell", "training_step", "distance_steps", *(f"log_{name}_nats" for name in logs), "leading_directions")
     lowest = 0.0
@@ -40,8 +40,6 @@ def draw(results: StudyResults) -> Drawing | None:
     panels[0].axes.set_ylim(bottom=max(1.1 * lowest / LN10 - 1, -40.0))
     for panel in panels:
         panel.axes.set_xlabel("distance k (steps)")
-        if panel.axes.get_subplotspec().is_first_col():
-            panel.axes.set_ylabel("left after k steps")
     legend_below(figure, *panels[0].axes.get_legend_handles_labels())
     caption = (
         "What is left, k steps back, of the gradient g of the last loss by the last state: |Jᵀg| / |g| with "

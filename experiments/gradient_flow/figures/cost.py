@@ -17,12 +17,16 @@ QUANTITIES = {
 
 COLUMNS = {
     "parameters": "parameters",
-    **{f"{kind}_ms{end}": f"{kind}{word}_time_ms" for kind in ("forward", "gradient")
-       for end, word in (("", ""), ("/low", "_low"), ("/high", "_high"))},
-    "gradient_bytes": "gradient_memory_bytes",
+    "forward_ms": "forward_ms",
+    "forward_ms/low": "forward_low_ms",
+    "forward_ms/high": "forward_high_ms",
+    "gradient_ms": "gradient_ms",
+    "gradient_ms/low": "gradient_low_ms",
+    "gradient_ms/high": "gradient_high_ms",
+    "gradient_bytes": "gradient_bytes",
     "rounds": "rounds",
     "load": "load_processes",
-}  # fmt: skip
+}
 """What the CSV calls the arrays of the costs."""
 
 
@@ -46,7 +50,7 @@ def draw(results: StudyResults) -> Drawing:
         ax.set_xlim(0, 1.35 * max(ends.max(), 1e-9))
         ax.set_yticks(place, [cell.label for cell in cells])
         ax.grid(axis="y", visible=False)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     rounds, load = int(results.costs["rounds"][0]), float(results.costs["load"][0])
     busy = f", where before that {load:.1f} processes wanted to run on average" if math.isfinite(load) else ""
     caption = (
@@ -57,5 +61,5 @@ def draw(results: StudyResults) -> Drawing:
         "besides its arguments and results. Where intervals overlap, nothing is said of which is faster."
     )
     table = {"cell": [cell.label for cell in cells]}
-    table |= {COLUMNS[name]: list(values) for name, values in results.costs.items()}
+    table |= {column: list(results.costs[name]) for name, column in COLUMNS.items()}
     return Drawing("cost", "What each cell costs", figure, table, caption)

@@ -18,7 +18,7 @@ def draw(results: StudyResults) -> Drawing | None:
     config, cells = results.config, [cell for cell in results.cells if cell.arrays["layers"] > 1]
     if not cells:
         return None
-    figure, panels = grid(cells, sharex=True)
+    figure, panels = grid(cells, "layer (0 reads the input)", sharex=True)
     maps = [layer_norms(panel.cell, panel.cell.ends[panel.end]) for panel in panels]
     finite = np.concatenate([np.zeros(1), *(m[np.isfinite(m)] for m in maps)])
     high = max((m[np.isfinite(m)].max(initial=-np.inf) for m in maps), default=0.0) / LN10
@@ -33,7 +33,6 @@ def draw(results: StudyResults) -> Drawing | None:
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(False)
         ax.set_xlabel("distance k (steps)")
-        ax.set_ylabel("layer (0 reads the input)")
         for layer, of_layer in enumerate(norms):
             rows.add(panel.cell.label, panel.step, layer, np.arange(distances), of_layer)
     assert mesh is not None  # there is at least one cell

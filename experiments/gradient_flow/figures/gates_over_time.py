@@ -17,7 +17,7 @@ def draw(results: StudyResults) -> Drawing | None:
         return None
     columns = max(len(cell.group("gate_over_time/mean")) for cell in cells)
     figure, axes = new_figure(len(cells), columns, width=2.8 * columns, height=2.4, sharex=True)
-    rows = Rows("cell", "training_step", "gate", "time_steps", "activation_q10", "activation_mean", "activation_q90")
+    rows = Rows("cell", "training_step", "gate", "time_step", "activation_q10", "activation_mean", "activation_q90")
     for of_cell, cell in zip(axes, cells, strict=True):
         gates = cell.group("gate_over_time/mean")
         for ax, gate in zip(of_cell, gates, strict=False):

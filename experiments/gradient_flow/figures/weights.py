@@ -27,14 +27,8 @@ def draw(results: StudyResults) -> Drawing:
     kinds = list(KINDS)[: 1 + gated]
     end = len(cells[0].ends) - 1
     figure, axes = new_figure(len(cells), len(kinds), width=5.4 * len(kinds), height=3.0, sharey="row")
-    rows = Rows(
-        "cell",
-        "training_step",
-        "kind",
-        "name",
-        "distance_steps",
-        *(f"log_norm_{q}_nats" for q in ("q10", "median", "q90")),
-    )
+    quantiles = [f"log_norm_{quantile}_nats" for quantile in ("q10", "median", "q90")]
+    rows = Rows("cell", "training_step", "kind", "part", "distance_steps", *quantiles)
     for row, cell in enumerate(cells):
         step = cell.snapshots[cell.ends[end]]
         lowest, highest = [], []

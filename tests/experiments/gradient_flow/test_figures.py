@@ -81,7 +81,7 @@ def test_the_norm_of_a_layer_is_that_of_its_fields_together():
 
 def test_times_of_the_cost_figure_have_the_ends_of_their_intervals():
     table = cost.draw(results()).table
-    assert table["forward_time_ms"] == [1.0, 2.0] and table["forward_high_time_ms"] == [1.1, 2.2]
+    assert table["forward_ms"] == [1.0, 2.0] and table["forward_high_ms"] == [1.1, 2.2]
 
 
 def test_of_a_large_state_the_captions_say_what_was_not_measured(monkeypatch):
