@@ -20,6 +20,7 @@ from experiments.gradient_flow.carriers import carriers
 from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.costs import measure_costs
 from experiments.gradient_flow.language_model import Trainer, init_model, mean_losses
+from experiments.gradient_flow.pair_losses import pair_losses
 from experiments.gradient_flow.quantities import COLUMNS, tidy_rows
 from experiments.gradient_flow.results import CellResults, StudyResults
 from experiments.gradient_flow.sources import LONG, MEASURED, Source, TextSource, make_source
@@ -75,7 +76,9 @@ def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> Study
     if costs is None:
         costs = measure_costs(cells, source.input_size, config.train.batch, config.train.length)
         workdir.save_part("costs", costs)
-    return StudyResults(config, source.name, source.input_size, results, costs)
+    text = source.text if isinstance(source, TextSource) else None
+    pairs = None if text is None else pair_losses(text.train, text.held_out, len(text.symbols))
+    return StudyResults(config, source.name, source.input_size, results, costs, pairs)
 
 
 def measure_cell(name: str, cell: Cell, source: Source, config: GradientFlow) -> dict[str, np.ndarray]:

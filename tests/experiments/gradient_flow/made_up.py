@@ -73,4 +73,4 @@ def results(*cells, **options):
         costs |= {f"{name}/low": 0.9 * costs[name], f"{name}/high": 1.1 * costs[name]}
     costs["parameters"] = np.arange(100, 100 + len(cells))
     costs |= {"rounds": np.full(len(cells), 25), "load": np.full(len(cells), 0.5)}
-    return StudyResults(config(**options), "A text", 20, cells, costs)
+    return StudyResults(config(**options), "A text", 20, cells, costs, (2.5, 2.3))

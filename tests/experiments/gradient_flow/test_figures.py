@@ -110,3 +110,8 @@ def test_the_numbers_behind_a_figure_are_those_of_the_results():
 def test_the_cell_whose_gradient_reaches_farthest_is_on_top():
     cells = [cell_results(label, rate=rate) for label, rate in (("A", 0.5), ("B", 0.1), ("C", 1.0))]
     assert zoo.draw(results(*cells)).table["cell"] == ["B", "A", "C"]
+
+
+@pytest.mark.parametrize(("losses", "words"), [((2.5, 2.3), "easier"), ((2.3, 2.5), "harder"), ((2.5, 2.51), "about")])
+def test_the_caption_says_which_text_is_easier_by_itself(losses, words):
+    assert words in learning._compared(*losses)
