@@ -42,11 +42,12 @@ def untied_log_norms(cell, params, xs, loss, mask=None, resets=None, reverse=Fal
 @pytest.mark.parametrize(
     ("cell", "kind"),
     [
-        (LRU(2), "plain"),
+        (RNN(2), "plain"),
+        pytest.param(LRU(2), "plain", marks=pytest.mark.slow),
         pytest.param(GRU(3, reset="after"), "all", marks=pytest.mark.slow),
         pytest.param(Stack((LSTM(3), RNN(2))), "all", marks=pytest.mark.slow),
     ],
-    ids=["output weights", "gru", "stack"],
+    ids=["rnn", "output weights", "gru", "stack"],
 )
 def test_what_a_step_adds_is_the_gradient_by_weights_of_its_own(x64, cell, kind):
     """Examples are measured side by side, and tried one by one."""
@@ -60,6 +61,7 @@ def test_what_a_step_adds_is_the_gradient_by_weights_of_its_own(x64, cell, kind)
             np.testing.assert_allclose(a[:, example], b, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_gates_are_those_of_the_gradient_by_the_bias_and_make_up_that_of_the_matrices(x64):
     """The bias is added to z_t, so that both have one gradient; that of W_x is the outer product with x_t."""
     cell, xs = LSTM(3), sequences(5, ())
@@ -92,12 +94,16 @@ def test_the_summands_of_one_unit_add_up_to_the_gradient_that_jax_has(x64):
         np.testing.assert_allclose(np.exp(logs).sum(), jnp.abs(whole).sum(), rtol=1e-12)
 
 
-def test_a_step_under_the_mask_adds_nothing_and_one_that_is_not_finite_nan():
+def test_a_step_under_the_mask_adds_nothing():
     cell, xs = RNN(2), sequences(6)
     mask = jnp.ones(xs.shape[:2], bool).at[2].set(False)
     path = gradflow.trajectory(cell, cell.init(jax.random.key(0), FEATURES), xs, mask=mask)
     logs = gradflow.parameter_norms(path, lambda ys, carry: ys[-1].sum()).weights.w_x
     assert np.isneginf(logs[2]).all() and np.isfinite(logs[3:]).all()
+
+
+@pytest.mark.slow
+def test_what_steps_add_to_a_gradient_that_is_not_finite_is_nan():
     logs = gradflow.parameter_norms(exploding(200), lambda ys, carry: ys[-1].sum()).weights.w_x
     assert np.isnan(logs).all()
 

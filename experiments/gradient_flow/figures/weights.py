@@ -56,7 +56,8 @@ def draw(results: StudyResults) -> Drawing:
         axes[row, 0].set_ylabel("norm of the step's part")
     caption = (
         "What the step at distance k adds to the gradient of each weight: the gradient by weights of its own. The sum "
-        "over all steps is the gradient that training sees; the parts add up, their norms do not"
+        "over all steps is the gradient that training sees; the parts add up, their norms do not. With "
+        "inputs of norm one, as text has, the parts of a bias and of its input weight are of one size"
     )
     if gated:
         caption += (
