@@ -98,7 +98,7 @@ COLUMNS = {
     "gradient_low_ms": "lower end of the 95 % confidence interval of that median",
     "gradient_high_ms": "upper end of the 95 % confidence interval of that median",
     "rounds": "times that each of them ran",
-    "load_processes": "processes that wanted to run on the machine, mean over the minute before",
+    "load_processes": "processes that wanted to run on the machine, the study among them, mean over the minute before",
     "gradient_bytes": "memory of the compiled gradient besides its arguments and results",
     "time_per_step_ms": "time of a training step of one network",
 }

@@ -64,8 +64,7 @@ def gradient_alignment(
 
     Returns:
       Values for t = 0 to T, each `[T+1, *B]`. Over a reset the gains are -inf, and no direction leads. NaN where a
-      step is not finite, and where g is zero. A share below the square of the dtype's precision is
-      rounding.
+      step is not finite, and where g is zero. A share below the square of the dtype's precision is rounding.
 
     Raises:
       TypeError, ValueError: as `gradient_norms`; `within` is not in (0, 1].

@@ -52,7 +52,11 @@ def draw(results: StudyResults) -> Drawing:
         ax.grid(axis="y", visible=False)
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     rounds, load = int(results.costs["rounds"][0]), float(results.costs["load"][0])
-    busy = f", where before that {load:.1f} processes wanted to run on average" if math.isfinite(load) else ""
+    busy = (
+        f", where in the minute before {load:.1f} processes wanted to run on average, this study among them"
+        if math.isfinite(load)
+        else ""
+    )
     caption = (
         f"Cost of the bare cell at H = {config.hidden_size} and D = {results.input_size} inputs: number of parameters; "
         "median time of a forward pass and of a gradient with respect to the parameters, with its 95 % interval by "
