@@ -1,5 +1,6 @@
 """Panels for every cell before and after training: those of one training step side by side, three to a row."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from experiments.common.plotting import new_figure, panel_letter
 from experiments.gradient_flow.results import CellResults, snapshot_title
 
 COLUMNS = 3
+LETTERS = 32
+"""Of a cell's name that stand over a panel in one line."""
 
 
 class Panel(NamedTuple):
@@ -43,7 +46,8 @@ def grid(cells: Sequence[CellResults], ylabel: str, *, height: float = 2.7, **su
     panels = list(_panels(axes.reshape(ends, rows * columns), cells))
     for number, panel in enumerate(panels):
         title = snapshot_title(panel.step)
-        panel.axes.set_title(f"{panel.cell.label}\n{title[0].lower() + title[1:]}", fontsize=10)
+        label = textwrap.fill(panel.cell.label, LETTERS)
+        panel.axes.set_title(f"{label}\n{title[0].lower() + title[1:]}", fontsize=10)
         panel.axes.tick_params(labelbottom=True)  # the panel below may be a blank one
         panel_letter(panel.axes, number)
     return figure, panels

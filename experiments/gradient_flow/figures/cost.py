@@ -12,7 +12,7 @@ QUANTITIES = {
     "parameters": ("parameters of the cell", 1.0, "{:,.0f}"),
     "forward_ms": ("forward (ms)", 1.0, "{:.2f}"),
     "gradient_ms": ("gradient (ms)", 1.0, "{:.2f}"),
-    "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.2g}"),
+    "gradient_bytes": ("gradient's memory (MB)", 1e-6, "{:.2g}"),
 }
 
 COLUMNS = {
@@ -34,7 +34,8 @@ COLUMNS = {
 def draw(results: StudyResults) -> Drawing:
     """Draws parameters, times and memory of every cell."""
     config, cells = results.config, results.cells
-    width, height = 3.0 * len(QUANTITIES), 1.0 + 0.42 * len(cells)
+    names = 0.075 * max(len(cell.label) for cell in cells)  # inches
+    width, height = 2.8 * len(QUANTITIES) + names, 1.0 + 0.42 * len(cells)
     figure, axes = new_figure(1, len(QUANTITIES), width=width, height=height, sharey=True)
     place = np.arange(len(cells))[::-1]
     for ax, (name, (text, unit, form)) in zip(axes[0], QUANTITIES.items(), strict=True):
