@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.common.prose import power
+from experiments.gradient_flow import findings_of_carriers
 from experiments.gradient_flow.comparisons import changed, larger
 from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
 from experiments.gradient_flow.timescales import is_flat, timescale_text
@@ -20,6 +21,7 @@ def sentences(results: StudyResults) -> list[str]:
     """Returns findings."""
     broken = [sentence for cell in results.cells for sentence in not_finite(cell)]
     generators = (of_reach, of_order, of_gates, of_time_scales, of_training, of_dips, of_losses, of_chaos)
+    generators += (findings_of_carriers.sentences,)
     return [*broken, *itertools.chain.from_iterable(generator(results) for generator in generators)]
 
 

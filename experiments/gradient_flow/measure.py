@@ -40,7 +40,7 @@ def log_norms(source: Source, models: Model, paths: Trajectory, targets: Any) ->
 
     Their names begin with "log_norm/", as in the results.
     """
-    return {f"log_norm/{name}": a for name, a in _named(_log_norms(source, models, paths, targets)).items()}
+    return {f"log_norm/{name}": a for name, a in named(_log_norms(source, models, paths, targets)).items()}
 
 
 @jax.jit
@@ -81,9 +81,9 @@ def at_end(paths: Trajectory, few: Trajectory, long: Trajectory) -> dict[str, np
     k = size if size <= LARGE_STATE else LEADING
     result = {"state_size": np.array(size), "lyapunov_exponent": np.asarray(_lyapunov_exponents(k, long))}
     if size <= LARGE_STATE:
-        result |= {f"log_singular_value/{name}": values for name, values in _named(_log_singular_values(few)).items()}
+        result |= {f"log_singular_value/{name}": values for name, values in named(_log_singular_values(few)).items()}
     if first_gates(paths) is not None:
-        result |= {f"gate/{name}": values for name, values in _named(_gates(paths)).items()}
+        result |= {f"gate/{name}": values for name, values in named(_gates(paths)).items()}
     return result
 
 
@@ -152,7 +152,7 @@ def first_gates(paths: Trajectory) -> Any:
     return jax.vmap(one_seed)(paths)
 
 
-def _named(tree: Any) -> dict[str, np.ndarray]:
-    """Returns the leaves under names such as "path/c"."""
+def named(tree: Any) -> dict[str, np.ndarray]:
+    """Returns the leaves of a tree by names such as "path/c"."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}

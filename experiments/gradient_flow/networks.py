@@ -18,6 +18,7 @@ import numpy as np
 from experiments.common.precision import cast, precision
 from experiments.common.workdir import Workdir
 from experiments.gradient_flow import measure
+from experiments.gradient_flow.carriers import carriers
 from experiments.gradient_flow.config import Measure
 from experiments.gradient_flow.language_model import Model, Trainer, as_arrays, init_model, mean_losses
 from experiments.gradient_flow.sources import LONG, MEASURED, Source, TextSource
@@ -31,7 +32,7 @@ Progress = Callable[[int], None]
 
 AT_SNAPSHOTS, AT_ENDS, AT_START = "snapshot", "end", "start"
 """Groups of measured arrays: at every snapshot, at the first and the last of them, and at initialisation alone."""
-NEEDED = {AT_SNAPSHOTS: "log_norm/joint", AT_ENDS: "lyapunov_exponent"}
+NEEDED = {AT_SNAPSHOTS: "log_norm/joint", AT_ENDS: "layers"}
 """An array of each group, without which a part is of another version."""
 
 
@@ -154,7 +155,7 @@ def measured_at(
             }
         if AT_ENDS in groups:
             few, long = (measure.trajectories(cell, models, sequences) for sequences in (few, long))
-            found[AT_ENDS] = measure.at_end(paths, few, long)
+            found[AT_ENDS] = measure.at_end(paths, few, long) | carriers(source, models, paths, few, targets)
         if step == 0 and AT_SNAPSHOTS in groups:
             found[AT_START] = predicted(cell, models, xs)
     return {f"{group}/{step}/{name}": array for group, arrays in found.items() for name, array in arrays.items()}

@@ -34,15 +34,21 @@ class Quantity:
 
 _OF_SEQUENCES = ("seed", "t", "sequence")
 _OF_GATES = ("end", "seed", "unit")
+_OF_UNITS = ("mean", "q10", "q90")
 
 QUANTITIES = (
     Quantity("log_norm/*", "log_norm", ("snapshot", *_OF_SEQUENCES), "nats", has_ratio=True),
     Quantity("log_singular_value/*", "log_singular_value", ("end", *_OF_SEQUENCES), "nats"),
+    Quantity("alignment/*", "alignment", ("end", *_OF_SEQUENCES), "nats"),
+    Quantity("leading_directions", "leading_directions", ("end", "seed", "distance"), "directions", "mean"),
+    Quantity("log_norm_weight/*", "log_norm_weight", ("end", *_OF_SEQUENCES), "nats"),
+    Quantity("log_norm_gate/*", "log_norm_gate", ("end", *_OF_SEQUENCES), "nats"),
     Quantity("lyapunov_exponent", "lyapunov_exponent", ("end", "seed", "exponent"), "nats per step"),
     Quantity("first_not_finite", "first_not_finite", ("snapshot", "seed", "sequence number"), "step"),
     Quantity("gate/mean/*", "gate", _OF_GATES, "activation", "mean"),
     Quantity("gate/low/*", "gate", _OF_GATES, "share", "low"),
     Quantity("gate/high/*", "gate", _OF_GATES, "share", "high"),
+    *(Quantity(f"gate_over_time/{s}/*", "gate_over_time", ("end", "seed", "step"), "activation", s) for s in _OF_UNITS),
     Quantity("gate/memory_time", "gate", _OF_GATES, "steps", "memory_time"),
     Quantity("theory/*", "theory", ("start", "seed", "distance"), "nats"),
     Quantity("train_loss", "train_loss", ("training step", "seed"), "nats per symbol"),
@@ -52,6 +58,7 @@ QUANTITIES = (
 NOT_TIDY = {
     "snapshots": "the column training_step of every row",
     "state_size": "the number of Lyapunov exponents, or of directions where only the leading ones are measured",
+    "layers": "a number of the cell",
     "gate/histogram/*": "figures/gates.csv has the densities",
     "gate/range/*": "the ends of the histograms",
 }
@@ -60,8 +67,8 @@ NOT_TIDY = {
 COLUMNS = ("cell", "training_step", "seed", "quantity", "field", "index", "statistic", "value", "unit")
 """Columns of `results.csv`.
 
-`index` is the distance in steps, the number of an exponent, largest first, of a unit, or of a sequence. The value of
-`first_not_finite` is -1 for a sequence without inf and NaN.
+`index` is the distance in steps, the number of an exponent, largest first, of a unit, of a step, or of a sequence. The
+value of `first_not_finite` is -1 for a sequence without inf and NaN.
 """
 
 

@@ -99,6 +99,8 @@ class StudyResults:
     cells: Sequence[CellResults]
     costs: Mapping[str, np.ndarray]
     """As `experiments.gradient_flow.costs.measure_costs` returns them, an entry per cell."""
+    pair_losses: tuple[float, float] | None = None
+    """Of the training text and of the held-out one, as `pair_losses` returns them; None without a text."""
 
     @property
     def longest(self) -> int:

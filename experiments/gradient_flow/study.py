@@ -16,6 +16,7 @@ from experiments.gradient_flow.config import GradientFlow
 from experiments.gradient_flow.costs import measure_costs
 from experiments.gradient_flow.language_model import Trainer
 from experiments.gradient_flow.networks import Network, measure_network
+from experiments.gradient_flow.pair_losses import pair_losses
 from experiments.gradient_flow.programs import share_programs
 from experiments.gradient_flow.quantities import COLUMNS, tidy_rows
 from experiments.gradient_flow.results import CellResults, StudyResults, joined
@@ -85,14 +86,16 @@ def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> Study
             for sentence in findings.not_finite(results[-1]):
                 say(f"warning: {sentence}")
     costs = _costs(workdir, programs, source, config)
-    return StudyResults(config, source.name, source.input_size, results, costs)
+    text = source.text if isinstance(source, TextSource) else None
+    pairs = None if text is None else pair_losses(text.train, text.held_out, len(text.symbols))
+    return StudyResults(config, source.name, source.input_size, results, costs, pairs)
 
 
 def _costs(workdir: Workdir, programs: list[Cell], source: Source, config: GradientFlow) -> dict[str, np.ndarray]:
     """Measures what the programs cost, side by side, and returns an entry for every cell of the study."""
     unique = list(dict.fromkeys(programs))
     names = np.array([repr(program) for program in unique])
-    costs = workdir.load_part("costs", needed=("programs", "parameters", "gradient_ms"))
+    costs = workdir.load_part("costs", needed=("programs", "parameters", "gradient_ms/low"))
     # Times that were not taken in turn cannot be compared: with another cell, all are taken anew.
     if costs is None or list(costs["programs"]) != list(names):
         costs = {

@@ -1,6 +1,7 @@
 """How a small difference in an early state arrives at the last one."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,32 +50,61 @@ def _products(path: Trajectory) -> JacobianProducts:
 
 
 def _graded_products(path: Trajectory) -> JacobianProducts:
+    def look(_, product: Graded, vector: None) -> JacobianProducts:
+        return JacobianProducts(log_frobenius(product), log_singular_values(product))
+
+    return at_every_product(look, path, None)
+
+
+def at_every_product(look: Callable[..., Any], path: Trajectory, vector: Any) -> Any:
+    """Returns what `look` makes of (ds_T/ds_t)^T = Q P Q_T^T, for t = 0 to T; NaN in it where a step is not finite.
+
+    Args:
+      look: a function of Q_T, the same for every t, of P as a `Graded`, and of `vector` sent through the product.
+      path: the run.
+      vector: a state vector `[*B, N]` to be sent through the product as well, kept as a unit vector and the log of its
+        length, or None.
+    """
     run = path.run
-    vector = state_vector(float_leaves(run.carry), run.batch_ndim)
-    size, batch_shape, dtype = vector.shape[-1], vector.shape[:-1], vector.dtype
+    like = state_vector(float_leaves(run.carry), run.batch_ndim)
+    size, batch_shape, dtype = like.shape[-1], like.shape[:-1], like.dtype
     identity = jnp.broadcast_to(jnp.eye(size, dtype=dtype), (*batch_shape, size, size))
-    start = (
-        random_orthonormal(batch_shape, size, size, dtype),
-        Graded(jnp.zeros((*batch_shape, size), dtype), identity),
-    )
+    q_last = random_orthonormal(batch_shape, size, size, dtype)
+    product = Graded(jnp.zeros((*batch_shape, size), dtype), identity)
+    sent = None if vector is None else _with_length(vector, jnp.zeros(batch_shape, dtype))
+
+    def seen(product, sent, finite):
+        found, structure = jax.tree.flatten(look(q_last, product, sent))
+        return structure.unflatten(or_nan(finite, found))
 
     def back(state, step):
-        q, product, finite, cut = state
+        q, product, sent, finite, cut = state
         *step, step_finite, reset = step
         cut |= reset
-        new = jnp.where(cut[..., None, None], 0, jacobian_transposed(run, *step)(q))
+        columns = q if sent is None else jnp.concatenate([q, sent[0][..., None]], axis=-1)
+        new = jnp.where(cut[..., None, None], 0, jacobian_transposed(run, *step)(columns))
         finite = cut | (finite & step_finite & jnp.isfinite(new).all((-2, -1)))
         # What is not finite is left out of the product, which a reset makes zero for good.
-        q, r = positive_qr(jnp.where(finite[..., None, None], new, q))
+        new = jnp.where(finite[..., None, None], new, columns)
+        q, r = positive_qr(new[..., :size])
         product = times(r, product)
-        measured = [log_frobenius(product), log_singular_values(product)]
-        return (q, product, finite, cut), or_nan(finite, measured)
+        sent = None if sent is None else _with_length(new[..., size], sent[1])
+        return (q, product, sent, finite, cut), seen(product, sent, finite)
 
     finite = path.finite[-1]
+    start = (q_last, product, sent, finite, jnp.zeros_like(finite))
     steps = (path.before, path.z, run.inputs, path.steps_finite, path.resets)
-    _, earlier = meshes.scan(back, (*start, finite, jnp.zeros_like(finite)), steps, reverse=True)
-    last = or_nan(finite, [log_frobenius(start[1]), log_singular_values(start[1])])
-    return JacobianProducts(*jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last))
+    _, earlier = meshes.scan(back, start, steps, reverse=True)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, seen(product, sent, finite))
+
+
+def _with_length(vector: Float[Array, "*B N"], log_length: Float[Array, "*B"]) -> tuple[jax.Array, jax.Array]:
+    """Returns the unit vector, and the log of the length with that of the vector added; zeros stay zeros."""
+    largest = jnp.max(jnp.abs(vector), axis=-1, keepdims=True, initial=0)
+    vector = vector / jnp.where(largest == 0, 1, largest)
+    length = jnp.linalg.norm(vector, axis=-1, keepdims=True)
+    log_length += (jnp.log(largest) + jnp.log(length))[..., 0]
+    return vector / jnp.where(length == 0, 1, length), log_length
 
 
 class Graded(NamedTuple):

@@ -102,6 +102,8 @@ MEASURED = {
     "gradient norms": partial(measured, lambda path: gradflow.gradient_norms(path, loss), STEPS, LSTM(4)),
     "path norms": partial(measured, lambda path: gradflow.path_norms(path, loss), STEPS, LSTM(4)),
     "jacobian": partial(measured, lambda path: gradflow.jacobian_products(path).log_frobenius, STEPS, LSTM(4)),
+    "alignment": partial(measured, lambda path: gradflow.gradient_alignment(path, loss).log_share, STEPS, LSTM(4)),
+    "parameters": partial(measured, lambda path: gradflow.parameter_norms(path, loss).weights, STEPS, LSTM(4)),
     "exponents": partial(measured, lambda path: gradflow.lyapunov_spectrum(path, k=2), CARRY, LRU(4)),
     "penalty": penalty,
     "states": partial(measured, lambda path: (path.states, path.ys), STEPS, GRU(4)),

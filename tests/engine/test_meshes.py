@@ -43,7 +43,7 @@ def test_a_mesh_changes_no_value_and_no_gradient(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["manual", "explicit", "auto"])
 def test_a_mesh_changes_nothing_of_any_executor_layer_or_measurement(kind):
-    assert_same(told(kind, "all"), 17)
+    assert_same(told(kind, "all"), 19)
 
 
 def test_without_a_mesh_nothing_is_added_to_a_loop():

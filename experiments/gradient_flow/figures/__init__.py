@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from experiments.common.plotting import COLORS, Drawing
 from experiments.gradient_flow.figures import (
+    alignment,
     axes,
     cost,
+    depth,
     gates,
+    gates_over_time,
     gradient_map,
     gradient_norm,
     jacobian,
@@ -14,11 +17,26 @@ from experiments.gradient_flow.figures import (
     lyapunov,
     paths,
     reach,
+    weights,
     zoo,
 )
 from experiments.gradient_flow.results import StudyResults
 
-IN_DETAIL = (gradient_norm, reach, axes, gradient_map, paths, jacobian, lyapunov, gates, learning)
+IN_DETAIL = (
+    gradient_norm,
+    reach,
+    axes,
+    gradient_map,
+    paths,
+    depth,
+    jacobian,
+    alignment,
+    lyapunov,
+    weights,
+    gates,
+    gates_over_time,
+    learning,
+)
 """Figures with a colour for every cell of a panel, in the order of the report."""
 OF_ANY_NUMBER = (zoo, cost)
 """Figures with a row for every cell."""

@@ -1,5 +1,7 @@
 """What each cell costs at the same width."""
 
+import math
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -10,31 +12,59 @@ QUANTITIES = {
     "parameters": ("parameters of the cell", 1.0, "{:,.0f}"),
     "forward_ms": ("forward (ms)", 1.0, "{:.2f}"),
     "gradient_ms": ("gradient (ms)", 1.0, "{:.2f}"),
-    "gradient_bytes": ("memory of the gradient (MB)", 1e-6, "{:.2g}"),
+    "gradient_bytes": ("gradient's memory (MB)", 1e-6, "{:.2g}"),
 }
+
+COLUMNS = {
+    "parameters": "parameters",
+    "forward_ms": "forward_ms",
+    "forward_ms/low": "forward_low_ms",
+    "forward_ms/high": "forward_high_ms",
+    "gradient_ms": "gradient_ms",
+    "gradient_ms/low": "gradient_low_ms",
+    "gradient_ms/high": "gradient_high_ms",
+    "gradient_bytes": "gradient_bytes",
+    "rounds": "rounds",
+    "load": "load_processes",
+}
+"""What the CSV calls the arrays of the costs."""
 
 
 @styled
 def draw(results: StudyResults) -> Drawing:
     """Draws parameters, times and memory of every cell."""
     config, cells = results.config, results.cells
-    width, height = 3.0 * len(QUANTITIES), 1.0 + 0.42 * len(cells)
+    names = 0.075 * max(len(cell.label) for cell in cells)  # inches
+    width, height = 2.8 * len(QUANTITIES) + names, 1.0 + 0.42 * len(cells)
     figure, axes = new_figure(1, len(QUANTITIES), width=width, height=height, sharey=True)
     place = np.arange(len(cells))[::-1]
     for ax, (name, (text, unit, form)) in zip(axes[0], QUANTITIES.items(), strict=True):
         values = results.costs[name] * unit
-        bars = ax.barh(place, values, color=[color(n) for n in range(len(cells))], height=0.62)
-        ax.bar_label(bars, [form.format(v) for v in values], padding=3, fontsize=9)
+        ax.barh(place, values, color=[color(n) for n in range(len(cells))], height=0.62)
+        ends = values
+        if f"{name}/low" in results.costs:
+            low, ends = (results.costs[f"{name}/{end}"] * unit for end in ("low", "high"))
+            ax.errorbar(values, place, xerr=[values - low, ends - values], fmt="none", ecolor="black", capsize=3)
+        for end, at, value in zip(ends, place, values, strict=True):
+            ax.annotate(form.format(value), (end, at), (5, 0), textcoords="offset points", va="center", fontsize=9)
         ax.set_title(text)
-        ax.set_xlim(0, 1.32 * max(values.max(), 1e-9))
+        ax.set_xlim(0, 1.35 * max(ends.max(), 1e-9))
         ax.set_yticks(place, [cell.label for cell in cells])
         ax.grid(axis="y", visible=False)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    rounds, load = int(results.costs["rounds"][0]), float(results.costs["load"][0])
+    busy = (
+        f", where in the minute before {load:.1f} processes wanted to run on average, this study among them"
+        if math.isfinite(load)
+        else ""
+    )
     caption = (
         f"Cost of the bare cell at H = {config.hidden_size} and D = {results.input_size} inputs: number of parameters; "
-        "median time of a forward pass and of a gradient with respect to the parameters (float32, "
-        f"B = {config.train.batch}, T = {config.train.length}, the cells timed in turn on this machine); memory that "
-        "the compiled gradient needs besides its arguments and results."
+        "median time of a forward pass and of a gradient with respect to the parameters, with its 95 % interval by "
+        f"order statistics (float32, B = {config.train.batch}, T = {config.train.length}; {rounds} rounds, in each of "
+        f"which every cell ran once, on the machine of this study{busy}); memory that the compiled gradient needs "
+        "besides its arguments and results. Where intervals overlap, nothing is said of which is faster."
     )
-    table = {"cell": [cell.label for cell in cells], **{name: list(results.costs[name]) for name in QUANTITIES}}
+    table = {"cell": [cell.label for cell in cells]}
+    table |= {column: list(results.costs[name]) for name, column in COLUMNS.items()}
     return Drawing("cost", "What each cell costs", figure, table, caption)

@@ -29,7 +29,7 @@ def draw(results: StudyResults) -> Drawing | None:
                     style = {"color": "#999999", "fill": True, "alpha": 0.5}
                 ax.stairs(density, edges, **style, label=snapshot_title(cell.snapshots[p]))
                 rows.add(cell.label, cell.snapshots[p], name, (edges[1:] + edges[:-1]) / 2, density)
-            ax.set_title(f"{cell.label} gate {name}")
+            ax.set_title(f"{cell.label}\ngate {name}", fontsize=10)
             ax.set_xlim(low, high)
             ax.set_ylim(bottom=0)
             ax.set_xlabel("activation")

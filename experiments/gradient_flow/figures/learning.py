@@ -48,6 +48,8 @@ def draw(results: StudyResults) -> Drawing | None:
         f"at the snapshots. {results.source}. {results.sizes}; batches of {config.train.batch} x {config.train.length} "
         f"bytes, Adam {config.train.learning_rate:g}, gradient norm clipped at {config.train.clip_norm:g}."
     )
+    if results.pair_losses is not None:
+        caption += f" {_compared(*results.pair_losses)}"
     return Drawing("learning", "What the cells learned meanwhile", figure, rows.columns, caption)
 
 
@@ -62,3 +64,20 @@ def _smooth(curve: np.ndarray) -> np.ndarray:
         np.convolve(curve, kernel)[WINDOW // 2 :][: len(curve)]
         / np.convolve(np.ones(len(curve)), kernel)[WINDOW // 2 :][: len(curve)]
     )
+
+
+def _compared(train: float, held_out: float) -> str:
+    """Says how hard the two texts are for a model of pairs, nats per symbol."""
+    train, held_out = train / math.log(2), held_out / math.log(2)
+    counted = (
+        f"Pairs of bytes, counted in the training text, predict that text with {train:.2f} bits per byte, and the "
+        f"held-out text with {held_out:.2f}"
+    )
+    if abs(held_out - train) < ALIKE:
+        return f"{counted}: the two are about as hard."
+    word = "easier" if held_out < train else "harder"
+    return f"{counted}: the held-out text is the {word} one by itself. Compare lines with lines, and dots with dots."
+
+
+ALIKE = 0.05
+"""Bits per byte by which two texts may differ and count as equally hard."""

@@ -29,7 +29,7 @@ def draw(results: StudyResults) -> Drawing | None:
     if not cells:
         return None
     config, ends = results.config, cells[0].ends
-    figure, axes = new_figure(len(cells), len(ends), width=5.2 * len(ends), height=4.0, sharey="row")
+    figure, axes = new_figure(len(cells), len(ends), width=5.2 * len(ends), height=4.0, sharey=True)
     rows = Rows(
         "cell",
         "training_step",
@@ -40,15 +40,17 @@ def draw(results: StudyResults) -> Drawing | None:
         "log_norm_q90_nats",
     )
     styles: dict[str, int] = {}
+    lowest = 0.0
     for row, cell in enumerate(cells):
         for panel, p in enumerate(ends):
             ax = axes[row, panel]
-            _panel(ax, cell, p, styles, rows)
+            lowest = min(lowest, _panel(ax, cell, p, styles, rows))
             title = snapshot_title(cell.snapshots[p])
             ax.set_title(f"{cell.label}: {title[0].lower() + title[1:]}")
             ax.set_xlim(0, config.measure.length)
             panel_letter(ax, row * len(ends) + panel)
         axes[row, 0].set_ylabel("norm of the part of ∂L/∂s$_{T-k}$")
+    axes[0, 0].set_ylim(bottom=max(-30.0, lowest / LN10 - 8))
     lines = {str(line.get_label()): line for ax in axes[:, 0] for line in ax.get_lines()}
     order = [*styles, *([CAROUSEL] if CAROUSEL in lines else [])]
     legend_below(figure, [lines[text] for text in order], order)
@@ -56,15 +58,19 @@ def draw(results: StudyResults) -> Drawing | None:
     caption = (
         "The gradient split by its path: the part that, from its first step on, stayed in one field of the state (c is "
         "the constant error carousel, h the way through the recurrent weights), and the part that changed between "
-        "fields. The parts, not their norms, add up to the whole; where they cancel, one may exceed it. "
+        "fields: the whole without the others. The parts, not their norms, add up to the whole; where they cancel, "
+        "one may exceed it. "
         f"{dotted}{results.source}. H = {config.hidden_size}; median and 10 % to 90 % over {config.seeds} seeds x "
         f"{config.measure.batch} sequences. The lower edge is cut."
     )
     return Drawing("paths", "Paths of the gradient through the state", figure, rows.columns, caption)
 
 
-def _panel(ax: Axes, cell: CellResults, p: int, styles: dict[str, int], rows: Rows) -> None:
-    """Draws one cell at one snapshot; a path that has no style yet gets the next one."""
+def _panel(ax: Axes, cell: CellResults, p: int, styles: dict[str, int], rows: Rows) -> float:
+    """Draws one cell at one snapshot; a path that has no style yet gets the next one.
+
+    Returns the least log norm of the whole gradient.
+    """
     curves = {"whole gradient": "log_norm/joint"}
     curves |= {f"stays in {field}": f"log_norm/path/{field}" for field in cell.fields}
     curves |= {"changes between them": "log_norm/path_rest"}
@@ -78,7 +84,7 @@ def _panel(ax: Axes, cell: CellResults, p: int, styles: dict[str, int], rows: Ro
         carousel = cell.arrays["theory/log_carousel"].mean(0)
         theory = (c[1] + carousel[1:] - carousel[1]) / LN10
         ax.plot(np.arange(1, len(c)), theory, color="black", linewidth=1.0, linestyle=":", label=CAROUSEL)
-    floor = band(cell.by_distance("log_norm/joint", p)).median
-    ax.set_ylim(bottom=max(-30.0, floor[np.isfinite(floor)].min(initial=0.0) / LN10 - 8), top=None)
     ax.set_xlabel("distance k from the loss (steps)")
     powers_of_ten(ax.yaxis)
+    whole = band(cell.by_distance("log_norm/joint", p)).median
+    return float(whole[np.isfinite(whole)].min(initial=0.0))

@@ -29,7 +29,7 @@ def log_norms(rate, *lead, scatter=0.0, key=0):
 
 
 def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0, 2, 5), rate=0.5, large=False,
-                 scatter=0.0, key=0, axes=(), source=None):  # fmt: skip
+                 layers=0, scatter=0.0, key=0, axes=(), source=None):  # fmt: skip
     """A cell without gates where `gates` is empty, and one too large for Jacobian products where `large` says so."""
     ends, size = len({0, len(snapshots) - 1}), SIZE * len(fields)
     arrays = {
@@ -47,7 +47,17 @@ def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0
     if not large:
         for n, name in enumerate(("largest", "median", "smallest")):
             arrays[f"log_singular_value/{name}"] = log_norms(rate + n, ends)[..., :1]
+        gains = {"gain": rate, "largest_gain": rate / 2, "random_gain": rate / 2 + 0.1, "share": rate / 4}
+        arrays |= {f"alignment/{name}": log_norms(fall, ends)[..., :1] for name, fall in gains.items()}
+        arrays["leading_directions"] = np.full((ends, SEEDS, STEPS + 1), 2.0)
+    arrays["layers"] = np.array(layers)
+    for name in ("w_x", "w_h", "b"):
+        arrays[f"log_norm_weight/{name}"] = log_norms(rate, ends)[:, :, 1:]
     for gate in gates:
+        arrays[f"log_norm_gate/{gate}"] = log_norms(rate, ends)[:, :, 1:]
+        arrays |= {
+            f"gate_over_time/{name}/{gate}": np.full((ends, SEEDS, STEPS), 0.25) for name in ("mean", "q10", "q90")
+        }
         arrays |= {f"gate/{name}/{gate}": np.full((ends, SEEDS, SIZE), 0.25) for name in ("mean", "low", "high")}
         arrays[f"gate/histogram/{gate}"] = np.full((ends, SEEDS, BINS), 1 / BINS)
         arrays[f"gate/range/{gate}"] = np.array([0.0, 1.0])
@@ -64,5 +74,8 @@ def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0
 def results(*cells, **options):
     cells = cells or (cell_results("RNN", ("h",), (), rate=1.0), cell_results("LSTM"))
     costs = {name: np.arange(1.0, len(cells) + 1) for name in ("forward_ms", "gradient_ms", "gradient_bytes")}
+    for name in ("forward_ms", "gradient_ms"):
+        costs |= {f"{name}/low": 0.9 * costs[name], f"{name}/high": 1.1 * costs[name]}
     costs["parameters"] = np.arange(100, 100 + len(cells))
-    return StudyResults(config(**options), "A text", 20, cells, costs)
+    costs |= {"rounds": np.full(len(cells), 25), "load": np.full(len(cells), 0.5)}
+    return StudyResults(config(**options), "A text", 20, cells, costs, (2.5, 2.3))

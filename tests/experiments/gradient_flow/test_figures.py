@@ -5,9 +5,12 @@ import pytest
 
 from experiments.gradient_flow import figures, measure
 from experiments.gradient_flow.figures import (
+    alignment,
     axes,
     cost,
+    depth,
     gates,
+    gates_over_time,
     gradient_map,
     gradient_norm,
     jacobian,
@@ -15,26 +18,29 @@ from experiments.gradient_flow.figures import (
     lyapunov,
     paths,
     reach,
+    weights,
     zoo,
 )
 from tests.experiments.gradient_flow.made_up import BINS, SEEDS, STEPS, cell_results, results
 
 
-def varied():
+def varied(*further):
     """Results with several starts of a family, and with an axis."""
     return results(
+        *further,
         cell_results("RNN", ("h",), (), rate=1.0),
         *(cell_results(f"LSTM, forget bias {b}", axes=(("forget_bias", b),), source="LSTM", key=b) for b in (1, 3)),
     )
 
 
 EVERY = (*figures.IN_DETAIL, *figures.OF_ANY_NUMBER)
+STACK = {"fields": ("0/h", "0/c", "1/h", "1/c"), "layers": 2}
 every_figure = pytest.mark.parametrize("figure", EVERY, ids=lambda module: module.__name__.rpartition(".")[2])
 
 
 @every_figure
 def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_one_length(figure):
-    drawing = figure.draw(varied())
+    drawing = figure.draw(varied(cell_results("Stack", **STACK)))
     assert drawing.name == figure.__name__.rpartition(".")[2] and drawing.caption.endswith(".")
     lengths = {len(column) for column in drawing.table.values()}
     assert len(lengths) == 1 and lengths != {0}
@@ -44,7 +50,7 @@ def test_a_figure_bears_the_name_of_its_file_and_has_its_numbers_in_columns_of_o
 @every_figure
 @pytest.mark.parametrize("snapshots", [(0,), (0, 2, 5)], ids=["one", "three"])
 def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
-    long = cell_results("LSTM, of a start whose name is long", snapshots=snapshots)
+    long = cell_results("LSTM, of a start whose name is long", snapshots=snapshots, **STACK)
     drawing = figure.draw(results(long, snapshots=snapshots))
     if drawing is None:
         assert figure is axes or (figure in (learning, reach, gradient_map) and snapshots == (0,))
@@ -59,12 +65,36 @@ def test_no_legend_reaches_over_the_edge_of_its_figure(figure, snapshots):
 def test_of_more_cells_than_colors_only_figures_with_a_row_each_are_drawn(monkeypatch):
     monkeypatch.setattr(figures, "COLORS", ("#000000",))
     assert [drawing.name for drawing in figures.draw_all(results())] == ["zoo", "cost"]
-    assert len(figures.draw_all(results(cell_results()))) == len(EVERY) - 1  # nothing is varied
+    assert len(figures.draw_all(results(cell_results(**STACK)))) == len(EVERY) - 1  # nothing is varied
 
 
 def test_what_a_cell_does_not_have_is_not_drawn():
     plain = results(cell_results("RNN", fields=("h",), gates=()))
-    assert paths.draw(plain) is None and gates.draw(plain) is None
+    assert all(figure.draw(plain) is None for figure in (paths, gates, gates_over_time, depth))
+    assert alignment.draw(results(cell_results("LSTM", large=True))) is None
+    assert set(weights.draw(plain).table["kind"]) == {"weight"}
+
+
+def test_the_norm_of_a_layer_is_that_of_its_fields_together():
+    cell = cell_results("Stack", **STACK)
+    for field, norm in (("0/h", 3.0), ("0/c", 4.0), ("1/h", 1.0), ("1/c", 0.0)):
+        with np.errstate(divide="ignore"):
+            cell.arrays[f"log_norm/field/{field}"][:] = np.log(norm)
+    table = depth.draw(results(cell)).table
+    norms = {
+        layer: {
+            round(float(np.exp(v)), 6)
+            for at, v in zip(table["layer"], table["log_norm_nats"], strict=True)
+            if at == layer
+        }
+        for layer in (0, 1)
+    }
+    assert norms == {0: {5.0}, 1: {1.0}}
+
+
+def test_times_of_the_cost_figure_have_the_ends_of_their_intervals():
+    table = cost.draw(results()).table
+    assert table["forward_ms"] == [1.0, 2.0] and table["forward_high_ms"] == [1.1, 2.2]
 
 
 def test_of_a_large_state_the_captions_say_what_was_not_measured(monkeypatch):
@@ -109,3 +139,8 @@ def test_panels_of_one_figure_have_one_scale():
     for figure in (gradient_norm, lyapunov, reach, learning):
         limits = {(ax.get_xlim(), ax.get_ylim()) for ax in figure.draw(varied()).figure.axes}
         assert len(limits) == 1
+
+
+@pytest.mark.parametrize(("losses", "words"), [((2.5, 2.3), "easier"), ((2.3, 2.5), "harder"), ((2.5, 2.51), "about")])
+def test_the_caption_says_which_text_is_easier_by_itself(losses, words):
+    assert words in learning._compared(*losses)

@@ -85,4 +85,5 @@ def test_units_of_several_layers_are_numbered_one_after_another():
     mine = [row for row in rows if (row["quantity"], row["field"], row["statistic"]) == ("gate", "i", "mean")]
     first = [(row["index"], row["value"]) for row in mine if (row["training_step"], row["seed"]) == (0, 0)]
     assert first == [(n, float(n)) for n in range(6)]
-    assert len([row for row in rows if row["field"] == "f" and row["statistic"] == "mean"]) == 2 * SEEDS * SIZE
+    of_f = [row for row in rows if (row["quantity"], row["field"], row["statistic"]) == ("gate", "f", "mean")]
+    assert len(of_f) == 2 * SEEDS * SIZE
