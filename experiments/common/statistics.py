@@ -18,8 +18,8 @@ EXACT = 15
 class SuccessCurve(NamedTuple):
     """Share that has succeeded by a time (Kaplan & Meier 1958), with a pointwise 95 % band; a step function.
 
-    The band is that of Greenwood's variance on the scale of log(-log), which keeps it between 0 and 1. It is not defined
-    where nothing, or everything, has succeeded: there it is that of Clopper & Pearson's limit for a share of 0 or 1.
+    The band is that of Greenwood's variance on the scale of log(-log), which keeps it between 0 and 1. Where nothing
+    or everything has succeeded that is not defined, and the band ends at Clopper & Pearson's limit for such a share.
     """
 
     times: np.ndarray
@@ -117,8 +117,8 @@ def paired(differences: Sequence[float]) -> Difference:
 
     The p-value is the share of all changes of sign whose sum is as far from 0. It needs no distribution and holds its
     level exactly, but cannot fall below 2 / 2^n. The interval has the shifts that this test does not exclude; its ends
-    are means of subsets of the differences (Hartigan 1969). Of more than `EXACT` pairs as many changes of sign are drawn
-    at random, always the same, and the differences themselves count as one of them.
+    are means of subsets of the differences (Hartigan 1969). Of more than `EXACT` pairs a sample of the changes of sign
+    is drawn, always the same one, and the differences themselves count as one of them.
     """
     values = np.asarray(differences, float)
     chosen = _subsets(len(values))  # [all but the empty one, n]

@@ -1,7 +1,9 @@
 """The comparison, from a config to the report; the trainings that are done already are not done again."""
 
+import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,22 @@ from experiments.common.errors import Failed
 from experiments.common.progress import say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
-from experiments.remedies.config import Comparison
-from experiments.remedies.findings import findings, table
+from experiments.remedies.config import Comparison, Kind, Setting, Trial
+from experiments.remedies.effects import reported
+from experiments.remedies.findings import findings
 from experiments.remedies.launch import folder_of, job, last_words, launch, slurm_parameters
-from experiments.remedies.results import Outcome, outcomes_of, over, ranking
+from experiments.remedies.results import RESULTS, Outcome, milliseconds_of, outcomes_of, over, result_rows
+from experiments.remedies.tables import EFFECTS, SUMMARY, effect_rows, summary_rows, table
+from experiments.remedies.tuning import choose, tuning_table
+from recurrax.tasks.task import Chance
+
+GROWS = (
+    "cells", "tasks", "lengths", "remedies", "seeds", "tuning.seeds", "tuning.steps", "train.steps",
+    "train.learning_rates", "train.hidden_sizes",
+)  # fmt: skip
+"""Fields in which a comparison may grow in its folder."""
+_COSTS = "costs.json"
+"""What a training step of every kind took, measured once: a report that is made again has the same numbers."""
 
 
 def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "") -> None:
@@ -34,51 +48,117 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     config = from_config(Comparison, config_dict)
     parameters = slurm_parameters(slurm)
-    with Workdir(path, config=to_dict(config), data={}) as workdir:
+    with Workdir(path, config=to_dict(config), data={}, grows=GROWS) as workdir:
         if workdir.nothing_to_do("comparison"):
             return
-        trainings = {trial: config.training(trial) for trial in config.trials()}
-        missing = [trial for trial, training in trainings.items() if not over(training, folder_of(path, trial))]
-        if len(missing) < len(trainings):
-            say(f"{len(trainings) - len(missing)} of {len(trainings)} trainings were done before")
-        jobs = [job(trainings[trial], path, trial) for trial in missing]
-        ended = launch(jobs, path, launcher=launcher, parameters=parameters, processes=config.processes)
-        statuses = dict(zip(missing, ended, strict=True))
-        outcomes = [
-            outcome
-            for trial, training in trainings.items()
-            for outcome in outcomes_of(trial, training, folder_of(path, trial), statuses.get(trial, 0))
-        ]
-        failed = list(dict.fromkeys(o.trial for o in outcomes if o.ended == "failed"))
-        _report(workdir, config, outcomes)
-        if failed:
-            said = last_words(path, failed[0])
-            raise Failed(
-                f"{len(failed)} of {len(trainings)} trainings failed, the first one said: {said}\n"
-                f"The others are in {path / 'report.html'}; the same command tries again those that failed."
-            )
+
+        def trained(trials: Iterable[Trial], purpose: str) -> list[Outcome]:
+            return _trained(config, path, list(trials), purpose, launcher, parameters)
+
+        outcomes = trained(config.tuning_trials(), "tuning")
+        chosen = choose(outcomes, config)
+        outcomes += trained(config.trials(chosen), "trainings")
+        costs = _costs(workdir, config, chosen)
+        _report(workdir, config, outcomes, chosen, costs)
+        _raise_for_failures(path, outcomes, config, chosen)
         workdir.finish()
         say(f"Report: {path / 'report.html'}")
 
 
-def _report(workdir: Workdir, config: Comparison, outcomes: Sequence[Outcome]) -> None:
-    """Writes the results as CSV, figures, the ranking and the page that shows them."""
-    from experiments.remedies.figures.gradient_flow import gradient_flow  # Matplotlib takes its time
+def _trained(
+    config: Comparison, path: Path, trials: Sequence[Trial], purpose: str, launcher: str, parameters: dict[str, Any]
+) -> list[Outcome]:
+    """Runs the trainings that are missing, and returns what all of them came to."""
+    trainings = {trial: config.training(trial) for trial in trials}
+    missing = [trial for trial, training in trainings.items() if not over(training, folder_of(path, trial))]
+    if len(missing) < len(trainings):
+        say(f"{purpose}: {len(trainings) - len(missing)} of {len(trainings)} were done before")
+    jobs = [job(trainings[trial], path, trial) for trial in missing]
+    processes = config.processes
+    ended = launch(jobs, path, launcher=launcher, parameters=parameters, processes=processes, purpose=purpose)
+    statuses = dict(zip(missing, ended, strict=True))
+    return [
+        outcome
+        for trial, training in trainings.items()
+        for outcome in outcomes_of(trial, training, folder_of(path, trial), statuses.get(trial, 0))
+    ]
+
+
+def _costs(workdir: Workdir, config: Comparison, chosen: dict[Kind, Setting]) -> dict[Kind, float]:
+    """Returns the milliseconds of a training step of one network, those that were measured before first."""
+    try:
+        known = json.loads((workdir.path / _COSTS).read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    costs: dict[Kind, float] = {}
+    for trial in config.trials(chosen):
+        name = folder_of(workdir.path, trial).name
+        if name not in known:
+            known[name] = milliseconds_of(folder_of(workdir.path, trial))
+        if math.isnan(costs.get(trial.kind, math.nan)):
+            costs[trial.kind] = known[name]
+    workdir.write_text(_COSTS, json.dumps({n: v for n, v in known.items() if not math.isnan(v)}, indent=1) + "\n")
+    return costs
+
+
+def _raise_for_failures(
+    path: Path, outcomes: Sequence[Outcome], config: Comparison, chosen: dict[Kind, Setting]
+) -> None:
+    failed = {(o.kind, o.setting, o.tuning, o.seed) for o in outcomes if o.ended == "failed"}
+    trials = [*config.tuning_trials(), *config.trials(chosen)]
+    broken = [trial for trial in trials if (trial.kind, trial.setting, trial.tuning, trial.seed) in failed]
+    if broken:
+        raise Failed(
+            f"{len(broken)} of {len(trials)} trainings failed, the first one said: {last_words(path, broken[0])}\n"
+            f"The others are in {path / 'report.html'}; the same command tries again those that failed."
+        )
+
+
+def _report(
+    workdir: Workdir,
+    config: Comparison,
+    outcomes: Sequence[Outcome],
+    chosen: dict[Kind, Setting],
+    costs: dict[Kind, float],
+) -> None:
+    """Writes the results as CSV, figures, tables and the page that shows them."""
+    from experiments.remedies.figures._panels import MOST
+    from experiments.remedies.figures.differences import differences  # Matplotlib takes its time
+    from experiments.remedies.figures.gradient_flow import gradient_flow
+    from experiments.remedies.figures.lengths import lengths
+    from experiments.remedies.figures.reach import reach
     from experiments.remedies.figures.success import success
 
-    entries = ranking(outcomes)
-    drawings = [success(outcomes, config)]
+    chance = _chance(config, chosen)
+    workdir.write_csv("results.csv", RESULTS, result_rows(outcomes, chance, costs))
+    workdir.write_csv("summary.csv", SUMMARY, summary_rows(outcomes, chance, costs, config))
+    workdir.write_csv("effects.csv", EFFECTS, effect_rows(outcomes, config))
+    drawings = [success(outcomes, config)] if reported(outcomes) else []
+    if len(config.lengths) > 1:
+        drawings.append(lengths(outcomes, config))
+    if len(config.remedies) > 1:
+        drawings.append(differences(outcomes, config))
     if config.gradient_norms_batch:
-        drawings.append(gradient_flow(outcomes, config))
-    header = ("cell", "task", "length_steps", "remedy", "seed", "ended", "solved_after_steps", "time_per_step_ms")
-    rows = [(*o.trial[:4], o.seed, o.ended, o.solved_after, o.milliseconds) for o in outcomes]
-    workdir.write_csv("results.csv", header, rows)
+        drawings.append(gradient_flow(outcomes, config) if len(config.remedies) <= MOST else reach(outcomes, config))
+    tuned = tuning_table(outcomes, chosen, config)
     write_report(
         workdir,
         title="What eases vanishing and exploding gradients?",
-        lead=f"{len(outcomes)} trainings: {', '.join(config.labels)} on {', '.join(config.tasks)}, each as it is "
-        f"and with remedies, from {config.seeds} seeds{' side by side' if config.together else ''}.",
-        findings=findings(entries, outcomes, config),
-        tables=[table(entries)],
+        lead=f"{', '.join(config.labels)} on {', '.join(config.tasks)}, each as it is and with remedies, from "
+        f"{config.seeds} seeds. Each remedy is compared with the same cell without it, seed by seed, in the mean time "
+        f"to success within {config.train.steps} steps. A difference is told where chance gives it in less than one "
+        "of twenty reports without any.",
+        findings=findings(outcomes, chosen, config),
+        tables=[table(outcomes, chance, costs, config), *([tuned] if tuned else [])],
         drawings=drawings,
     )
+
+
+def _chance(config: Comparison, chosen: dict[Kind, Setting]) -> dict[Kind, Chance]:
+    """Returns loss and error of the best blind guess, by kind; one task is asked once, as some simulate."""
+    known: dict[tuple[str, int], Chance] = {}
+    for trial in config.trials(chosen):
+        task = (trial.kind.task, trial.kind.length)
+        if task not in known:
+            known[task] = config.training(trial).make_task().chance
+    return {kind: known[kind.task, kind.length] for kind in config.kinds}

@@ -97,10 +97,10 @@ def test_two_steps_of_a_training_of_the_comparison_run(path):
     config.update({"lengths": tuple(min(length, 24) for length in config.lengths[:1]), "seeds": 2})
     if path.endswith("delayed_xor.py"):
         config.tasks = ("delayed_xor(delay=2)",)
-    config.train.update({"hidden_size": 8, "steps": 2, "log_every": 1, "eval_every": 1, "batch": 2})
+    config.train.update({"hidden_sizes": (8,), "steps": 2, "log_every": 1, "eval_every": 1, "batch": 2})
     comparison = from_config(Comparison, config)
-    trials = list(comparison.trials())
-    assert {trial.remedy for trial in trials} == set(config.remedies)
+    trials = list(comparison.trials({kind: comparison.settings(kind.remedy)[-1] for kind in comparison.kinds}))
+    assert {trial.kind.remedy for trial in trials} == set(config.remedies)
     trainer = Trainer(comparison.training(trials[-1]))
     state = trainer.advance(trainer.start(), 2)
     assert state.step.tolist() == [2] * len(state.step)

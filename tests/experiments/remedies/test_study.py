@@ -15,9 +15,10 @@ from experiments.remedies.config import Comparison
 
 SMALL = (
     "--config.cells=rnn,gru", "--config.tasks=adding", "--config.lengths=24", "--config.seeds=1",
-    "--config.remedies=none,bound_candidate()", "--config.gradient_norms_batch=2", "--config.train.hidden_size=3",
+    "--config.remedies=none,bound_candidate()", "--config.gradient_norms_batch=2", "--config.train.hidden_sizes=3",
     "--config.train.batch=2", "--config.train.steps=4", "--config.train.log_every=2", "--config.train.eval_every=2",
-    "--config.train.eval_batches=1",
+    "--config.train.eval_batches=1", "--config.train.learning_rates=0.01,0.1",
+    "--config.tuning.seeds=1", "--config.tuning.steps=2",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the
     html = (tmp_path / "study" / "report.html").read_text()
     assert html.count("data:image/png;base64,") == 2 and "do not apply: bound_candidate()" in html
     # A run that is gone is done again, and it alone; one that cannot be done is told.
-    folders = sorted((tmp_path / "study" / "runs").iterdir())
+    folders = sorted((tmp_path / "study" / "trainings").iterdir())
     assert len(folders) == 3
     (tmp_path / "study" / "done.json").unlink()
     (folders[0] / "done.json").unlink()
@@ -59,7 +60,7 @@ def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the
         ("--config.train.optimizer=adan", "config.train.optimizer"),
         ("--config.cells=conv_lstm", "config.cells is wrong: ConvLSTM("),
         ("--config.cells=tests.experiments.cells:WithoutCarry", "cannot run: RuntimeError: no carry"),
-        ("--config.train.learning_rate=1e-50", "config.train.learning_rate must be 0, or at least 1.18e-38"),
+        ("--config.train.learning_rates=1e-50", "config.train.learning_rates must be 0, or at least 1.18e-38"),
         ("--config.seeds=0", "config.seeds must be at least 1"),
     ],
 )
@@ -95,11 +96,11 @@ def test_ctrl_c_ends_the_trainings_and_the_same_command_goes_on(tmp_path):
     command.append("--config.train.steps=100000000")
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "w").glob("runs/*/config.json")) and time.monotonic() < deadline:
+    while not list((tmp_path / "w").glob("trainings/*/config.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "goes on where it stopped" in err
-    folders = [re.escape(str(path)) for path in (tmp_path / "w" / "runs").iterdir()]
+    folders = [re.escape(str(path)) for path in (tmp_path / "w" / "trainings").iterdir()]
     assert folders and subprocess.run(["pgrep", "-f", "|".join(folders)], capture_output=True).returncode == 1
     assert json.loads((tmp_path / "w" / "config.json").read_text())["config"]["seeds"] == 1
