@@ -18,12 +18,7 @@ def get_config():
     config.cells = ("rnn", "lstm", "gru")
     config.tasks = ("temporal_order",)
     config.lengths = (60,)
-    config.remedies = (
-        "none",
-        "clip_norm(1.0)",
-        "clip_norm(1.0)+identity_start",
-        "clip_norm(1.0)+forget_bias(2.0)",
-    )
+    config.remedies = ("none", "clip_norm(1.0)", "identity_start", "forget_bias(2.0)")
     config.seeds = 10
     config.seed = 0
     config.together = True

@@ -12,8 +12,8 @@ from experiments.common.errors import Failed
 from experiments.common.progress import say
 from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
+from experiments.remedies import publish as publishing
 from experiments.remedies.config import Comparison, Kind, Setting, Trial
-from experiments.remedies.effects import reported
 from experiments.remedies.findings import findings
 from experiments.remedies.launch import folder_of, job, last_words, launch, slurm_parameters
 from experiments.remedies.results import RESULTS, Outcome, milliseconds_of, outcomes_of, over, result_rows
@@ -30,7 +30,7 @@ _COSTS = "costs.json"
 """What a training step of every kind took, measured once: a report that is made again has the same numbers."""
 
 
-def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "") -> None:
+def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "", publish: str = "") -> None:
     """Runs the trainings that are missing and writes the report to `path`.
 
     Args:
@@ -38,6 +38,7 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
       path: the folder of the comparison.
       launcher: where the trainings run, "local" or "slurm".
       slurm: parameters of submitit, as a text that lists them.
+      publish: folder that tables and figures are copied to once all is done; empty for none.
 
     Raises:
       ExperimentError: the config or the parameters are wrong, or the folder holds something else.
@@ -50,6 +51,7 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
     parameters = slurm_parameters(slurm)
     with Workdir(path, config=to_dict(config), data={}, grows=GROWS) as workdir:
         if workdir.nothing_to_do("comparison"):
+            _publish(workdir, publish)
             return
 
         def trained(trials: Iterable[Trial], purpose: str) -> list[Outcome]:
@@ -62,7 +64,13 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "")
         _report(workdir, config, outcomes, chosen, costs)
         _raise_for_failures(path, outcomes, config, chosen)
         workdir.finish()
+        _publish(workdir, publish)
         say(f"Report: {path / 'report.html'}")
+
+
+def _publish(workdir: Workdir, target: str) -> None:
+    if target:
+        publishing.publish(workdir, Path(target).expanduser())
 
 
 def _trained(
@@ -122,24 +130,14 @@ def _report(
     costs: dict[Kind, float],
 ) -> None:
     """Writes the results as CSV, figures, tables and the page that shows them."""
-    from experiments.remedies.figures._panels import MOST
-    from experiments.remedies.figures.differences import differences  # Matplotlib takes its time
-    from experiments.remedies.figures.gradient_flow import gradient_flow
-    from experiments.remedies.figures.lengths import lengths
-    from experiments.remedies.figures.reach import reach
-    from experiments.remedies.figures.success import success
+    from experiments.remedies.figures import draw_all  # Matplotlib takes its time
 
     chance = _chance(config, chosen)
     workdir.write_csv("results.csv", RESULTS, result_rows(outcomes, chance, costs))
     workdir.write_csv("summary.csv", SUMMARY, summary_rows(outcomes, chance, costs, config))
     workdir.write_csv("effects.csv", EFFECTS, effect_rows(outcomes, config))
-    drawings = [success(outcomes, config)] if reported(outcomes) else []
-    if len(config.lengths) > 1:
-        drawings.append(lengths(outcomes, config))
-    if len(config.remedies) > 1:
-        drawings.append(differences(outcomes, config))
-    if config.gradient_norms_batch:
-        drawings.append(gradient_flow(outcomes, config) if len(config.remedies) <= MOST else reach(outcomes, config))
+    sentences = findings(outcomes, chosen, config)
+    workdir.write_text(publishing.FINDINGS, "".join(f"{sentence}\n" for sentence in sentences))
     tuned = tuning_table(outcomes, chosen, config)
     write_report(
         workdir,
@@ -148,9 +146,9 @@ def _report(
         f"{config.seeds} seeds. Each remedy is compared with the same cell without it, seed by seed, in the mean time "
         f"to success within {config.train.steps} steps. A difference is told where chance gives it in less than one "
         "of twenty reports without any.",
-        findings=findings(outcomes, chosen, config),
+        findings=sentences,
         tables=[table(outcomes, chance, costs, config), *([tuned] if tuned else [])],
-        drawings=drawings,
+        drawings=draw_all(outcomes, config),
     )
 
 

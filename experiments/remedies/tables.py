@@ -38,13 +38,13 @@ def table(
         )
     seeds = len({o.seed for o in reported(outcomes)})
     note = (
-        f"Over {seeds} seeds. Solved: share with its 95 % interval (Wilson). Mean steps: to success, a training "
-        f"without it counting with all its {config.train.steps}, with the standard error. Difference: of these means, with "
-        "the remedy less without, seed by seed, with its 95 % interval by changes of sign, not adjusted for the number of "
-        "rows. Loss: median of the last on held-out sequences, where a solved task ends the training, with its 95 % "
-        "interval (order statistics; of less than 6 its range); chance: that of the best blind guess. Reach: norm of "
+        f"Over {seeds} seeds. Solved: share with its 95 % interval (Wilson). Mean steps: to success, with the standard "
+        f"error; a training without it counts with all its {config.train.steps}. Difference: of these means, with the "
+        "remedy less without, seed by seed; its 95 % interval is by changes of sign, and not adjusted for the number "
+        "of rows. Loss: median of the last on held-out sequences, where a solved task ends the training, with its 95 % "
+        "interval (order statistics; of less than 6 its range). Chance: loss of the best blind guess. Reach: norm of "
         "the gradient of the last answer's loss at the first step over that at its own, before training. Cost: "
-        "milliseconds of a training step of one network, measured once, beside the other processes; seconds: that "
+        "milliseconds of a training step of one network, measured once, beside the other processes. Seconds: that "
         "times the mean steps."
     )
     header = (
@@ -72,7 +72,7 @@ SUMMARY = (
     "cell", "hidden_units", "task", "length_steps", "remedy", "setting", "learning_rate", "solved", "trainings",
     "share_low", "share_high", "mean_time_steps", "mean_time_error_steps", "difference_steps", "difference_low_steps",
     "difference_high_steps", "eval_loss_median", "eval_loss_low", "eval_loss_high", "chance_loss", "log_reach_nats",
-    "time_per_step_ms", "diverged",
+    "time_per_step_ms", "trainings_diverged",
 )  # fmt: skip
 """Columns of summary.csv: a row is a kind of network."""
 

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,20 +35,49 @@ def run(workdir, *arguments):
 def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the_rest(tmp_path, capsys):
     assert run(tmp_path / "study") == 0
     table = list(csv.DictReader((tmp_path / "study" / "results.csv").read_text().splitlines()))
-    assert len(table) == 3 and {row["ended"] for row in table} <= {"solved", "not solved"}
+    assert {row["ended"] for row in table} <= {"solved", "not solved"}
+    assert [row["purpose"] for row in table].count("report") == 3 and len(table) == 9
     html = (tmp_path / "study" / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 2 and "do not apply: bound_candidate()" in html
+    assert html.count("data:image/png;base64,") == 3 and "do not apply: bound_candidate()" in html
     # A run that is gone is done again, and it alone; one that cannot be done is told.
     folders = sorted((tmp_path / "study" / "trainings").iterdir())
-    assert len(folders) == 3
+    assert len(folders) == 9
     (tmp_path / "study" / "done.json").unlink()
     (folders[0] / "done.json").unlink()
     (folders[0] / "config.json").write_text("{")
     capsys.readouterr()
     assert run(tmp_path / "study") == 1
     err = capsys.readouterr().err
-    assert "2 of 3 trainings were done before" in err and "1 of 3 trainings failed" in err and "config.json" in err
+    assert "trainings: 2 of 3 were done before" in err and "1 of 9 trainings failed" in err and "config.json" in err
     assert not (tmp_path / "study" / "done.json").exists()
+
+
+FILES = ("results.csv", "summary.csv", "effects.csv", "report.html", "findings.txt")
+
+
+@pytest.mark.slow
+def test_a_comparison_that_was_cut_short_has_the_same_bytes_in_the_end_and_one_that_grows_does_nothing_again(
+    tmp_path, capsys
+):
+    folder, apart = tmp_path / "study", "--config.together=False"
+    assert run(folder, apart) == 0
+    before = {name: (folder / name).read_bytes() for name in FILES}
+    # As a kill leaves it: no report, and one training that had not begun.
+    for name in (*FILES, "done.json"):
+        (folder / name).unlink()
+    gone = next(path for path in sorted((folder / "trainings").iterdir()) if path.name.startswith("report"))
+    shutil.rmtree(gone)
+    assert run(folder, apart) == 0
+    assert {name: (folder / name).read_bytes() for name in FILES} == before
+    times = {path: path.stat().st_mtime_ns for path in (folder / "trainings").glob("*/metrics.jsonl")}
+    capsys.readouterr()
+    assert run(folder, apart, "--config.seeds=2", "--config.remedies=none,bound_candidate(),clip_norm(1.0)") == 0
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+    assert sum(row["purpose"] == "report" for row in rows) == 2 * 5
+    assert "3 of 10 were done before" in capsys.readouterr().err
+    # A smaller one is refused.
+    assert run(folder, apart) == 2
 
 
 @pytest.mark.parametrize(
