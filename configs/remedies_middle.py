@@ -23,7 +23,7 @@ def get_config():
         "orthogonal", "identity_start", "gaussian_start", "critical_start", "forget_bias(1|3)", "chrono_start",
         # Gradients.
         "clip_norm(0.1|1)", "clip_norm_on_schedule(10, 1, 500)", "clip_value(0.01|0.1)", "clip_recurrent(0.1|1)",
-        "gradient_noise(0.0001|0.01)", "truncate(20)", "truncate_adaptively(0.1)",
+        "gradient_noise(0.0001|0.01)", "truncate(10)", "truncate_adaptively(0.1)", "hessian_free(iterations=16)",
         # Regularisers and constraints.
         "omega(0.5|2)", "stabilize_norm(0.5|50)", "floss(0.1|1)", "soft_orthogonal(0.01|0.1)", "spectral_margin(0.1)",
         "constrain_orthogonal", "bound_candidate",

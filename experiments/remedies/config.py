@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from experiments.common.config import FieldError, require, require_seed
 from experiments.training.config import GradientNorms, Training
+from experiments.training.remedies import make_remedies
 from recurrax._util import naming
 
 NONE = "none"
@@ -159,8 +160,12 @@ class Comparison:
         return tuple(Kind(cell, size, task, length, remedy) for (cell, remedy), size, task, length in product)
 
     def settings(self, remedy: str) -> list[Setting]:
-        """Returns what is chosen from for a remedy."""
-        return [Setting(*setting) for setting in itertools.product(strengths(remedy), self.train.learning_rates)]
+        """Returns what is chosen from for a remedy; one that takes the optimiser's place has no learning rate."""
+        found = []
+        for text in strengths(remedy):
+            rates = self.train.learning_rates[:1] if _is_an_optimizer(text) else self.train.learning_rates
+            found += [Setting(text, rate) for rate in rates]
+        return found
 
     def tuning_trials(self) -> Iterator[Trial]:
         """Yields the trainings that settings are chosen by; none for a kind that has only one."""
@@ -187,7 +192,7 @@ class Comparison:
             cells=self.labels[kind.cell],
             hidden_size=kind.hidden_size,
             tasks=named_task(kind),
-            remedies="" if trial.setting.remedy == NONE else trial.setting.remedy.replace("+", ","),
+            remedies="" if trial.setting.remedy == NONE else trial.setting.remedy,
             optimizer=recipe.optimizer,
             learning_rate=trial.setting.learning_rate,
             batch=recipe.batch,
@@ -244,3 +249,12 @@ def strengths(remedy: str) -> list[str]:
     """
     parts = re.split(r"([^\s(),=|+]+(?:\|[^\s(),=|+]+)+)", remedy)
     return ["".join(choice) for choice in itertools.product(*(part.split("|") for part in parts))]
+
+
+@functools.cache
+def _is_an_optimizer(remedy: str) -> bool:
+    """Tells whether a remedy takes the optimiser's place; a text that makes none is told by the training."""
+    try:
+        return any(made.optimizer() is not None for made in make_remedies("" if remedy == NONE else remedy))
+    except (TypeError, ValueError):
+        return False

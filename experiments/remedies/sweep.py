@@ -48,7 +48,7 @@ def sweep(jobs: Sequence[Job], processes: int, description: str, stop: Stopping,
     """Runs jobs, `processes` at a time, and returns their exit statuses.
 
     Every process is kept to one core: to share a small product among cores costs more than it gains. What one compiled
-    the others find: most differ in seeds, starts and numbers alone, and compiling takes longer than a short training.
+    the others find: many differ in the learning rate alone, and compiling takes longer than a short training.
     Ctrl-C, SIGTERM and SIGHUP end the processes in order, and leave what they saved.
 
     Args:

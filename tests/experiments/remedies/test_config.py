@@ -41,6 +41,9 @@ def test_what_is_chosen_from_is_every_strength_at_every_learning_rate():
     config = comparison(remedies="none,clip_norm(1|10)", train={"learning_rates": (0.1, 0.2)})
     assert config.settings("none") == [Setting("none", 0.1), Setting("none", 0.2)]
     assert len(config.settings("clip_norm(1|10)")) == 4
+    assert config.settings("hessian_free(iterations=2|4)") == [
+        Setting(f"hessian_free(iterations={n})", 0.1) for n in (2, 4)
+    ]
 
 
 def test_seeds_of_the_tuning_are_others_than_those_reported_and_train_for_its_steps():
