@@ -168,11 +168,16 @@ class Comparison:
         return found
 
     def tuning_trials(self) -> Iterator[Trial]:
-        """Yields the trainings that settings are chosen by; none for a kind that has only one."""
-        for kind in self.kinds:
+        """Yields the trainings that settings are chosen by; none for a kind that has only one.
+
+        Rate by rate: those that differ in the rate alone are one program, which the first then compiles for the others.
+        """
+        for rate, kind in itertools.product(self.train.learning_rates, self.kinds):
             settings = self.settings(kind.remedy)
             for setting in settings if len(settings) > 1 else ():
-                for first, size in self._blocks(self.tuning.seed, self.tuning.seeds):
+                for first, size in (
+                    self._blocks(self.tuning.seed, self.tuning.seeds) if setting.learning_rate == rate else ()
+                ):
                     yield Trial(kind, setting, first, size, True)
 
     def trials(self, chosen: Mapping[Kind, Setting]) -> Iterator[Trial]:
