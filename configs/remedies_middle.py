@@ -16,7 +16,7 @@ from configs import remedies
 def get_config():
     """Returns the configuration; of a remedy without a strength to choose there is one, which its paper has."""
     config = remedies.get_config()
-    config.update({"seeds": 12, "tuning": {"seeds": 2, "steps": 400}})
+    config.update({"seeds": 15, "tuning": {"seeds": 2, "steps": 400}})
     config.remedies = (
         "none",
         # How it starts.

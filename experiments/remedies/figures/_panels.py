@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -53,8 +54,19 @@ def kind_of(config: Comparison, column: tuple[str, int], task: str, length: int,
 
 def common_legend(figure: Figure, axes: np.ndarray) -> None:
     """Puts the remedies of all panels under the figure: not every one applies to every cell."""
-    found = {}
+    found = _handles(axes)
+    legend_below(figure, list(found.values()), list(found))
+
+
+def legend_of_row(axes: np.ndarray) -> None:
+    """Puts the remedies of a row of panels beside its last one."""
+    found = _handles(axes)
+    axes[-1].legend(found.values(), found, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
+
+
+def _handles(axes: np.ndarray) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for ax in axes.flat:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    legend_below(figure, list(found.values()), list(found))
+    return found

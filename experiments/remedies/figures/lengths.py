@@ -8,7 +8,7 @@ import numpy as np
 from experiments.common.plotting import Drawing, Rows, color, dash, new_figure, panel_letter, styled
 from experiments.remedies.config import Comparison
 from experiments.remedies.effects import rows_of
-from experiments.remedies.figures._panels import WIDTH, columns_of, groups, label_of, style_of
+from experiments.remedies.figures._panels import WIDTH, columns_of, groups, label_of, legend_of_row, style_of
 from experiments.remedies.results import Outcome
 
 
@@ -51,7 +51,7 @@ def lengths(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
             shares.set_ylabel("share solved")
             times.set_ylabel("mean steps to success")
         if column == len(columns) - 1:
-            shares.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
+            legend_of_row(axes[2 * n])
     for ax in axes[-1]:
         ax.set_xlabel("length T")
     caption = (

@@ -9,7 +9,16 @@ from experiments.common.plotting import Drawing, Rows, color, dash, new_figure, 
 from experiments.common.statistics import success_curve
 from experiments.remedies.config import Comparison, named_task
 from experiments.remedies.effects import reported
-from experiments.remedies.figures._panels import WIDTH, columns_of, common_legend, groups, kind_of, label_of, style_of
+from experiments.remedies.figures._panels import (
+    WIDTH,
+    columns_of,
+    common_legend,
+    groups,
+    kind_of,
+    label_of,
+    legend_of_row,
+    style_of,
+)
 from experiments.remedies.results import Outcome
 
 
@@ -48,7 +57,7 @@ def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
         if column == 0:
             ax.set_ylabel(f"share solved\n{named_task(config.kinds[0]._replace(task=task, length=length))}")
         if len(groups(config)) > 1 and column == len(columns) - 1:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
+            legend_of_row(axes[row])
         panel_letter(ax, row * len(columns) + column)
     axes[0, 0].set_xlim(0, horizon)
     axes[0, 0].set_ylim(-0.03, 1.03)
