@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.common.config import FieldError, require, require_seed
@@ -167,27 +167,36 @@ class Comparison:
             found += [Setting(text, rate) for rate in rates]
         return found
 
-    def tuning_trials(self) -> Iterator[Trial]:
+    def tuning_trials(self, grown: Sequence[int] = ()) -> Iterator[Trial]:
         """Yields the trainings that settings are chosen by; none for a kind that has only one.
 
         Rate by rate: those that differ in the rate alone are one program, which the first then compiles for the others.
+
+        Args:
+          grown: how many seeds of the tuning there were before it grew, each time.
         """
+        blocks = self._blocks(self.tuning, grown)
         for rate, kind in itertools.product(self.train.learning_rates, self.kinds):
             settings = self.settings(kind.remedy)
-            for setting in settings if len(settings) > 1 else ():
-                for first, size in (
-                    self._blocks(self.tuning.seed, self.tuning.seeds) if setting.learning_rate == rate else ()
-                ):
-                    yield Trial(kind, setting, first, size, True)
+            of_rate = [setting for setting in settings if len(settings) > 1 and setting.learning_rate == rate]
+            for setting, (first, size) in itertools.product(of_rate, blocks):
+                yield Trial(kind, setting, first, size, True)
 
-    def trials(self, chosen: Mapping[Kind, Setting]) -> Iterator[Trial]:
-        """Yields the trainings that are reported, with the setting that is chosen for each kind."""
+    def trials(self, chosen: Mapping[Kind, Setting], grown: Sequence[int] = ()) -> Iterator[Trial]:
+        """Yields the trainings that are reported.
+
+        Args:
+          chosen: the setting of each kind.
+          grown: how many reported seeds there were before the comparison grew, each time.
+        """
         for kind in self.kinds:
-            for first, size in self._blocks(self.seed, self.seeds):
+            for first, size in self._blocks(self, grown):
                 yield Trial(kind, chosen[kind], first, size, False)
 
-    def _blocks(self, seed: int, seeds: int) -> list[tuple[int, int]]:
-        return [(seed, seeds)] if self.together else [(n, 1) for n in range(seed, seed + seeds)]
+    def _blocks(self, group: "Comparison | Tuning", grown: Sequence[int]) -> list[tuple[int, int]]:
+        """Returns the first seed and the number of those that train side by side; later ones beside each other."""
+        ends = (0, *grown, group.seeds) if self.together else range(group.seeds + 1)
+        return [(group.seed + begin, end - begin) for begin, end in itertools.pairwise(ends) if end > begin]
 
     def training(self, trial: Trial) -> Training:
         """Returns the config of one training."""

@@ -28,6 +28,8 @@ GROWS = (
 """Fields in which a comparison may grow in its folder."""
 _COSTS = "costs.json"
 """What a training step of every kind took, measured once: a report that is made again has the same numbers."""
+_SEEDS = "seeds.json"
+"""How many seeds there were each time the comparison grew: those of one time train side by side."""
 
 
 def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "", publish: str = "") -> None:
@@ -57,12 +59,14 @@ def main(config_dict: Any, path: Path, launcher: str = "local", slurm: str = "",
         def trained(trials: Iterable[Trial], purpose: str) -> list[Outcome]:
             return _trained(config, path, list(trials), purpose, launcher, parameters)
 
-        outcomes = trained(config.tuning_trials(), "tuning")
+        tuned_before, reported_before = _grown(workdir, config)
+        tuning = list(config.tuning_trials(tuned_before))
+        outcomes = trained(tuning, "tuning")
         chosen = choose(outcomes, config)
-        outcomes += trained(config.trials(chosen), "trainings")
-        costs = _costs(workdir, config, chosen)
-        _report(workdir, config, outcomes, chosen, costs)
-        _raise_for_failures(path, outcomes, config, chosen)
+        trials = list(config.trials(chosen, reported_before))
+        outcomes += trained(trials, "trainings")
+        _report(workdir, config, outcomes, chosen, _costs(workdir, trials))
+        _raise_for_failures(path, outcomes, [*tuning, *trials])
         workdir.finish()
         _publish(workdir, publish)
         say(f"Report: {path / 'report.html'}")
@@ -92,14 +96,26 @@ def _trained(
     ]
 
 
-def _costs(workdir: Workdir, config: Comparison, chosen: dict[Kind, Setting]) -> dict[Kind, float]:
+def _grown(workdir: Workdir, config: Comparison) -> tuple[list[int], list[int]]:
+    """Returns how many seeds of the tuning, and of the report, there were each time before this folder grew in them."""
+    try:
+        known = json.loads((workdir.path / _SEEDS).read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    counts = {"tuning": config.tuning.seeds, "report": config.seeds}
+    steps = {name: sorted({*known.get(name, []), count}) for name, count in counts.items()}
+    workdir.write_text(_SEEDS, json.dumps(steps) + "\n")
+    return steps["tuning"][:-1], steps["report"][:-1]
+
+
+def _costs(workdir: Workdir, trials: Sequence[Trial]) -> dict[Kind, float]:
     """Returns the milliseconds of a training step of one network, those that were measured before first."""
     try:
         known = json.loads((workdir.path / _COSTS).read_bytes())
     except (OSError, ValueError):
         known = {}
     costs: dict[Kind, float] = {}
-    for trial in config.trials(chosen):
+    for trial in trials:
         name = folder_of(workdir.path, trial).name
         if name not in known:
             known[name] = milliseconds_of(folder_of(workdir.path, trial))
@@ -109,11 +125,8 @@ def _costs(workdir: Workdir, config: Comparison, chosen: dict[Kind, Setting]) ->
     return costs
 
 
-def _raise_for_failures(
-    path: Path, outcomes: Sequence[Outcome], config: Comparison, chosen: dict[Kind, Setting]
-) -> None:
+def _raise_for_failures(path: Path, outcomes: Sequence[Outcome], trials: Sequence[Trial]) -> None:
     failed = {(o.kind, o.setting, o.tuning, o.seed) for o in outcomes if o.ended == "failed"}
-    trials = [*config.tuning_trials(), *config.trials(chosen)]
     broken = [trial for trial in trials if (trial.kind, trial.setting, trial.tuning, trial.seed) in failed]
     if broken:
         raise Failed(

@@ -25,6 +25,15 @@ def test_seeds_are_trained_side_by_side_where_that_is_asked_for():
     assert [(t.seed, t.seeds) for t in apart] == [(4, 1), (5, 1), (6, 1)]
 
 
+def test_seeds_that_come_later_train_beside_each_other_and_not_beside_the_first():
+    config = comparison(remedies="none", seed=4, seeds=7)
+    assert [(t.seed, t.seeds) for t in config.trials(_chosen(config), [3, 5])] == [(4, 3), (7, 2), (9, 2)]
+    rates = comparison(
+        remedies="none", train={"learning_rates": (0.1, 0.2)}, tuning={"seeds": 3, "seed": 9, "steps": 2}
+    )
+    assert [(t.seed, t.seeds) for t in rates.tuning_trials([2])] == [(9, 2), (11, 1)] * 2
+
+
 def test_commas_in_brackets_separate_no_values():
     config = comparison(cells="lstm(forget_bias=1.0, hidden_size=3),rnn", tasks=("delayed_xor(delay=3", " order=1)"))
     assert config.cells == ("lstm(forget_bias=1.0, hidden_size=3)", "rnn")
