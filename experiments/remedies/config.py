@@ -132,6 +132,8 @@ class Comparison:
             group, name = (self.train, field[6:]) if field.startswith("train.") else (self, field)
             values = getattr(group, name)
             require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
+        rates = self.train.learning_rates
+        require(min(rates) > 0, "train.learning_rates", rates, "numbers above 0")
         require(len(self.labels) == len(self.cells), "cells", self.cells, "cells with labels that differ")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         require_seed(self.seed, self.seeds)
@@ -233,14 +235,15 @@ class Comparison:
         Raises:
           FieldError: another field than `remedies` is wrong.
         """
-        sizes, settings = self.train.hidden_sizes, self.settings(remedy)
-        for size, task, length, setting in itertools.product(sizes, self.tasks, self.lengths, settings):
+        sizes, rate = self.train.hidden_sizes, self.train.learning_rates[0]
+        for size, task, length, text in itertools.product(sizes, self.tasks, self.lengths, strengths(remedy)):
+            kind, setting = Kind(cell, size, task, length, remedy), Setting(text, rate)
             try:
-                self.training(Trial(Kind(cell, size, task, length, remedy), setting, self.seed, 1, False))
+                self.training(Trial(kind, setting, self.seed, 1, False))
             except FieldError as error:
                 if error.field == "remedies":
                     return error
-                field = {"hidden_size": "hidden_sizes", "learning_rate": "learning_rates"}.get(error.field, error.field)
+                field = "hidden_sizes" if error.field == "hidden_size" else error.field
                 raise FieldError(field if field in ("cells", "tasks") else f"train.{field}", error.problem) from error
         return None
 

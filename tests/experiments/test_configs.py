@@ -89,7 +89,10 @@ def test_the_config_runs(path, tmp_path):
     assert (tmp_path / "w" / "report.html").exists() and (tmp_path / "w" / "done.json").exists()
 
 
-@pytest.mark.parametrize("path", COMPARISONS)
+@pytest.mark.parametrize(
+    "path",  # the full comparison has the remedies of the middle one
+    [pytest.param(path, marks=[pytest.mark.slow] * path.endswith("remedies_full.py")) for path in COMPARISONS],
+)
 def test_two_steps_of_a_training_of_the_comparison_run(path):
     config = cli._load(str(ROOT / path))
     # The remedies that take longest to prepare stand in tests of their own.
