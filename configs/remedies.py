@@ -6,7 +6,7 @@ gradient keeps over a sequence before training tell so?
     python -m experiments.remedies --config=configs/remedies.py --workdir=runs/remedies
 
 Duration: ten minutes at most on two CPU cores
-Expect:   a table of the time to success with intervals; ten seeds tell apart large differences only
+Expect:   a GRU with an open gate solves it 60 steps sooner (38 to 83); of the other differences ten seeds exclude none
 """
 
 import ml_collections
