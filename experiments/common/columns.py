@@ -90,7 +90,7 @@ COLUMNS = {
     "share_high": "upper end of the 95 % confidence interval of the share solved",
     # Comparisons of remedies
     "hidden_units": "units of the cell",
-    "setting": "remedy with the strength that was chosen, or tried",
+    "remedy_setting": "remedy with the strength that was chosen, or tried",
     "learning_rate": "of the optimiser",
     "purpose": "report, or tuning: the choice of a setting, on seeds that are not reported",
     "horizon_steps": "training steps at most",

@@ -69,7 +69,7 @@ def _compared(row: Row) -> str:
 
 
 SUMMARY = (
-    "cell", "hidden_units", "task", "length_steps", "remedy", "setting", "learning_rate", "solved", "trainings",
+    "cell", "hidden_units", "task", "length_steps", "remedy", "remedy_setting", "learning_rate", "solved", "trainings",
     "share_low", "share_high", "mean_time_steps", "mean_time_error_steps", "difference_steps", "difference_low_steps",
     "difference_high_steps", "eval_loss_median", "eval_loss_low", "eval_loss_high", "chance_loss", "log_reach_nats",
     "time_per_step_ms", "trainings_diverged",
