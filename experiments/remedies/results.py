@@ -152,9 +152,9 @@ def _config_of(folder: Path) -> object:
 
 
 RESULTS = (
-    "cell", "hidden_units", "task", "length_steps", "remedy", "remedy_setting", "learning_rate", "seed", "purpose", "ended",
-    "solved_after_steps", "horizon_steps", "eval_loss", "chance_loss", "eval_error", "chance_error", "confirmed_error",
-    "log_reach_nats", "time_per_step_ms",
+    "cell", "hidden_units", "task", "length_steps", "remedy", "remedy_setting", "learning_rate", "seed", "purpose",
+    "ended", "solved_after_steps", "horizon_steps", "eval_loss", "chance_loss", "eval_error", "chance_error",
+    "confirmed_error", "log_reach_nats", "time_per_step_ms",
 )  # fmt: skip
 """Columns of results.csv: a row is a network."""
 
