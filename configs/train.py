@@ -18,7 +18,7 @@ def get_config():
     config.cells = "lstm"
     config.hidden_size = 64
     config.tasks = "adding(100)"
-    config.remedies = "forget_bias(1.0),clip_norm(1.0)"
+    config.remedies = "forget_bias(1.0)+clip_norm(1.0)"
     config.optimizer = "adam"
     config.learning_rate = 2e-3
     config.batch = 32

@@ -44,7 +44,7 @@ STANDS_FOR = {
     "experiments/gradient_flow/figures/reach.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/weights.py": "experiments/gradient_flow/test_figures.py",
     "experiments/gradient_flow/figures/zoo.py": "experiments/gradient_flow/test_figures.py",
-    "experiments/remedies/figures/_legend.py": "experiments/remedies/figures/test_success.py",
+    "experiments/remedies/figures/_panels.py": "experiments/remedies/figures/test_success.py",
     "experiments/reproduce/figures/batch_norm_gain.py": "experiments/reproduce/test_batch_norm_gain.py",
     "experiments/reproduce/figures/curse_of_memory.py": "experiments/reproduce/test_curse_of_memory.py",
     "experiments/reproduce/figures/error_wall.py": "experiments/reproduce/test_error_wall.py",

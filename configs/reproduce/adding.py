@@ -15,7 +15,14 @@ from configs import remedies
 def get_config():
     """Returns the configuration."""
     config = remedies.get_config()
-    train = {"hidden_size": 64, "steps": 4000, "batch": 32, "learning_rate": 2e-3, "log_every": 50, "eval_every": 50}
+    train = {
+        "hidden_sizes": (64,),
+        "steps": 4000,
+        "batch": 32,
+        "learning_rates": (2e-3,),
+        "log_every": 50,
+        "eval_every": 50,
+    }
     config.update({"cells": ("rnn", "lstm"), "tasks": ("adding",), "lengths": (100,), "seeds": 20, "train": train})
     config.remedies = ("clip_norm(1.0)", "clip_norm(1.0)+forget_bias(0.0)", "clip_norm(1.0)+chrono_start")
     return config

@@ -6,7 +6,7 @@ Claim: an LSTM whose gate biases are spread over the time scales of the task lea
 
     python -m experiments.train --config=configs/reproduce/copy_500_full.py --workdir=runs/copy_500
     python -m experiments.train --config=configs/reproduce/copy_500_full.py --workdir=runs/copy_500_one \
-        --config.remedies="forget_bias(1.0),clip_norm(1.0)"
+        --config.remedies="forget_bias(1.0)+clip_norm(1.0)"
 
 Duration: half an hour each on a GPU, by estimate; a day on two CPU cores
 Expect:   not run yet
@@ -18,7 +18,7 @@ from configs import train
 def get_config():
     """Returns the configuration."""
     config = train.get_config()
-    config.update({"tasks": "copy(500)", "hidden_size": 128, "remedies": "chrono_start,clip_norm(1.0)", "seeds": 3})
+    config.update({"tasks": "copy(500)", "hidden_size": 128, "remedies": "chrono_start+clip_norm(1.0)", "seeds": 3})
     config.update(
         {"optimizer": "rmsprop", "learning_rate": 1e-3, "steps": 50_000, "log_every": 500, "eval_every": 1000}
     )

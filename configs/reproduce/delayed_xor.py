@@ -16,7 +16,8 @@ from configs import remedies
 def get_config():
     """Returns the configuration."""
     config = remedies.get_config()
-    train = {"hidden_size": 32, "learning_rate": 1e-3, "batch": 16, "steps": 5000}
+    train = {"hidden_sizes": (32,), "learning_rates": (1e-3,), "batch": 16, "steps": 5000}
+    train |= {"log_every": 100, "eval_every": 100}
     config.update({"cells": ("rnn",), "lengths": (100,), "seeds": 20, "train": train})
     config.tasks = ("delayed_xor(delay=10)", "delayed_xor(delay=20)")
     start = "gaussian_start(1.0)+clip_norm(1.0)"

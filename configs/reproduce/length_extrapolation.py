@@ -23,7 +23,7 @@ def get_config():
     config.test_lengths = (500, 1000, 2000, 5000)
     config.sequences = 10_000
     config.train = train.get_config()
-    config.train.update({"tasks": "temporal_order", "hidden_size": 50, "remedies": "forget_bias(3.0),clip_norm(1.0)"})
+    config.train.update({"tasks": "temporal_order", "hidden_size": 50, "remedies": "forget_bias(3.0)+clip_norm(1.0)"})
     config.train.update({"steps": 4000, "batch": 20, "seeds": 5, "stop_when_solved": False})
     config.train.update({"gradient_norms": {"every": 0}})
     return config

@@ -16,7 +16,7 @@ from configs import remedies
 def get_config():
     """Returns the configuration; their smart tanh start has spectral radius 0.95, learning rate 0.01, threshold 1."""
     config = remedies.get_config()
-    train = {"hidden_size": 50, "optimizer": "sgd", "learning_rate": 0.01, "batch": 20, "steps": 20_000}
+    train = {"hidden_sizes": (50,), "optimizer": "sgd", "learning_rates": (0.01,), "batch": 20, "steps": 20_000}
     train |= {"log_every": 500, "eval_every": 500, "eval_batches": 50}
     config.update(
         {"cells": ("rnn",), "tasks": ("temporal_order",), "lengths": (20, 30, 40, 50), "seeds": 20, "train": train}

@@ -18,7 +18,7 @@ def get_config():
     config = train.get_config()
     config.update({"hidden_size": 4, "tasks": "temporal_order(100, variant='hochreiter')", "learning_rate": 0.01})
     config.update(
-        {"remedies": "forget_bias(5.0),clip_norm(1.0)", "batch": 8, "steps": 10_000, "seeds": 20, "eval_batches": 64}
+        {"remedies": "forget_bias(5.0)+clip_norm(1.0)", "batch": 8, "steps": 10_000, "seeds": 20, "eval_batches": 64}
     )
     config.update({"gradient_norms": {"every": 0}})
     return config

@@ -2,7 +2,7 @@
 
 Claim:    see the header of the config.
 Command:  python -m experiments.remedies --config=configs/remedies.py --workdir=runs/remedies
-Every training is an `experiments.train` of its own, in `runs/` of the folder; one that fails does not stop the rest.
+Every training is an `experiments.train` of its own, in `trainings/` of the folder; one that fails stops no other.
           The same command again runs what is missing only. With --launcher=slurm they are jobs of a Slurm cluster.
 """
 
@@ -13,6 +13,7 @@ from experiments.training.names import names
 
 OPTIONS = (
     cli.Option("launcher", "local", ("local", "slurm"), "where the trainings run: processes here, or jobs of Slurm"),
+    cli.Option("publish", "", None, "folder that tables and figures are copied to once all trainings are done"),
     cli.Option("slurm", "", None, "parameters of submitit, e.g. --slurm=timeout_min=120,slurm_partition='gpu'"),
 )
 

@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.common.config import FieldError, require, require_seed
 from experiments.training.config import GradientNorms, Training
+from experiments.training.remedies import make_remedies
 from recurrax._util import naming
 
 NONE = "none"
@@ -16,12 +18,13 @@ NONE = "none"
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What all trainings have in common.
+    """What all trainings have in common, and what is tried of learning rates and widths.
 
     Attributes:
-      hidden_size: units of the cells.
+      hidden_sizes: units of the cells; each size is compared for itself.
       optimizer: as in a training.
-      learning_rate: of the optimiser.
+      learning_rates: of the optimiser; where there are several, one is chosen for each kind of network, on seeds of its
+        own.
       batch: sequences per step.
       steps: training steps at most; a training ends before where the task is solved.
       log_every: steps between lines of metrics.
@@ -29,9 +32,9 @@ class Recipe:
       eval_batches: batches of an evaluation.
     """
 
-    hidden_size: int
+    hidden_sizes: tuple[int, ...]
     optimizer: str
-    learning_rate: float
+    learning_rates: tuple[float, ...]
     batch: int
     steps: int
     log_every: int
@@ -39,17 +42,56 @@ class Recipe:
     eval_batches: int
 
 
-class Trial(NamedTuple):
-    """What one process of the comparison trains: a kind of network, from one seed or from several side by side."""
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """The seeds on which learning rate and strength are chosen, none of which is reported.
+
+    Attributes:
+      seeds: trainings of each setting, that differ by their seed.
+      seed: the first seed.
+      steps: training steps at most.
+    """
+
+    seeds: int
+    seed: int
+    steps: int
+
+    def __post_init__(self):
+        require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        require_seed(self.seed, self.seeds)
+        require(self.steps >= 1, "steps", self.steps, "at least 1")
+
+
+class Kind(NamedTuple):
+    """A kind of network and what it learns; a row of the tables."""
 
     cell: str
     """Its label."""
+    hidden_size: int
     task: str
     length: int
     remedy: str
+    """As the config has it, with all strengths that are tried."""
+
+
+class Setting(NamedTuple):
+    """What is chosen for a kind on the seeds of the tuning."""
+
+    remedy: str
+    """With one strength."""
+    learning_rate: float
+
+
+class Trial(NamedTuple):
+    """What one process of the comparison trains: a kind of network, from one seed or from several side by side."""
+
+    kind: Kind
+    setting: Setting
     seed: int
     """The first one."""
     seeds: int
+    tuning: bool
+    """Whether it serves the choice of the setting, and is not reported."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +104,8 @@ class Comparison:
       tasks: tasks by name, with further fields in brackets, e.g. adding or copy(symbols=4); the length is their first
         field, and comes from `lengths`.
       lengths: lengths of the tasks.
-      remedies: what is compared; several at once are joined by a plus sign, forget_bias(1.0)+clip_norm(1.0); none for
-        the cell as it is.
+      remedies: what is compared; several at once are joined by a plus sign, forget_bias(1.0)+clip_norm(1.0); strengths
+        to choose from stand between bars, clip_norm(0.1|1|10); none for the cell as it is.
       seeds: trainings of each kind, that differ by their seed.
       seed: the first seed.
       together: whether the seeds of a kind train side by side in one program; that saves starting and compiling, and
@@ -83,14 +125,22 @@ class Comparison:
     processes: int
     gradient_norms_batch: int
     train: Recipe
+    tuning: Tuning
 
     def __post_init__(self):
-        for field in ("cells", "tasks", "lengths", "remedies"):
-            values = getattr(self, field)
+        for field in ("cells", "tasks", "lengths", "remedies", "train.learning_rates", "train.hidden_sizes"):
+            group, name = (self.train, field[6:]) if field.startswith("train.") else (self, field)
+            values = getattr(group, name)
             require(bool(values) and len(set(values)) == len(values), field, values, "one or more, none of them twice")
+        rates = self.train.learning_rates
+        require(min(rates) > 0, "train.learning_rates", rates, "numbers above 0")
         require(len(self.labels) == len(self.cells), "cells", self.cells, "cells with labels that differ")
         require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         require_seed(self.seed, self.seeds)
+        reported, tuned = (range(group.seed, group.seed + group.seeds) for group in (self, self.tuning))
+        apart = reported.stop <= tuned.start or tuned.stop <= reported.start
+        expected = f"such that none of its {self.tuning.seeds} seeds is reported, as {self.seed} to {reported[-1]} are"
+        require(apart, "tuning.seed", self.tuning.seed, expected)
         require(self.processes >= 0, "processes", self.processes, "at least 0")
         require(self.gradient_norms_batch >= 0, "gradient_norms_batch", self.gradient_norms_batch, "at least 0")
         for remedy in self.remedies:
@@ -103,31 +153,75 @@ class Comparison:
         """The cells' texts by their labels, which are the texts where there are none."""
         return {naming.label(cell): cell for cell in self.cells}
 
-    def trials(self) -> Iterator[Trial]:
-        """Yields all trainings; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
-        size = self.seeds if self.together else 1
-        firsts = range(self.seed, self.seed + self.seeds, size)
+    @functools.cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """All kinds; a remedy that does not apply to a cell, a forget bias to an RNN, is left out there."""
         pairs = [(c, r) for c in self.labels for r in self.remedies if self._problems[c, r] is None]
-        for (cell, remedy), task, length, first in itertools.product(pairs, self.tasks, self.lengths, firsts):
-            yield Trial(cell, task, length, remedy, first, size)
+        sizes = self.train.hidden_sizes
+        product = itertools.product(pairs, sizes, self.tasks, self.lengths)
+        return tuple(Kind(cell, size, task, length, remedy) for (cell, remedy), size, task, length in product)
+
+    def settings(self, remedy: str) -> list[Setting]:
+        """Returns what is chosen from for a remedy; one that takes the optimiser's place has no learning rate."""
+        found = []
+        for text in strengths(remedy):
+            rates = self.train.learning_rates[:1] if _is_an_optimizer(text) else self.train.learning_rates
+            found += [Setting(text, rate) for rate in rates]
+        return found
+
+    def tuning_trials(self, grown: Sequence[int] = ()) -> Iterator[Trial]:
+        """Yields the trainings that settings are chosen by; none for a kind that has only one.
+
+        Rate by rate: those that differ in the rate alone are one program, which the first then compiles for the others.
+
+        Args:
+          grown: how many seeds of the tuning there were before it grew, each time.
+        """
+        blocks = self._blocks(self.tuning, grown)
+        for rate, kind in itertools.product(self.train.learning_rates, self.kinds):
+            settings = self.settings(kind.remedy)
+            of_rate = [setting for setting in settings if len(settings) > 1 and setting.learning_rate == rate]
+            for setting, (first, size) in itertools.product(of_rate, blocks):
+                yield Trial(kind, setting, first, size, True)
+
+    def trials(self, chosen: Mapping[Kind, Setting], grown: Sequence[int] = ()) -> Iterator[Trial]:
+        """Yields the trainings that are reported.
+
+        Args:
+          chosen: the setting of each kind.
+          grown: how many reported seeds there were before the comparison grew, each time.
+        """
+        for kind in self.kinds:
+            for first, size in self._blocks(self, grown):
+                yield Trial(kind, chosen[kind], first, size, False)
+
+    def _blocks(self, group: "Comparison | Tuning", grown: Sequence[int]) -> list[tuple[int, int]]:
+        """Returns the first seed and the number of those that train side by side; later ones beside each other."""
+        ends = (0, *grown, group.seeds) if self.together else range(group.seeds + 1)
+        return [(group.seed + begin, end - begin) for begin, end in itertools.pairwise(ends) if end > begin]
 
     def training(self, trial: Trial) -> Training:
         """Returns the config of one training."""
-        recipe = self.train
-        name, _, fields = trial.task.rstrip().removesuffix(")").partition("(")
+        recipe, kind = self.train, trial.kind
+        asks_norms = self.gradient_norms_batch > 0 and not trial.tuning
         return Training(
-            cells=self.labels[trial.cell],
-            tasks=f"{name}({', '.join(filter(None, (str(trial.length), fields)))})",
-            remedies="" if trial.remedy == NONE else trial.remedy.replace("+", ","),
+            cells=self.labels[kind.cell],
+            hidden_size=kind.hidden_size,
+            tasks=named_task(kind),
+            remedies="" if trial.setting.remedy == NONE else trial.setting.remedy,
+            optimizer=recipe.optimizer,
+            learning_rate=trial.setting.learning_rate,
+            batch=recipe.batch,
+            steps=self.tuning.steps if trial.tuning else recipe.steps,
             seed=trial.seed,
             seeds=trial.seeds,
+            log_every=recipe.log_every,
+            eval_every=recipe.eval_every,
+            eval_batches=recipe.eval_batches,
             save_every=recipe.eval_every,
             stop_when_solved=True,
             tensorboard=False,
-            gradient_norms=GradientNorms(
-                recipe.eval_every if self.gradient_norms_batch else 0, max(1, self.gradient_norms_batch)
-            ),
-            **dataclasses.asdict(recipe),
+            gradient_norms=GradientNorms(recipe.eval_every if asks_norms else 0, max(1, self.gradient_norms_batch)),
         )
 
     @functools.cached_property
@@ -141,12 +235,43 @@ class Comparison:
         Raises:
           FieldError: another field than `remedies` is wrong.
         """
-        for task, length in itertools.product(self.tasks, self.lengths):
+        sizes, rate = self.train.hidden_sizes, self.train.learning_rates[0]
+        for size, task, length, text in itertools.product(sizes, self.tasks, self.lengths, strengths(remedy)):
+            kind, setting = Kind(cell, size, task, length, remedy), Setting(text, rate)
             try:
-                self.training(Trial(cell, task, length, remedy, self.seed, 1))
+                self.training(Trial(kind, setting, self.seed, 1, False))
             except FieldError as error:
                 if error.field == "remedies":
                     return error
-                field = error.field if error.field in ("cells", "tasks") else f"train.{error.field}"
-                raise FieldError(field, error.problem) from error
+                field = "hidden_sizes" if error.field == "hidden_size" else error.field
+                raise FieldError(field if field in ("cells", "tasks") else f"train.{field}", error.problem) from error
         return None
+
+
+def named_task(kind: Kind) -> str:
+    """Returns the task with its length.
+
+    >>> named_task(Kind("rnn", 8, "copy(symbols=4)", 50, "none"))
+    'copy(50, symbols=4)'
+    """
+    name, _, fields = kind.task.rstrip().removesuffix(")").partition("(")
+    return f"{name}({', '.join(filter(None, (str(kind.length), fields)))})"
+
+
+def strengths(remedy: str) -> list[str]:
+    """Returns a remedy with each of the strengths that stand between bars; of several lists, with each combination.
+
+    >>> strengths("clip_norm(0.1|1)+forget_bias(2)")
+    ['clip_norm(0.1)+forget_bias(2)', 'clip_norm(1)+forget_bias(2)']
+    """
+    parts = re.split(r"([^\s(),=|+]+(?:\|[^\s(),=|+]+)+)", remedy)
+    return ["".join(choice) for choice in itertools.product(*(part.split("|") for part in parts))]
+
+
+@functools.cache
+def _is_an_optimizer(remedy: str) -> bool:
+    """Tells whether a remedy takes the optimiser's place; a text that makes none is told by the training."""
+    try:
+        return any(made.optimizer() is not None for made in make_remedies("" if remedy == NONE else remedy))
+    except (TypeError, ValueError):
+        return False

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,9 @@ TRAIN = Path(__file__).resolve().parents[2] / "configs" / "train.py"
 """The config that trainings override every field of."""
 
 
-def launch(jobs: Sequence[Job], path: Path, *, launcher: str, parameters: dict[str, Any], processes: int) -> list[int]:
+def launch(
+    jobs: Sequence[Job], path: Path, *, launcher: str, parameters: dict[str, Any], processes: int, purpose: str
+) -> list[int]:
     """Runs jobs and returns their exit statuses.
 
     Args:
@@ -31,12 +32,15 @@ def launch(jobs: Sequence[Job], path: Path, *, launcher: str, parameters: dict[s
       launcher: local, for processes here, or slurm.
       parameters: of submitit, as `slurm_parameters` reads them.
       processes: at a time here; 0 for one per core, on an accelerator for one.
+      purpose: of the trainings, for the progress.
     """
+    if not jobs:
+        return []
     with stopping() as stop:
         if launcher == "slurm":
-            return slurm.sweep(jobs, parameters, "trainings", stop, folder=path / "slurm", cluster="slurm")
+            return slurm.sweep(jobs, parameters, purpose, stop, folder=path / "slurm", cluster="slurm")
         at_once = processes or (len(cores()) if jax.default_backend() == "cpu" else 1)
-        return sweep(jobs, at_once, "trainings", stop)
+        return sweep(jobs, at_once, purpose, stop, programs=path / "programs")
 
 
 _NUMBERS = {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
@@ -69,18 +73,21 @@ def slurm_parameters(text: str) -> dict[str, Any]:
 def job(training: Training, path: Path, trial: Trial) -> Job:
     """Returns the job that does a training of the comparison in `path`."""
     overrides = [f"--config.{name}={value}" for name, value in flatten(to_dict(training)).items()]
-    command = [sys.executable, "-m", "experiments.train", f"--config={TRAIN}", f"--workdir={folder_of(path, trial)}"]
-    return Job([*command, *overrides], log_of(path, trial))
+    arguments = [f"--config={TRAIN}", f"--workdir={folder_of(path, trial)}", *overrides]
+    return Job("experiments.train", arguments, log_of(path, trial))
 
 
 def _name(trial: Trial) -> str:
-    text = "-".join(map(str, trial))
+    """Returns a name that does not hold the numbers of seeds and steps, in which a training may grow."""
+    purpose = "tuning" if trial.tuning else "report"
+    cell, units, task, length, _ = trial.kind
+    text = "-".join(map(str, (purpose, cell, units, task, length, *trial.setting, trial.seed)))
     return f"{re.sub(r'[^A-Za-z0-9.]+', '-', text)[:80].strip('-')}-{zlib.crc32(text.encode()):08x}"
 
 
 def folder_of(path: Path, trial: Trial) -> Path:
     """Returns the folder of a training's results."""
-    return path / "runs" / _name(trial)
+    return path / "trainings" / _name(trial)
 
 
 def log_of(path: Path, trial: Trial) -> Path:

@@ -2,35 +2,62 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.config import to_dict
 from experiments.common.errors import Diverged, ExperimentError
 from experiments.common.progress import say
-from experiments.common.rates import Median, Rate
-from experiments.remedies.config import Comparison, Trial
+from experiments.remedies.config import Kind, Setting, Trial
 from experiments.training.config import Training
 from experiments.training.coverage import covered
-from experiments.training.metrics import METRICS
-from experiments.training.results import read
+from experiments.training.metrics import METRICS, Row
+from experiments.training.results import Curve, read
+from recurrax.tasks.task import Chance, Task
 
 
 class Outcome(NamedTuple):
     """How one network ended."""
 
-    trial: Trial
+    kind: Kind
+    setting: Setting
     seed: int
-    solved_after: int | None
-    """Steps until the first evaluation that met the criterion; None where none did."""
+    tuning: bool
+    """Whether it served the choice of a setting, and is not reported."""
     ended: str
     """"solved", "not solved", "diverged" or "failed"."""
+    solved_after: int | None
+    """Steps until the first evaluation that met the criterion and was confirmed; None where none did."""
+    horizon: int
+    """Training steps at most."""
+    loss: float
+    """On held-out sequences, at the last evaluation; NaN where it diverged or failed."""
+    error: float
+    """Likewise: share of wrong answers."""
+    confirmed_error: float
+    """On fresh sequences, where it was solved; NaN elsewhere."""
     log_norms: dict[int, np.ndarray]
     """Log norms of dL/ds by distance from the last answer, `[T+1]`, median over sequences, by training step."""
-    milliseconds: float
-    """Of a training step of one network, while as many processes as the comparison has ran beside each other."""
+
+    @property
+    def solved(self) -> bool:
+        """Whether the task was solved."""
+        return self.ended == "solved"
+
+    @property
+    def time(self) -> float:
+        """Steps to success, and the horizon where there was none; that a training diverged makes it no sooner."""
+        return float(self.horizon if self.solved_after is None else self.solved_after)
+
+    @property
+    def reach(self) -> float:
+        """Log norm of the gradient at the greatest distance over that at distance 0, before training, nats."""
+        known = self.log_norms.get(0, np.array([]))
+        known = known[~np.isnan(known)]
+        return float(known[-1] - known[0]) if len(known) else math.nan
 
     @property
     def stages(self) -> dict[str, np.ndarray]:
@@ -45,22 +72,6 @@ class Outcome(NamedTuple):
             "after": self.log_norms[steps[-1]],
         }
         return stages if len(steps) > 2 else {"before": stages["before"], "after": stages["after"]}
-
-
-class Entry(NamedTuple):
-    """A cell with a remedy, over all tasks, lengths and seeds."""
-
-    cell: str
-    remedy: str
-    rate: Rate
-    steps: Median | None
-    """Steps to success of the trainings that got there; None where none did."""
-    reach: float
-    """Median of log10 |dL/ds_0| / |dL/ds_t|, t being the step of the last answer, before training; NaN where it was not
-    measured."""
-    milliseconds: float
-    """Median cost of a training step, at the greatest length."""
-    diverged: int
 
 
 def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> list[Outcome]:
@@ -78,26 +89,47 @@ def outcomes_of(trial: Trial, training: Training, folder: Path, status: int) -> 
             )
     except ExperimentError as error:
         say(f"warning: {str(error).splitlines()[0]}")
-        return [Outcome(trial, seed, None, "failed", {}, np.nan) for seed in training.seed_range]
-    seconds = _seconds(folder / "timing.json")
-    outcomes = []
-    for curve in curves:
-        solved = curve.solved_after(task)
-        if status not in (0, Diverged.status):
-            ended = "failed"
-        elif solved is not None:
-            ended = "solved"
-        else:
-            ended = "not solved" if curve.diverged_in is None else "diverged"
-        log_norms = {step: flow.median for step, flow in curve.flows.items()}
-        outcomes.append(Outcome(trial, curve.seed, solved, ended, log_norms, 1e3 * seconds))
-    return outcomes
+        return [_failed(trial, training, seed) for seed in training.seed_range]
+    if status not in (0, Diverged.status):
+        return [_failed(trial, training, seed) for seed in training.seed_range]
+    return [_outcome(trial, training, curve, task) for curve in curves]
 
 
-def _seconds(timing: Path) -> float:
-    """Returns what a training step took; NaN where nobody wrote it down."""
+def _failed(trial: Trial, training: Training, seed: int) -> Outcome:
+    nan = math.nan
+    return Outcome(
+        trial.kind, trial.setting, seed, trial.tuning, "failed", None, training.steps, nan, nan, nan, log_norms={}
+    )
+
+
+def _outcome(trial: Trial, training: Training, curve: Curve, task: Task) -> Outcome:
+    solved = curve.solved_after(task)
+    diverged = solved is None and curve.diverged_in is not None
+    last = {} if diverged else next((row for row in reversed(curve.evaluated) if solved in (None, row["step"])), {})
+    return Outcome(
+        trial.kind,
+        trial.setting,
+        curve.seed,
+        trial.tuning,
+        ended="solved" if solved is not None else "diverged" if diverged else "not solved",
+        solved_after=solved,
+        horizon=training.steps,
+        loss=_number(last, "eval_loss"),
+        error=_number(last, "eval_error"),
+        confirmed_error=_number(last, "confirmed_error") if solved is not None else math.nan,
+        log_norms={step: flow.median for step, flow in curve.flows.items()},
+    )
+
+
+def _number(row: Row, name: str) -> float:
+    """Returns a value of a line; NaN where it is missing, or was not finite."""
+    return math.nan if row.get(name) is None else float(row[name])
+
+
+def milliseconds_of(folder: Path) -> float:
+    """Returns what a training step of one network took, in a training that wrote it down; NaN where none did."""
     try:
-        return float(json.loads(timing.read_bytes())["seconds_per_step_and_seed"])
+        return 1e3 * float(json.loads((folder / "timing.json").read_bytes())["seconds_per_step_and_seed"])
     except (OSError, ValueError, KeyError, TypeError):
         return math.nan
 
@@ -105,53 +137,42 @@ def _seconds(timing: Path) -> float:
 def over(training: Training, folder: Path) -> bool:
     """Tells whether a training needs not be run again: it is finished, or came to NaN, which it would again."""
     try:
-        return (folder / "done.json").exists() or all(c.diverged_in is not None for c in read(training, folder))
+        if (folder / "done.json").exists():
+            return _config_of(folder) == to_dict(training)  # another one was smaller, and goes on
+        return all(c.diverged_in is not None for c in read(training, folder))
     except ExperimentError:  # which the training itself tells
         return False
 
 
-def ranking(outcomes: Sequence[Outcome]) -> list[Entry]:
-    """Returns the pairs of cell and remedy, those first that solved most, then those that took fewest steps."""
-    entries = []
-    longest = max(o.trial.length for o in outcomes)
-    for cell, remedy in dict.fromkeys((o.trial.cell, o.trial.remedy) for o in outcomes):
-        own = [o for o in outcomes if (o.trial.cell, o.trial.remedy) == (cell, remedy)]
-        steps = [o.solved_after for o in own if o.solved_after is not None]
-        reach = [_relative_at_the_beginning(o.log_norms[0]) / np.log(10) for o in own if 0 in o.log_norms]
-        entries.append(
-            Entry(
-                cell,
-                remedy,
-                rate(own),
-                Median.of(steps) if steps else None,
-                float(np.median(reach)) if reach else np.nan,
-                float(np.median([o.milliseconds for o in own if o.trial.length == longest])),
-                sum(o.ended == "diverged" for o in own),
-            )
-        )
-    return sorted(entries, key=lambda e: (-e.rate.share, np.inf if e.steps is None else e.steps.value))
+def _config_of(folder: Path) -> object:
+    try:
+        return json.loads((folder / "config.json").read_bytes())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def _relative_at_the_beginning(log_norms: np.ndarray) -> float:
-    """Returns the log norm at the greatest distance that there is, over that at distance 0."""
-    known = log_norms[~np.isnan(log_norms)]
-    return float(known[-1] - known[0]) if len(known) else np.nan
+RESULTS = (
+    "cell", "hidden_units", "task", "length_steps", "remedy", "remedy_setting", "learning_rate", "seed", "purpose",
+    "ended", "solved_after_steps", "horizon_steps", "eval_loss", "chance_loss", "eval_error", "chance_error",
+    "confirmed_error", "log_reach_nats", "time_per_step_ms",
+)  # fmt: skip
+"""Columns of results.csv: a row is a network."""
 
 
-def rate(outcomes: Sequence[Outcome]) -> Rate:
-    """Counts; a training that diverged or failed did not solve its task."""
-    return Rate.of_counts(sum(o.ended == "solved" for o in outcomes), len(outcomes))
+def result_rows(outcomes: Iterable[Outcome], chance: dict[Kind, Chance], costs: dict[Kind, float]) -> list[tuple]:
+    """Returns the rows of results.csv; what is not known is left empty.
 
-
-def by_length(
-    outcomes: Sequence[Outcome], config: Comparison, keep: Callable[[Trial], bool]
-) -> list[tuple[int, Rate, float]]:
-    """Returns for every length the rate of success, and the median steps to it, of the trials to keep."""
+    Args:
+      outcomes: of all trainings, those of the tuning as well.
+      chance: loss and error of the best blind guess.
+      costs: milliseconds of a training step of one network.
+    """
     rows = []
-    for length in sorted(config.lengths):
-        own = [o for o in outcomes if o.trial.length == length and keep(o.trial)]
-        if not own:
-            continue
-        steps = [o.solved_after for o in own if o.solved_after is not None]
-        rows.append((length, rate(own), float(np.median(steps)) if steps else np.nan))
+    for o in outcomes:
+        purpose = "tuning" if o.tuning else "report"
+        milliseconds = math.nan if o.tuning else costs.get(o.kind, math.nan)
+        guess = chance[o.kind]
+        row = (*o.kind, *o.setting, o.seed, purpose, o.ended, o.solved_after, o.horizon, o.loss, guess.loss, o.error,
+               guess.error, o.confirmed_error, o.reach, milliseconds)  # fmt: skip
+        rows.append(tuple(None if value != value else value for value in row))
     return rows

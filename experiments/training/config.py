@@ -44,7 +44,7 @@ class Training:
         module:Class for your own. What figures call it may follow: lstm(forget_bias=3.0) as open LSTM.
       hidden_size: units of the cell.
       tasks: the task, one, e.g. adding(100) or copy(50, symbols=4).
-      remedies: what is to help, separated by commas, e.g. forget_bias(1.0),clip_norm(1.0); empty for nothing.
+      remedies: what is to help, joined by plus signs, e.g. forget_bias(1.0)+clip_norm(1.0); empty for nothing.
       optimizer: adam, adamw, nadam, rmsprop, sgd or momentum (0.9), of optax; the remedy hessian_free takes its place
         and that of the learning rate.
       learning_rate: of the optimiser.

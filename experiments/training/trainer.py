@@ -50,15 +50,15 @@ class State(NamedTuple):
         return self.finite & ~self.solved
 
 
-def optimizer(config: Training) -> optax.GradientTransformation:
-    """Returns the optimiser that a remedy is, or else the one that the config names."""
+def optimizer(config: Training, learning_rate: float | jax.Array) -> optax.GradientTransformation:
+    """Returns the optimiser that a remedy is, or else the one that the config names; the rate may be traced."""
     if config.optimizers:
         found = config.optimizers[0].optimizer()
         assert found is not None  # which is what is listed there
         return found
     if config.optimizer == "momentum":
-        return optax.sgd(config.learning_rate, momentum=0.9)
-    return getattr(optax, config.optimizer)(config.learning_rate)
+        return optax.sgd(learning_rate, momentum=0.9)
+    return getattr(optax, config.optimizer)(learning_rate)
 
 
 class Trainer:
@@ -96,7 +96,7 @@ class Trainer:
                 extra |= remedy.parameters(self.task, width, key)
             model = model._replace(cell=self._constrained(model.cell), extra=extra)
             zero, no = jnp.zeros(()), jnp.array(False)
-            begun = self.transformation(seed).init(model)
+            begun = self.transformation(seed, self.config.learning_rate).init(model)
             return State(seed, jnp.zeros((), jnp.int32), model, begun, zero, zero, ~no, no)
 
         seeds = self.config.seed + np.arange(self.config.seeds, dtype=np.int32)
@@ -104,7 +104,9 @@ class Trainer:
 
     def advance(self, state: State, until: int) -> State:
         """Trains up to step `until`; a seed stops where its loss or gradient is not finite. `state` is used up."""
-        return self._advance(state, jnp.asarray(until, jnp.int32))
+        # As an argument: trainings that differ in the learning rate alone are one program.
+        rate = jnp.asarray(self.config.learning_rate, jnp.float32)
+        return self._advance(state, jnp.asarray(until, jnp.int32), rate)
 
     def evaluate(self, state: State) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean loss and error `[S]` on the held-out sequences, the same at every call."""
@@ -143,11 +145,13 @@ class Trainer:
         """Returns a compiled `evaluate` of all seeds, on batches of that size."""
         return jax.jit(jax.vmap(functools.partial(evaluate, self.cell, self.task, size), in_axes=(0, 0, None)))
 
-    def transformation(self, seed: jax.Array) -> optax.GradientTransformationExtraArgs:
+    def transformation(
+        self, seed: jax.Array, learning_rate: float | jax.Array
+    ) -> optax.GradientTransformationExtraArgs:
         """Returns the remedies that change the gradient, in their order, and the optimiser behind them."""
         keys = (jax.random.fold_in(_key(seed, _GRADIENT), n) for n in range(len(self._remedies)))
         found = (remedy.transformation(key) for remedy, key in zip(self._remedies, keys, strict=True))
-        chain = optax.chain(*(t for t in found if t is not None), optimizer(self.config))
+        chain = optax.chain(*(t for t in found if t is not None), optimizer(self.config, learning_rate))
         return optax.with_extra_args_support(chain)
 
     def _settled(self, seed: jax.Array, model: Model) -> Model:
@@ -156,21 +160,22 @@ class Trainer:
             model = model._replace(cell=remedy.settle(self.cell, model.cell, batch, _key(seed, _NOISE)))
         return model
 
-    def _train_until(self, state: State, until: jax.Array) -> State:
+    def _train_until(self, state: State, until: jax.Array, learning_rate: jax.Array) -> State:
         # The compiled body is one, however many steps a call does: neither bits nor compilations depend on it.
         def unfinished(state):
             return jnp.any(state.running & (state.step < until))
 
-        return jax.lax.while_loop(unfinished, jax.vmap(self._train_step), state)
+        step = functools.partial(self._train_step, learning_rate)
+        return jax.lax.while_loop(unfinished, jax.vmap(step), state)
 
-    def _train_step(self, state: State) -> State:
+    def _train_step(self, learning_rate: jax.Array, state: State) -> State:
         """Does a step from one seed; it changes nothing where that seed does not train on."""
         batch = self.task.batch(state.seed, state.step, self.config.batch)
         key = jax.random.fold_in(_key(state.seed, _NOISE), state.step)
         loss_of = functools.partial(objective, self.cell, self.task, self._remedies, self.unroll_arguments)
         loss, gradient = jax.value_and_grad(loss_of)(state.model, batch, key)
         norm = global_norm(gradient)
-        updates, new_optimizer = self.transformation(state.seed).update(
+        updates, new_optimizer = self.transformation(state.seed, learning_rate).update(
             gradient,
             state.optimizer,
             state.model,

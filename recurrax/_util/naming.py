@@ -173,8 +173,8 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
-def split(text: str) -> list[str]:
-    """Splits a list at its commas, save those in brackets and in quotes.
+def split(text: str, separator: str = ",") -> list[str]:
+    """Splits a list at its commas, or what else separates it, save those in brackets and in quotes.
 
     >>> split("lstm, zoneout(gru, rate_h=0.1), gru as 'slow, open'")
     ['lstm', 'zoneout(gru, rate_h=0.1)', "gru as 'slow, open'"]
@@ -187,7 +187,7 @@ def split(text: str) -> list[str]:
             quote = character
         else:
             depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0 and not quote:
+        if character == separator and depth == 0 and not quote:
             parts.append("")
         else:
             parts[-1] += character

@@ -90,7 +90,10 @@ def test_the_config_runs(path, tmp_path):
     assert (tmp_path / "w" / "report.html").exists() and (tmp_path / "w" / "done.json").exists()
 
 
-@pytest.mark.parametrize("path", COMPARISONS)
+@pytest.mark.parametrize(
+    "path",  # the full comparison has the remedies of the middle one
+    [pytest.param(path, marks=[pytest.mark.slow] * path.endswith("remedies_full.py")) for path in COMPARISONS],
+)
 def test_two_steps_of_a_training_of_the_comparison_run(path):
     config = cli._load(str(ROOT / path))
     # The remedies that take longest to prepare stand in tests of their own.
@@ -98,10 +101,10 @@ def test_two_steps_of_a_training_of_the_comparison_run(path):
     config.update({"lengths": tuple(min(length, 24) for length in config.lengths[:1]), "seeds": 2})
     if path.endswith("delayed_xor.py"):
         config.tasks = ("delayed_xor(delay=2)",)
-    config.train.update({"hidden_size": 8, "steps": 2, "log_every": 1, "eval_every": 1, "batch": 2})
+    config.train.update({"hidden_sizes": (8,), "steps": 2, "log_every": 1, "eval_every": 1, "batch": 2})
     comparison = from_config(Comparison, config)
-    trials = list(comparison.trials())
-    assert {trial.remedy for trial in trials} == set(config.remedies)
+    trials = list(comparison.trials({kind: comparison.settings(kind.remedy)[-1] for kind in comparison.kinds}))
+    assert {trial.kind.remedy for trial in trials} == set(config.remedies)
     trainer = Trainer(comparison.training(trials[-1]))
     state = trainer.advance(trainer.start(), 2)
     assert state.step.tolist() == [2] * len(state.step)

@@ -6,9 +6,9 @@ from experiments.common import cli
 from experiments.common.config import from_config
 from experiments.common.errors import ExperimentError
 from experiments.gradient_flow.config import GradientFlow
-from experiments.remedies.config import Comparison, Trial
+from experiments.remedies.config import Comparison
 from experiments.remedies.findings import findings
-from experiments.remedies.results import Outcome, ranking
+from tests.experiments.remedies.made_up import outcome
 
 CELLS = "lstm,lstm(forget_bias=3.0) as 'LSTM, open',gru(reset=after) as mine"
 
@@ -30,12 +30,15 @@ def test_labels_name_the_cells_of_the_gradient_flow_study_and_the_cells_stay_wha
 
 def test_labels_name_the_cells_of_the_comparison_and_the_trainings_get_the_texts():
     config = loaded(Comparison, CELLS)
-    trials = list(config.trials())
-    assert {trial.cell for trial in trials} == {"lstm", "LSTM, open", "mine"}
-    trained = {trial.cell: config.training(trial).make_cell() for trial in trials if trial.remedy == "none"}
+    trials = list(config.trials({kind: config.settings(kind.remedy)[0] for kind in config.kinds}))
+    assert {trial.kind.cell for trial in trials} == {"lstm", "LSTM, open", "mine"}
+    trained = {t.kind.cell: config.training(t).make_cell() for t in trials if t.kind.remedy == "none"}
     assert trained["LSTM, open"].forget_bias == 3.0 and trained["mine"].reset == "after"
-    outcomes = [Outcome(Trial(cell, "adding", 4, "none", 0, 1), 0, 10, "solved", {}, 1.5) for cell in trained]
-    sentences = findings(ranking(outcomes), outcomes, config)
+    outcomes = [
+        outcome("none", 0, None, cell=k.cell, task=k.task, length=k.length, size=k.hidden_size)
+        for k in config.kinds if k.remedy == "none"
+    ]  # fmt: skip
+    sentences = findings(outcomes, {}, config)
     assert any(sentence.startswith("LSTM, open: ") for sentence in sentences)
 
 

@@ -16,34 +16,36 @@ from experiments.common.plotting import (
     styled,
 )
 from experiments.remedies.config import Comparison
-from experiments.remedies.figures._legend import common_legend
+from experiments.remedies.effects import reported
+from experiments.remedies.figures._panels import WIDTH, columns_of, common_legend, kind_of, label_of
 from experiments.remedies.results import Outcome
 
 
 @styled
 def gradient_flow(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     """Draws the gradient norm against distance before, during and after training, at the greatest length."""
-    longest, task = max(config.lengths), config.tasks[0]
+    longest, task, columns = max(config.lengths), config.tasks[0], columns_of(config)
     stages = ("before", "during", "after")
     figure, axes = new_figure(
-        3, len(config.labels), width=4.2 * len(config.labels), height=2.8, sharex=True, sharey="row"
+        len(stages), len(columns), width=WIDTH * len(columns), height=2.8, sharex=True, sharey=True
     )
-    rows = Rows("cell", "remedy", "when", "distance_steps", "log_relative_norm_nats")
-    for n, cell in enumerate(config.labels):
+    rows = Rows("cell", "hidden_units", "remedy", "when", "distance_steps", "log_relative_norm_nats")
+    for n, (key, title) in enumerate(columns.items()):
         for k, remedy in enumerate(config.remedies):
-            own = [o for o in outcomes if o.trial[:4] == (cell, task, longest, remedy) and o.log_norms]
+            kind = kind_of(config, key, task, longest, remedy)
+            own = [o for o in reported(outcomes) if o.kind == kind]
             for row, when in enumerate(stages):
                 curves = [o.stages[when] for o in own if when in o.stages]
                 if not curves:
                     continue
                 # Relative to the end: the loss itself falls while a network learns.
-                middle = np.median([curve - curve[0] for curve in curves], axis=0) / LN10
-                axes[row, n].plot(middle, color=color(k), linestyle=dash(k), label=remedy)
-                rows.add(cell, remedy, when, range(len(middle)), middle * LN10)
+                middle = np.median([curve - curve[0] for curve in curves], axis=0)
+                axes[row, n].plot(middle / LN10, color=color(k), linestyle=dash(k), label=label_of(remedy))
+                rows.add(*key, remedy, when, range(len(middle)), middle)
         for row, when in enumerate(stages):
-            axes[row, n].set_title(f"{cell}, {when} training")
+            axes[row, n].set_title(f"{title}, {when} training")
+            panel_letter(axes[row, n], row * len(columns) + n)
         axes[-1, n].set_xlabel("distance k from the last answer (steps)")
-        panel_letter(axes[0, n], n)
     for row in range(len(stages)):
         powers_of_ten(axes[row, 0].yaxis)
         axes[row, 0].set_ylabel("|∂L/∂s$_{t-k}$| / |∂L/∂s$_t$|")

@@ -1,60 +1,73 @@
-"""The figure of success and of the steps to it against the length of the sequences."""
+"""The figure of the share of trainings that have solved their task, against training steps."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from experiments.common.plotting import Drawing, Rows, color, dash, new_figure, panel_letter, styled
-from experiments.remedies.config import Comparison
-from experiments.remedies.figures._legend import common_legend
-from experiments.remedies.results import Outcome, by_length
+from experiments.common.statistics import success_curve
+from experiments.remedies.config import Comparison, named_task
+from experiments.remedies.effects import reported
+from experiments.remedies.figures._panels import (
+    WIDTH,
+    columns_of,
+    common_legend,
+    groups,
+    kind_of,
+    label_of,
+    legend_of_row,
+    style_of,
+)
+from experiments.remedies.results import Outcome
 
 
 @styled
 def success(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
-    """Draws the share of trainings that solved their task, and the steps that took, against the length."""
-    cells, tasks = config.labels, config.tasks
-    panels = [(cell, task) for task in tasks for cell in cells]
-    figure, axes = new_figure(2 * len(tasks), len(cells), width=4.2 * len(cells), height=3.0, sharex=True, sharey="row")
-    table = Rows(
-        *("cell", "task", "remedy", "length_steps", "solved", "trainings", "share_low", "share_high"),
-        "solved_after_median_steps",
+    """Draws a panel for every cell, width, task and length; with many remedies, several."""
+    columns, horizon = columns_of(config), config.train.steps
+    panels = list(itertools.product(config.tasks, config.lengths, groups(config)))
+    figure, axes = new_figure(
+        len(panels), len(columns), width=WIDTH * len(columns), height=2.9, sharex=True, sharey=True
     )
-    for n, (cell, task) in enumerate(panels):
-        row, column = 2 * (n // len(cells)), n % len(cells)
-        rates, steps = axes[row, column], axes[row + 1, column]
-        for k, remedy in enumerate(config.remedies):
-            chosen = (cell, task, remedy)
-            rows = by_length(outcomes, config, lambda t, chosen=chosen: (t.cell, t.task, t.remedy) == chosen)
-            if not rows:
+    table = Rows("cell", "hidden_units", "task", "length_steps", "remedy", "training_step", "share_solved", "share_low",
+                 "share_high")  # fmt: skip
+    for (row, (task, length, shown)), (column, key) in itertools.product(enumerate(panels), enumerate(columns)):
+        ax = axes[row, column]
+        for remedy in shown:
+            kind = kind_of(config, key, task, length, remedy)
+            own = [o for o in reported(outcomes) if o.kind == kind]
+            if not own:
                 continue
-            lengths = np.array([length for length, _, _ in rows])
-            # Side by side, since shares of few seeds coincide.
-            place = lengths * (1 + 0.02 * (k - (len(config.remedies) - 1) / 2))
-            share = np.array([r.share for _, r, _ in rows])
-            spread = np.abs([[r.low for _, r, _ in rows], [r.high for _, r, _ in rows]] - share)
-            rates.errorbar(place, share, yerr=spread, marker="o", color=color(k), linestyle=dash(k), markersize=4,
-                           elinewidth=0.8, label=remedy)  # fmt: skip
-            steps.plot(place, [s for _, _, s in rows], marker="o", color=color(k), linestyle=dash(k), markersize=4)
-            for length, rate, median in rows:
-                table.add(cell, task, remedy, length, rate.count, rate.of, rate.low, rate.high, median)
-        rates.set_title(f"{cell} on {task}")
-        rates.set_ylim(-0.05, 1.05)
-        steps.set_ylim(0, 1.05 * config.train.steps)
-        steps.set_xscale("log")
-        steps.set_xticks(config.lengths, [str(length) for length in config.lengths])
-        steps.minorticks_off()
-        steps.set_xlabel("length T")
-        panel_letter(rates, n)
-    for row in range(0, 2 * len(tasks), 2):
-        axes[row, 0].set_ylabel("share solved")
-        axes[row + 1, 0].set_ylabel("steps to success")
-    common_legend(figure, axes)
+            curve = success_curve([o.time for o in own], [o.solved for o in own])
+            times, share, low, high = (np.append(values, values[-1]) for values in curve)
+            times[-1] = horizon
+            n = style_of(remedy, shown)
+            between = (share > 0) & (share < 1)
+            ax.fill_between(
+                times, np.where(between, low, share), np.where(between, high, share), step="post", color=color(n),
+                alpha=0.1, linewidth=0,
+            )  # fmt: skip
+            ax.step(times, share, where="post", color=color(n), linestyle=dash(n), label=label_of(remedy))
+            table.add(*key, task, length, remedy, times, share, low, high)
+        if row == 0:
+            ax.set_title(columns[key])
+        if row == len(panels) - 1:
+            ax.set_xlabel("training step")
+        if column == 0:
+            ax.set_ylabel(f"share solved\n{named_task(config.kinds[0]._replace(task=task, length=length))}")
+        if len(groups(config)) > 1 and column == len(columns) - 1:
+            legend_of_row(axes[row])
+        panel_letter(ax, row * len(columns) + column)
+    axes[0, 0].set_xlim(0, horizon)
+    axes[0, 0].set_ylim(-0.03, 1.03)
+    if len(groups(config)) == 1:
+        common_legend(figure, axes)
+    sizes = ", ".join(map(str, config.train.hidden_sizes))
     caption = (
-        f"Above: share of {config.seeds} trainings that solved the task within {config.train.steps} steps, with 95 % "
-        "confidence intervals (Wilson); below: median training steps of those that did, known to within "
-        f"{config.train.eval_every}. {config.train.hidden_size} units, {config.train.optimizer}, learning rate "
-        f"{config.train.learning_rate:g}, batches of {config.train.batch}. The axes are those of Figure 7 of Pascanu, "
-        "Mikolov & Bengio (2013)."
+        f"Share of {config.seeds} trainings that have solved their task by a training step (Kaplan & Meier), with 95 % "
+        "bands for each step by itself where some have and some have not; the table has intervals for none and all. "
+        f"Success is known to within {config.train.eval_every} steps. {sizes} units, {config.train.optimizer}, "
+        f"batches of {config.train.batch}."
     )
-    return Drawing("success", "Success against the length of the sequences", figure, table.columns, caption)
+    return Drawing("success", "Who solves the task, and when", figure, table.columns, caption)

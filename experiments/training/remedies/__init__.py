@@ -21,11 +21,13 @@ def all_remedies() -> Mapping[str, type[Remedy]]:
 
 
 def make_remedies(text: str) -> tuple[Remedy, ...]:
-    """Makes the remedies that a text lists, e.g. "forget_bias(1.0), clip_norm(1.0)"; none for an empty text.
+    """Makes the remedies that a text joins by plus signs, "forget_bias(1.0)+clip_norm(1.0)"; none for an empty text.
 
     Raises:
       TypeError, ValueError: there is no such remedy; a field is unknown or has a wrong value.
     """
-    names = naming.split(text) if text.strip() else []
+    if len(naming.split(text)) > 1:
+        raise ValueError(f"remedies are joined by a plus sign: {'+'.join(naming.split(text))!r}, got {text!r}.")
+    names = naming.split(text, "+") if text.strip() else []
     make = functools.partial(catalogue.make, package=sys.modules[__name__], base=Remedy)
     return tuple(make(name, kind="remedy", example="clip_norm(1.0)") for name in names)

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from scipy import stats
 
 from experiments.common.rates import Median, Rate
 
@@ -14,3 +16,13 @@ def test_the_interval_of_a_median_is_that_of_order_statistics():
     assert Median.of(range(1, 11)) == (5.5, 2, 9)
     assert Median.of(range(20, 0, -1)) == (10.5, 6, 15)
     assert Median.of([3, 1, 2]) == (2, 1, 3)
+
+
+@pytest.mark.parametrize("of", [1, 3, 10, 200])
+def test_both_intervals_are_those_of_scipy(of):
+    for count in {0, 1, of // 2, of}:
+        expected = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
+        assert tuple(Rate.of_counts(count, of)[2:]) == pytest.approx(tuple(expected), abs=1e-12)
+    values = np.arange(1, of + 1)
+    k = max(1, int(stats.binom.ppf(0.025, of, 0.5)))
+    assert Median.of(values)[1:] == (k, of + 1 - k)

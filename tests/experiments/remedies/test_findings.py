@@ -1,44 +1,81 @@
-from experiments.remedies.findings import findings, table
-from experiments.remedies.results import ranking
-from tests.experiments.remedies.made_up import comparison, outcome
+import pytest
 
-REMEDIES = ("none", "orthogonal", "gaussian_start", "clip_norm")
+from experiments.remedies.config import Setting
+from experiments.remedies.findings import findings
+from tests.experiments.remedies.made_up import comparison, kind, outcome
 
-
-def test_a_finding_says_whether_the_intervals_overlap():
-    config = comparison(seeds=10)
-    few = [outcome("none", n, None) for n in range(10)]
-    many = [outcome("clip_norm(1.0)", n, 10) for n in range(10)]
-    assert "the intervals do not overlap" in findings(ranking(few + many), few + many, config)[0]
-    one = [outcome("clip_norm(1.0)", n, 10 if n == 0 else None) for n in range(10)]
-    assert "overlap: more seeds" in findings(ranking(few + one), few + one, config)[0]
-    plain = [outcome("none", n, 10) for n in range(10)]
-    assert "no remedy solved more" in findings(ranking(plain + one), plain + one, config)[0]
-    late = [outcome("none", n, 40) for n in range(10)]
-    sentence = findings(ranking(late + many), late + many, config)[0]
-    assert "with clip_norm(1.0) as many trainings solved their task as as it is" not in sentence
-    assert "and sooner: after 10 (10 to 10) steps in the median, against 40 (40 to 40)" in sentence
-    neither = [outcome(remedy, n, None) for remedy in ("none", "clip_norm(1.0)") for n in range(10)]
-    assert "as it is 0 of 10" in findings(ranking(neither), neither, config)[0]
+STEPS = {"steps": 1000}
 
 
-def test_what_diverged_and_what_does_not_apply_is_told():
-    outcomes = [outcome("none", 0, None)._replace(ended="diverged"), outcome("none", 1, 5)]
-    sentences = findings(ranking(outcomes), outcomes, comparison())
-    assert "rnn: left out, since they do not apply: clip_norm(1.0)." in sentences
-    assert "1 of 2 trainings diverged; they count as not solved." in sentences
+def _against(base, remedy, **config):
+    """Returns the sentences about a remedy, and the cell without it, of as many seeds as there are times."""
+    outcomes = [outcome("none", n, t) for n, t in enumerate(base)]
+    outcomes += [outcome("clip_norm(1.0)", n, t) for n, t in enumerate(remedy)]
+    return findings(outcomes, {}, comparison(seeds=len(base), train=STEPS, **config))
 
 
-def test_reach_is_compared_with_success_where_there_is_enough_of_both():
-    outcomes = [
-        outcome(name, seed, 10 if seed < n else None, reach=n) for n, name in enumerate(REMEDIES) for seed in (0, 1, 2)
+def test_a_difference_is_told_with_its_size_interval_and_counts():
+    (sentence,) = _against([None] * 6, [100, 200, 300, 100, 200, 300])
+    sentence = sentence.replace("\N{NO-BREAK SPACE}", " ")
+    assert sentence.startswith("rnn with clip_norm(1.0) solves the task 800 steps sooner than as it is")
+    assert (
+        "in the mean of 6 seeds (95 % interval of the difference -900 to -700 steps; p = 0.031 after Holm" in sentence
+    )
+    assert sentence.endswith("Trainings that solved adding(24): 6 of 6 against 0 of 6.")
+
+
+@pytest.mark.parametrize(
+    ("base", "remedy"),
+    [
+        ([500] * 10, [500] * 10),
+        ([100, 900, 300, 700] * 3, [110, 880, 310, 720] * 3),
+        ([None] * 9 + [500], [None] * 8 + [500, 400]),
+        ([None] * 5, [100] * 5),
+    ],
+    ids=["equal", "mixed", "one seed more", "too few seeds"],
+)
+def test_numbers_that_do_not_exclude_chance_tell_of_no_difference(base, remedy):
+    sentences = _against(base, remedy)
+    assert not any("sooner" in s or "later" in s for s in sentences)
+    assert any("do not exclude that the time to success is the same as without" in s for s in sentences)
+
+
+def test_where_nothing_is_solved_success_tells_nothing():
+    sentences = _against([None] * 10, [None] * 10)
+    assert sentences == [
+        "rnn: no training solved its task, whatever the remedy, so success does not tell remedies apart."
     ]
-    config = comparison(seeds=3, remedies=REMEDIES)
-    assert any("rank coefficient +1.00" in sentence for sentence in findings(ranking(outcomes), outcomes, config))
 
 
-def test_the_table_has_a_row_for_every_pair_and_nothing_where_nothing_was_measured():
-    outcomes = [outcome("none", 0, None)._replace(log_norms={}), outcome("clip_norm(1.0)", 0, 20, reach=-2.0)]
-    first, second = table(ranking(outcomes)).rows
-    assert first[:6] == ("1", "rnn", "clip_norm(1.0)", "1 of 1 (21% to 100%)", "20 (20 to 20)", "-2.0")
-    assert second[2:6] == ("none", "0 of 1 (0% to 79%)", "", "")
+def test_what_diverged_failed_and_does_not_apply_is_told():
+    outcomes = [outcome("none", n, 5) for n in range(3)] + [outcome("clip_norm(1.0)", n, 5) for n in range(3)]
+    outcomes[0], outcomes[1] = outcomes[0]._replace(ended="diverged"), outcomes[1]._replace(ended="failed")
+    config = comparison(cells="rnn,gru", remedies="none,clip_norm(1.0),bound_candidate()", train=STEPS)
+    sentences = findings(outcomes, {}, config)
+    assert "rnn: left out, since they do not apply: bound_candidate()." in sentences
+    assert "1 of 6 trainings diverged; they count as not solved." in sentences
+    assert "1 of 6 trainings failed; they are left out." in sentences
+    assert not any("diverged" in s or "failed" in s for s in _against([5] * 3, [5] * 3))
+
+
+REMEDIES = ("none", "orthogonal", "gaussian_start", "clip_norm(1.0)")
+
+
+def test_reach_and_time_go_together_or_not_and_that_is_no_test():
+    outcomes = [outcome(r, seed, 900 - 100 * n, reach=n) for n, r in enumerate(REMEDIES) for seed in range(3)]
+    config = comparison(seeds=3, remedies=REMEDIES, train=STEPS)
+    (sentence,) = [s for s in findings(outcomes, {}, config) if s.startswith("Rank coefficient")]
+    assert "-1.00 for rnn on adding(24)" in sentence and sentence.endswith("no p-value is given.")
+    flat = [o._replace(log_norms={}) for o in outcomes]
+    equal = [outcome(r, seed, 500, reach=n) for n, r in enumerate(REMEDIES) for seed in range(3)]
+    for silent in (flat, equal, [o for o in outcomes if o.kind.remedy != "none"]):
+        assert not any(s.startswith("Rank coefficient") for s in findings(silent, {}, config))
+
+
+def test_a_learning_rate_at_the_edge_is_told():
+    config = comparison(remedies="none", train=STEPS | {"learning_rates": (0.1, 0.2, 0.3)})
+    outcomes = [outcome("none", 0, 5)]
+    edge = lambda rate: [
+        s for s in findings(outcomes, {kind(): Setting("none", rate)}, config) if "may lie beyond" in s
+    ]
+    assert len(edge(0.3)) == 1 and edge(0.3)[0].startswith("For 1 of 1 kinds") and edge(0.2) == []

@@ -1,32 +1,38 @@
-import sys
-
 import pytest
 
 from experiments.common.errors import ExperimentError
-from experiments.remedies.config import Trial
+from experiments.remedies.config import Kind, Setting, Trial
 from experiments.remedies.launch import folder_of, job, last_words, launch, log_of, slurm_parameters
 from experiments.remedies.sweep import Job
 from tests.experiments.remedies.made_up import comparison
 
-TRIAL = Trial("rnn(activation='relu')", "adding", 24, "clip_norm(1.0)", 0, 3)
+KIND = Kind("rnn(activation='relu')", 3, "adding", 24, "clip_norm(1.0|10)")
+TRIAL = Trial(KIND, Setting("clip_norm(1.0)", 0.01), 0, 3, False)
 
 
 def test_every_trial_has_a_folder_of_its_own_whose_name_any_system_takes(tmp_path):
-    folders = {folder_of(tmp_path, TRIAL._replace(remedy=r)).name for r in ("clip_norm(1.0)", "clip_norm[1.0]")}
-    assert len(folders) == 2 and all(name.replace("-", "").replace(".", "").isalnum() for name in folders)
+    settings = [Setting(remedy, rate) for remedy in ("clip_norm(1.0)", "clip_norm[1.0]") for rate in (0.01, 0.1)]
+    folders = {folder_of(tmp_path, TRIAL._replace(setting=s, tuning=t)).name for s in settings for t in (False, True)}
+    assert len(folders) == 8 and all(name.replace("-", "").replace(".", "").isalnum() for name in folders)
+
+
+def test_a_training_with_more_seeds_is_in_the_same_folder(tmp_path):
+    assert folder_of(tmp_path, TRIAL._replace(seeds=5)) == folder_of(tmp_path, TRIAL)
 
 
 def test_a_job_is_a_training_with_every_field_given(tmp_path):
     training = comparison(cells="rnn(activation='relu')").training(TRIAL)
     command = job(training, tmp_path, TRIAL).command
-    assert command[:3] == [sys.executable, "-m", "experiments.train"]
+    assert command[1:3] == ["-m", "experiments.train"]
     assert "--config.cells=rnn(activation='relu')" in command and "--config.tasks=adding(24)" in command
+    assert "--config.learning_rate=0.01" in command and "--config.remedies=clip_norm(1.0)" in command
     assert "--config.gradient_norms.every=0" in command and f"--workdir={folder_of(tmp_path, TRIAL)}" in command
 
 
 def test_jobs_are_processes_here(tmp_path):
-    jobs = [Job([sys.executable, "-c", f"raise SystemExit({n})"], tmp_path / f"{n}.log") for n in (0, 3)]
-    assert launch(jobs, tmp_path, launcher="local", parameters={}, processes=2) == [0, 3]
+    jobs = [Job("tests.experiments.remedies.ending", ["", str(n)], tmp_path / f"{n}.log") for n in (0, 3)]
+    assert launch(jobs, tmp_path, launcher="local", parameters={}, processes=2, purpose="jobs") == [0, 3]
+    assert launch([], tmp_path, launcher="local", parameters={}, processes=2, purpose="jobs") == []
 
 
 @pytest.mark.parametrize(

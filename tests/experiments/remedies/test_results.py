@@ -1,23 +1,19 @@
 import json
+import math
 
 import numpy as np
 import pytest
 
-from experiments.remedies.config import Trial
-from experiments.remedies.results import by_length, outcomes_of, over, ranking
+from experiments.common.config import to_dict
+from experiments.remedies.config import Setting, Trial
+from experiments.remedies.results import RESULTS, milliseconds_of, outcomes_of, over, result_rows
 from experiments.training.measure import Flow
 from experiments.training.metrics import METRICS
 from experiments.training.results import part_name
-from tests.experiments.remedies.made_up import comparison, outcome
+from recurrax.tasks.task import Chance
+from tests.experiments.remedies.made_up import comparison, kind, outcome
 
-
-def test_who_solves_most_comes_first_then_who_is_faster():
-    outcomes = [outcome("slow", 0, 40), outcome("slow", 1, 60), outcome("fast", 0, 20), outcome("fast", 1, 20)]
-    outcomes += [outcome("none", 0, 10, reach=-3.0), outcome("none", 1, None, reach=-5.0)]
-    entries = ranking(outcomes)
-    assert [e.remedy for e in entries] == ["fast", "slow", "none"]
-    assert [e.steps for e in entries] == [(20, 20, 20), (50, 40, 60), (10, 10, 10)]
-    assert entries[2].reach == pytest.approx(-4) and entries[2].rate[:2] == (1, 2)
+SETTING = Setting("none", 0.01)
 
 
 @pytest.fixture
@@ -39,21 +35,24 @@ def folder(tmp_path):
 
 
 def test_what_a_training_left_is_read_seed_by_seed(folder):
-    trial = Trial("rnn", "adding", 24, "none", 0, 2)
+    trial = Trial(kind(), SETTING, 0, 2, False)
     training = comparison(seeds=2).training(trial)
     first, second = outcomes_of(trial, training, folder, 0)
-    assert (first.ended, first.solved_after, first.milliseconds) == ("solved", 2, 2.0)
-    assert (second.ended, second.solved_after) == ("diverged", None)
+    assert (first.ended, first.solved_after, first.time, first.loss, first.error) == ("solved", 2, 2, 0.001, 0.0)
+    assert (second.ended, second.solved_after, second.time) == ("diverged", None, 4) and math.isnan(second.loss)
+    assert math.isnan(first.confirmed_error) and milliseconds_of(folder) == 2.0
     np.testing.assert_array_equal(first.log_norms[0], [3.0])
     assert {o.ended for o in outcomes_of(trial, training, folder, 1)} == {"failed"}
 
 
 def test_a_training_is_over_where_it_is_finished_or_every_seed_diverged(folder):
-    training = comparison(seeds=2).training(Trial("rnn", "adding", 24, "none", 0, 2))
+    training = comparison(seeds=2).training(Trial(kind(), SETTING, 0, 2, False))
     assert not over(training, folder)
     (folder / "done.json").touch()
+    (folder / "config.json").write_text(json.dumps({"config": to_dict(training)}))
     assert over(training, folder)
-    alone = comparison(seeds=1, seed=1).training(Trial("rnn", "adding", 24, "none", 1, 1))
+    assert not over(comparison(seeds=3).training(Trial(kind(), SETTING, 0, 3, False)), folder)
+    alone = comparison(seeds=1, seed=1).training(Trial(kind(), SETTING, 1, 1, False))
     (folder / "done.json").unlink()
     own = [line for line in (folder / METRICS).read_text().splitlines() if '"seed": 1' in line]
     (folder / METRICS).write_text("\n".join([*own, ""]))
@@ -64,7 +63,7 @@ def test_a_training_is_over_where_it_is_finished_or_every_seed_diverged(folder):
 
 @pytest.mark.parametrize("damage", ["cut", "}{", '{"loss": 1.0}'])
 def test_of_a_training_whose_metrics_are_not_whole_nothing_is_told_but_that(folder, capsys, damage):
-    trial = Trial("rnn", "adding", 24, "none", 0, 2)
+    trial = Trial(kind(), SETTING, 0, 2, False)
     training = comparison(seeds=2).training(trial)
     lines = (folder / METRICS).read_text().splitlines()
     (folder / METRICS).write_text("\n".join([*lines[:3], *([] if damage == "cut" else [damage]), ""]))
@@ -74,11 +73,24 @@ def test_of_a_training_whose_metrics_are_not_whole_nothing_is_told_but_that(fold
 
 
 def test_a_damaged_timing_is_no_timing(folder):
-    trial = Trial("rnn", "adding", 24, "none", 0, 2)
-    training = comparison(seeds=2).training(trial)
     for content in ("", "{", "[]", "{}"):
         (folder / "timing.json").write_text(content)
-        assert np.isnan(outcomes_of(trial, training, folder, 0)[0].milliseconds)
+        assert math.isnan(milliseconds_of(folder))
+
+
+def test_the_rows_of_the_table_say_all_of_an_outcome_and_leave_empty_what_is_not_known():
+    outcomes = [outcome("none", 3, 200, reach=-2.0), outcome("none", 1000, None, tuning=True, loss=math.nan)]
+    first, second = (dict(zip(RESULTS, row, strict=True)) for row in result_rows(
+        outcomes, {kind(): Chance(0.167, 0.92)}, {kind(): 1.5}))  # fmt: skip
+    assert (first["seed"], first["solved_after_steps"], first["time_per_step_ms"], first["purpose"]) == (
+        3,
+        200,
+        1.5,
+        "report",
+    )
+    assert (first["eval_loss"], first["chance_loss"], first["log_reach_nats"]) == (0.1, 0.167, -2.0)
+    assert (second["purpose"], second["solved_after_steps"], second["eval_loss"]) == ("tuning", None, None)
+    assert second["time_per_step_ms"] is None and first["horizon_steps"] == 1000
 
 
 def test_stages_are_before_half_way_and_after():
@@ -91,10 +103,3 @@ def test_stages_are_before_half_way_and_after():
     }
     assert list(one._replace(log_norms={0: norms[0], 10: norms[10]}).stages) == ["before", "after"]
     assert list(one.stages) == ["before"] and one._replace(log_norms={}).stages == {}
-
-
-def test_rates_and_steps_go_by_length():
-    outcomes = [outcome("none", 0, 10), outcome("none", 1, None), outcome("clip_norm(1.0)", 0, 30)]
-    ((length, rate, steps),) = by_length(outcomes, comparison(lengths=(4,), tasks="copy"), lambda t: t.remedy == "none")
-    assert (length, rate.count, rate.of, steps) == (4, 1, 2, 10.0)
-    assert by_length(outcomes, comparison(lengths=(8,), tasks="copy"), lambda t: True) == []

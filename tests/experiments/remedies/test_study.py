@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from experiments.remedies.config import Comparison
 
 SMALL = (
     "--config.cells=rnn,gru", "--config.tasks=adding", "--config.lengths=24", "--config.seeds=1",
-    "--config.remedies=none,bound_candidate()", "--config.gradient_norms_batch=2", "--config.train.hidden_size=3",
+    "--config.remedies=none,bound_candidate()", "--config.gradient_norms_batch=2", "--config.train.hidden_sizes=3",
     "--config.train.batch=2", "--config.train.steps=4", "--config.train.log_every=2", "--config.train.eval_every=2",
-    "--config.train.eval_batches=1",
+    "--config.train.eval_batches=1", "--config.train.learning_rates=0.01,0.1",
+    "--config.tuning.seeds=1", "--config.tuning.steps=2",
 )  # fmt: skip
 
 
@@ -33,20 +35,49 @@ def run(workdir, *arguments):
 def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the_rest(tmp_path, capsys):
     assert run(tmp_path / "study") == 0
     table = list(csv.DictReader((tmp_path / "study" / "results.csv").read_text().splitlines()))
-    assert len(table) == 3 and {row["ended"] for row in table} <= {"solved", "not solved"}
+    assert {row["ended"] for row in table} <= {"solved", "not solved"}
+    assert [row["purpose"] for row in table].count("report") == 3 and len(table) == 9
     html = (tmp_path / "study" / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 2 and "do not apply: bound_candidate()" in html
+    assert html.count("data:image/png;base64,") == 3 and "do not apply: bound_candidate()" in html
     # A run that is gone is done again, and it alone; one that cannot be done is told.
-    folders = sorted((tmp_path / "study" / "runs").iterdir())
-    assert len(folders) == 3
+    folders = sorted((tmp_path / "study" / "trainings").iterdir())
+    assert len(folders) == 9
     (tmp_path / "study" / "done.json").unlink()
     (folders[0] / "done.json").unlink()
     (folders[0] / "config.json").write_text("{")
     capsys.readouterr()
     assert run(tmp_path / "study") == 1
     err = capsys.readouterr().err
-    assert "2 of 3 trainings were done before" in err and "1 of 3 trainings failed" in err and "config.json" in err
+    assert "trainings: 2 of 3 were done before" in err and "1 of 9 trainings failed" in err and "config.json" in err
     assert not (tmp_path / "study" / "done.json").exists()
+
+
+FILES = ("results.csv", "summary.csv", "effects.csv", "report.html", "findings.txt")
+
+
+@pytest.mark.slow
+def test_a_comparison_that_was_cut_short_has_the_same_bytes_in_the_end_and_one_that_grows_does_nothing_again(
+    tmp_path, capsys
+):
+    folder, apart = tmp_path / "study", "--config.together=False"
+    assert run(folder, apart) == 0
+    before = {name: (folder / name).read_bytes() for name in FILES}
+    # As a kill leaves it: no report, and one training that had not begun.
+    for name in (*FILES, "done.json"):
+        (folder / name).unlink()
+    gone = next(path for path in sorted((folder / "trainings").iterdir()) if path.name.startswith("report"))
+    shutil.rmtree(gone)
+    assert run(folder, apart) == 0
+    assert {name: (folder / name).read_bytes() for name in FILES} == before
+    times = {path: path.stat().st_mtime_ns for path in (folder / "trainings").glob("*/metrics.jsonl")}
+    capsys.readouterr()
+    assert run(folder, apart, "--config.seeds=2", "--config.remedies=none,bound_candidate(),clip_norm(1.0)") == 0
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+    assert sum(row["purpose"] == "report" for row in rows) == 2 * 5
+    assert "3 of 10 were done before" in capsys.readouterr().err
+    # A smaller one is refused.
+    assert run(folder, apart) == 2
 
 
 @pytest.mark.parametrize(
@@ -59,7 +90,7 @@ def test_a_comparison_goes_on_where_it_stopped_and_one_failure_does_not_stop_the
         ("--config.train.optimizer=adan", "config.train.optimizer"),
         ("--config.cells=conv_lstm", "config.cells is wrong: ConvLSTM("),
         ("--config.cells=tests.experiments.cells:WithoutCarry", "cannot run: RuntimeError: no carry"),
-        ("--config.train.learning_rate=1e-50", "config.train.learning_rate must be 0, or at least 1.18e-38"),
+        ("--config.train.learning_rates=1e-50", "config.train.learning_rates must be 0, or at least 1.18e-38"),
         ("--config.seeds=0", "config.seeds must be at least 1"),
     ],
 )
@@ -95,11 +126,11 @@ def test_ctrl_c_ends_the_trainings_and_the_same_command_goes_on(tmp_path):
     command.append("--config.train.steps=100000000")
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "w").glob("runs/*/config.json")) and time.monotonic() < deadline:
+    while not list((tmp_path / "w").glob("trainings/*/config.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "goes on where it stopped" in err
-    folders = [re.escape(str(path)) for path in (tmp_path / "w" / "runs").iterdir()]
+    folders = [re.escape(str(path)) for path in (tmp_path / "w" / "trainings").iterdir()]
     assert folders and subprocess.run(["pgrep", "-f", "|".join(folders)], capture_output=True).returncode == 1
     assert json.loads((tmp_path / "w" / "config.json").read_text())["config"]["seeds"] == 1

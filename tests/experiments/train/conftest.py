@@ -19,9 +19,9 @@ def _finished_and_traced(tmp_path_factory):
     workdir, traced, original = tmp_path_factory.mktemp("training") / "run", [], Trainer._train_step
     trainer_of.cache_clear()  # a test before may have compiled the same config
 
-    def counted(self, state):
+    def counted(self, *arguments):
         traced.append(1)
-        return original(self, state)
+        return original(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "_train_step", counted)

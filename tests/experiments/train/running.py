@@ -18,7 +18,7 @@ SMALL = (
     "--config.cells=gru", "--config.hidden_size=4", "--config.tasks=adding(24)", "--config.batch=4", "--config.steps=60",
     "--config.log_every=5", "--config.eval_every=10", "--config.eval_batches=2", "--config.save_every=10",
     "--config.gradient_norms.every=20", "--config.gradient_norms.batch=2",
-    "--config.remedies=zone_out(0.1),clip_norm_on_schedule(1.0, 0.1, steps=40),gradient_noise(0.001)",
+    "--config.remedies=zone_out(0.1)+clip_norm_on_schedule(1.0, 0.1, steps=40)+gradient_noise(0.001)",
 )  # fmt: skip
 """With noise in the forward pass and on the gradient, and a schedule: all that a checkpoint has to keep."""
 

@@ -40,6 +40,6 @@ def test_a_module_that_cannot_be_imported_is_named():
 
 
 def test_it_makes_what_its_texts_describe():
-    training = config(cells="lstm", remedies="forget_bias(2.0),clip_norm(1.0)", tasks="adding(30)")
+    training = config(cells="lstm", remedies="forget_bias(2.0)+clip_norm(1.0)", tasks="adding(30)")
     assert training.make_cell().forget_bias == 2.0 and training.make_cell().hidden_size == 4
     assert training.make_task().length == 30 and len(training.make_remedies()) == 2

@@ -1,3 +1,5 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +19,22 @@ def copied(state):
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "rmsprop", "sgd", "momentum"])
 def test_every_optimizer_goes_down_a_slope(name):
-    transformation, x = optimizer(config(optimizer=name)), jnp.array([3.0])
+    transformation, x = optimizer(config(optimizer=name), 0.1), jnp.array([3.0])
     updates, _ = transformation.update(2 * x, transformation.init(x), x)
     assert (x + updates)[0] < 3.0
+
+
+def test_trainings_that_differ_in_the_learning_rate_alone_are_one_program():
+    """One that was compiled serves the other, as JAX's cache on the disk finds it by its text."""
+
+    def program(**fields):
+        trainer = Trainer(config(optimizer="adam", **fields))
+        state = jax.eval_shape(trainer.start)
+        text = trainer._advance.lower(state, jax.ShapeDtypeStruct((), jnp.int32), jnp.float32(0)).as_text()
+        return re.sub(r"%\w+", "%", text)  # names of values mean nothing
+
+    assert program() == program(learning_rate=0.3)
+    assert program() != program(remedies="clip_norm(1.0)")
 
 
 def test_a_step_is_the_optimizers_on_the_gradient_of_the_tasks_loss():
@@ -72,17 +87,17 @@ def test_a_confirmation_is_on_other_sequences_than_evaluations_and_fresh_after_e
 
 @pytest.mark.parametrize(
     ("remedies", "bounded"),
-    [("gradient_noise(1.0),clip_norm(0.01)", True), ("clip_norm(0.01),gradient_noise(1.0)", False)],
+    [("gradient_noise(1.0)+clip_norm(0.01)", True), ("clip_norm(0.01)+gradient_noise(1.0)", False)],
 )
 def test_remedies_that_change_the_gradient_come_before_the_optimizer_in_the_order_of_the_list(remedies, bounded):
     """Noise before a clip is clipped, noise behind it is not; the learning rate comes last."""
-    transformation, gradient = Trainer(config(remedies=remedies)).transformation(jnp.int32(0)), jnp.ones(100)
+    transformation, gradient = Trainer(config(remedies=remedies)).transformation(jnp.int32(0), 0.1), jnp.ones(100)
     updates, _ = transformation.update(gradient, transformation.init(gradient))
     norm = float(jnp.linalg.norm(updates))
     assert norm == pytest.approx(0.1 * 0.01, rel=1e-3) if bounded else norm > 0.5
 
 
-NOISE_BEHIND_CLIP = "clip_norm_on_schedule(0.01, 0.001, steps=3),gradient_noise(1.0)"
+NOISE_BEHIND_CLIP = "clip_norm_on_schedule(0.01, 0.001, steps=3)+gradient_noise(1.0)"
 
 
 def test_a_training_with_noise_and_a_schedule_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):

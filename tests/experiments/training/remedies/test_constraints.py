@@ -3,7 +3,7 @@ import pytest
 
 from tests.experiments.training.small import remedies_of, trained, trains_and_changes_what_is_learned
 
-BINDING = {"bound_candidate": "(0.7)", "spectral_margin": "(0.05), gaussian_start"}
+BINDING = {"bound_candidate": "(0.7)", "spectral_margin": "(0.05)+gaussian_start"}
 CELLS = {"constrain_orthogonal": "rnn"}
 
 

@@ -6,7 +6,7 @@ import pytest
 from experiments.training.remedies import make_remedies
 from tests.experiments.training.small import remedies_of, same, trained, trains_and_changes_what_is_learned
 
-NOISE = "gradient_noise(0.01),gradient_noise(0.02)"
+NOISE = "gradient_noise(0.01)+gradient_noise(0.02)"
 """Twice, for the keys of both to be compared."""
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from tests.experiments.training.small import remedies_of, trained, trains_and_changes_what_is_learned
 
-ARGUMENTS = {"normalize_batch": "(0.5),clip_recurrent(1.0)"}
+ARGUMENTS = {"normalize_batch": "(0.5)+clip_recurrent(1.0)"}
 """With a wrapper around it, beneath which its statistics are set."""
 
 

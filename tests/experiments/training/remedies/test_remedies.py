@@ -16,9 +16,7 @@ def test_the_remedies_of_every_file_have_a_test_beside_them():
 
 
 def test_remedies_go_together_in_the_order_of_the_list():
-    trainer, state = trained(
-        remedies="forget_bias(2.0), zone_out(0.2), clip_recurrent(1.0), clip_norm(0.5), omega(0.1)"
-    )
+    trainer, state = trained(remedies="forget_bias(2.0)+zone_out(0.2)+clip_recurrent(1.0)+clip_norm(0.5)+omega(0.1)")
     assert trainer.cell == RecurrentGradient(Zoneout(GRU(4, forget_bias=2.0), rate=0.2), clip_norm=1.0)
     assert bool(state.finite[0])
 
@@ -32,3 +30,9 @@ def test_an_empty_list_is_no_remedy():
 def test_a_wrong_argument_is_refused(text):
     with pytest.raises(TypeError):
         make_remedies(text)
+
+
+def test_a_list_with_commas_is_told_how_to_join_it():
+    with pytest.raises(ValueError, match=r"joined by a plus sign: 'clip_norm\(1.0\)\+omega\(1e\+2\)', got"):
+        make_remedies("clip_norm(1.0), omega(1e+2)")
+    assert len(make_remedies("clip_norm(1.0) + omega(1e+2)")) == 2

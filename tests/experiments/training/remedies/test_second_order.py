@@ -35,8 +35,8 @@ def test_it_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):
 @pytest.mark.parametrize(
     ("remedies", "message"),
     [
-        ("hessian_free,clip_recurrent", "HessianFree does not fit .*RecurrentGradient.*: it needs derivatives forward"),
-        ("hessian_free,hessian_free", "HessianFree and HessianFree both take the optimiser's place"),
+        ("hessian_free+clip_recurrent", "HessianFree does not fit .*RecurrentGradient.*: it needs derivatives forward"),
+        ("hessian_free+hessian_free", "HessianFree and HessianFree both take the optimiser's place"),
         ("hessian_free(damping=-1.0)", "damping must be above 0"),
     ],
 )
