@@ -16,5 +16,5 @@ def get_config():
     config = gradient_flow.get_config()
     snapshots = (0, 5, 10, 20, 50, 100, 200, 400, 1000, 2500)
     config.update({"seeds": 8, "measure": {"jacobian_batch": 4, "lyapunov_length": 1000}})
-    config.train.update({"snapshots": snapshots, "batch": 32})
+    config.update({"train": {"snapshots": snapshots, "batch": 32}})
     return config
