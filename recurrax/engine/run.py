@@ -127,23 +127,21 @@ def _step(run: Run, carry: Carry, z: Projected, inputs: Inputs, multiply: Dot) -
     """Returns the cell's step; its derivative sends nothing back for nothing from a state that is not finite."""
     if multiply is not dot:  # an executor that sees the products, and linearises the step itself
         return run.cell.step(run.weights, carry, z, multiply)
-    point = run.weights, carry, z
-    with_floats = float_merger(point)
 
-    def step(*floats):
-        return run.cell.step(*with_floats(list(floats)))
-
-    guarded = jax.custom_jvp(step)
+    # All arrays are arguments, integers too: a rule may not close over what is traced.
+    @jax.custom_jvp
+    def guarded(weights, carry, z):
+        return run.cell.step(weights, carry, z)
 
     @guarded.defjvp
     def _(primals, tangents):
-        new, push = jax.linearize(step, *primals)
+        with_floats = float_merger(primals)
+        new, push = jax.linearize(lambda *floats: run.cell.step(*with_floats(list(floats))), *float_leaves(primals))
         alive = finite(new, inputs)
-        weights, *_ = with_floats(list(primals))
-        d_new = finite_where(~alive.all(), push, weights)(*tangents)
+        d_new = finite_where(~alive.all(), push, primals[0])(*float_leaves(tangents))
         return new, jax.tree.map(lambda a, d: infinite_unless(alive, d) if is_float(a) else d, new, d_new)
 
-    return guarded(*float_leaves(point))
+    return guarded(run.weights, carry, z)
 
 
 def transition_by_unit(run: Run, carry: Carry, z: Projected, inputs: Inputs, dot: Dot = dot) -> Carry:

@@ -1,6 +1,7 @@
 """What a reset or a mask cuts off sends back a gradient of zero, were it infinite before, under every executor."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -190,3 +191,31 @@ def test_measured_gradients_are_exactly_zero_before_a_cut():
     norms = gradflow.gradient_norms(path, lambda ys, _: ys[-1].sum())
     assert (norms.joint[: CUT + 1, 0] == -jnp.inf).all()
     assert jnp.isfinite(norms.joint[CUT + 1 :, 0]).all() and jnp.isfinite(norms.joint[:, 1]).all()
+
+
+class Counting(NamedTuple):
+    """A state and the steps since it began."""
+
+    h: jax.Array
+    steps: jax.Array
+
+
+COUNTER = from_step(
+    lambda w, carry, x: (
+        Counting(jnp.tanh(w * carry.h + x) / (1 + carry.steps.astype(w.dtype)), carry.steps + 1),
+        carry.h,
+    ),
+    lambda w, batch_shape: Counting(jnp.zeros((*batch_shape, 1)), jnp.zeros((*batch_shape, 1), jnp.int32)),
+    output=lambda w, carry: carry.h,
+)
+
+
+@pytest.mark.parametrize("executor", ["scan", "fused", Checkpointed("scan", every=2)], ids=named)
+def test_a_state_with_integers_has_the_gradient_of_the_parts_that_a_reset_leaves(executor):
+    """A compiled gradient: outside of one a rule that closes over an integer of the state is found by nobody."""
+    w, xs = jnp.float32(0.5), jax.random.normal(jax.random.key(0), (4, 1, 1))
+    resets = jnp.array([[False], [False], [True], [False]])
+    total = jax.jit(jax.grad(lambda w, **cuts: jnp.sum(unroll(COUNTER, w, xs, executor=executor, **cuts)[1])))
+    parts = jax.grad(lambda w: sum(jnp.sum(unroll(COUNTER, w, part)[1]) for part in (xs[:2], xs[2:])))
+    close(total(w, resets=resets), parts(w))
+    close(total(w, mask=jnp.ones((4, 1), bool)), total(w))
