@@ -8,7 +8,7 @@ not.
 
 Duration: ten seconds on two CPU cores
 Expect:   a greatest gradient of 3320 at w = 4.94, b = -2.575 where the median is 0.060; folds at b = -2.655610 and
-          -2.344390 for w = 5
+          -2.344390 for w = 5; an error of 0.09 after plain descent, of 0.00054 after clipped descent
 """
 
 import ml_collections
@@ -23,5 +23,5 @@ def get_config():
     config.threshold = 0.1
     config.start_weight = 5.5
     config.start_bias = -2.6
-    config.updates = 30
+    config.updates = 100
     return config

@@ -5,6 +5,7 @@ Command:  python -m experiments.reproduce.error_wall --workdir=runs/error_wall
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +112,7 @@ def report(config: Wall) -> Report:
     biases = np.linspace(*BIASES, round((config.points - 1) * 280 / 300) + 1)
     surface = error(weights[:, None], biases, config.steps)
     plain, clipped = descend(config, clip=False), descend(config, clip=True)
+    ends = [float(error(*path[-1], config.steps).error) for path in (plain, clipped)]
     n, m = np.unravel_index(surface.norm.argmax(), surface.norm.shape)
     rows = [
         ("greatest norm of the gradient", f"{surface.norm.max():.0f} at w = {weights[n]:.2f}, b = {biases[m]:.3f}"),
@@ -118,13 +120,15 @@ def report(config: Wall) -> Report:
         ("folds at w = 5", " and ".join(f"b = {b:.6f}" for b in folds(5.0))),
         ("longest step of plain descent", f"{_longest(plain):,.1f}"),
         ("longest step with clipping", f"{_longest(clipped):.3g}"),
+        (f"error after {config.updates} steps of plain descent", f"{ends[0]:.2g}"),
+        (f"error after {config.updates} steps with clipping", f"{ends[1]:.2g}"),
     ]
     return Report(
         title="The wall in the error of one recurrent unit",
         lead="Pascanu, Mikolov & Bengio (2013), figures 3 and 6: where the unit's state jumps from one fixed point to "
         "another, the error has a wall, and a step of gradient descent at its foot is thrown far away. Clipped to a "
         "norm, it stays near.",
-        findings=findings(surface, plain, clipped),
+        findings=findings(surface, plain, clipped, ends),
         tables=[Table("The surface", ("what", "value"), rows,
                       f"Grid of {len(weights)} by {len(biases)}, {config.steps} steps.")],
         drawings=[figure.draw(weights, biases, surface, plain, clipped, config)],
@@ -132,16 +136,23 @@ def report(config: Wall) -> Report:
     )  # fmt: skip
 
 
-def findings(surface: Surface, plain: np.ndarray, clipped: np.ndarray) -> list[str]:
-    """Returns how steep the wall is, and whether the descents differ at it."""
+def findings(surface: Surface, plain: np.ndarray, clipped: np.ndarray, ends: Sequence[float]) -> list[str]:
+    """Returns how steep the wall is, and whether the descents differ at it.
+
+    Args:
+      surface: the grid.
+      plain: path of plain descent.
+      clipped: path of descent with clipping.
+      ends: the errors at the ends of the two.
+    """
     ratio = surface.norm.max() / np.median(surface.norm)
     sentences = [f"The steepest point has {ratio:,.0f} times the gradient of a median one."]
     longest, kept = _longest(plain), _longest(clipped)
     if longest > 10 * kept:
         where = "" if _inside(plain) else ", out of the figure"
         sentences.append(
-            f"At the wall plain descent takes a step of length {longest:,.1f}{where}; with clipping no step is longer "
-            f"than {kept:.2g}."
+            f"At the wall plain descent takes a step of length {longest:,.1f}{where}, and ends at an error of "
+            f"{ends[0]:.2g}. Clipped descent crosses the wall in short steps, and ends at {ends[1]:.2g}."
         )
     return sentences
 

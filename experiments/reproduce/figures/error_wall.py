@@ -35,7 +35,7 @@ def draw(
     mesh = right.pcolormesh(biases, weights, surface.error, cmap="viridis", rasterized=True, shading="nearest")
     figure.colorbar(mesh, ax=right, label="error")
     right.plot(plain[:, 1], plain[:, 0], "o-", color=color(0), markersize=3, linewidth=1.2, label="gradient descent")
-    right.plot(clipped[:, 1], clipped[:, 0], "s-", color="white", markersize=3, linewidth=1.2, label="clipped")
+    right.plot(clipped[:, 1], clipped[:, 0], "s-", color="white", markersize=2, linewidth=0.8, label="clipped")
     right.plot(plain[0, 1], plain[0, 0], "*", color="white", markeredgecolor="black", markersize=12, linestyle="",
                label="start of both")  # fmt: skip
     right.set_xlim(biases[0], biases[-1])

@@ -24,6 +24,7 @@ def draw(measured: Mapping[tuple[str, float], Any], config: Any) -> Drawing:
             ax.plot(distance, np.median(m.log_bounds, 0) / LN10, color=color(n), linestyle=(0, (4, 2)))
             for seed, (norms, bounds) in enumerate(zip(m.log_norms, m.log_bounds, strict=True)):
                 rows.add(activation, gain, config.seed + seed, distance, norms, bounds)
+        ax.plot([], [], color="#555555", linestyle=(0, (4, 2)), label="bound")
         powers_of_ten(ax.yaxis)
         ax.set_title(activation)
         ax.set_xlabel("distance k (steps)")

@@ -42,5 +42,13 @@ def test_a_clipped_step_is_no_longer_than_the_threshold_allows():
 def test_descents_that_do_not_differ_are_not_said_to():
     flat = Surface(np.ones(3), np.ones(3), np.zeros(3))
     short, long = np.array([[5.0, -2.0], [5.1, -2.0]]), np.array([[5.0, -2.0], [60.0, -2.0]])
-    assert len(findings(flat, short, short)) == 1
-    assert "out of the figure" in findings(flat, long, short)[1]
+    assert len(findings(flat, short, short, (0.1, 0.1))) == 1
+    said = findings(flat, long, short, (0.09, 0.001))[1]
+    assert "out of the figure, and ends at an error of 0.09" in said and "ends at 0.001" in said
+
+
+def test_clipped_descent_gets_down_along_the_wall_and_plain_descent_is_lost_behind_it():
+    """Lost: the sigmoid is 1 to all digits there, so that the error is 0.3 squared and its gradient 0."""
+    config = Wall(50, points=2, learning_rate=0.5, threshold=0.1, start_weight=5.5, start_bias=-2.6, updates=100)
+    plain, clipped = (error(*descend(config, clip)[-1], config.steps) for clip in (False, True))
+    assert plain.error == pytest.approx(0.09) and plain.norm == 0 and clipped.error < 1e-3

@@ -1,4 +1,4 @@
-"""The forget gate against published numbers and exact limits."""
+"""The forget gate against numbers from a calculator and exact limits."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 from recurrax.gradflow import theory
 
-# Forget gate: b, f, f^100, 1 / (1 - f), -1 / ln f
+# b, f = 1 / (1 + e^-b), f^100, 1 / (1 - f), -1 / ln f
 FORGET_GATE = [
     (0, 0.5, 7.9e-31, 2.0, 1.443),
     (1, 0.731059, 2.48e-14, 3.718, 3.192),
@@ -18,7 +18,7 @@ FORGET_GATE = [
 
 
 @pytest.mark.parametrize(("bias", "retention", "after_100", "memory_time", "timescale"), FORGET_GATE)
-def test_forget_gate_agrees_with_the_published_table(bias, retention, after_100, memory_time, timescale):
+def test_forget_gate_agrees_with_the_calculator(bias, retention, after_100, memory_time, timescale):
     gate = theory.forget_gate(bias)
     np.testing.assert_allclose(gate.retention, retention, rtol=1e-6)
     np.testing.assert_allclose(gate.memory_time, memory_time, rtol=3e-4)

@@ -1,4 +1,4 @@
-"""Mean field against published numbers, other quadrature and simulation."""
+"""Mean field against numbers that other code computed, other quadrature, simulation and a published critical point."""
 
 import math
 
@@ -8,7 +8,7 @@ from scipy.integrate import quad
 
 from recurrax.gradflow import theory
 
-# Chen, Pennington & Schoenholz 2018: sw2, sv2 R, q*, chi, and chi as simulated once with N = 600
+# sw2, sv2 R; q* and chi from the equations by other code; chi as that code simulated it once with N = 600
 MEAN_FIELD = [
     (0.5, 0.1, 0.1628, 0.3926, 0.3975),
     (1.0, 0.1, 0.2950, 0.6888, 0.6926),
@@ -21,7 +21,7 @@ MEAN_FIELD = [
 
 
 @pytest.mark.parametrize(("weight_variance", "input_variance", "q", "chi", "_"), MEAN_FIELD)
-def test_mean_field_agrees_with_the_published_table(weight_variance, input_variance, q, chi, _):
+def test_mean_field_agrees_with_other_code(weight_variance, input_variance, q, chi, _):
     result = theory.mean_field_tanh(weight_variance, input_variance)
     assert abs(result.q - q) <= 0.51e-4
     assert abs(result.chi - chi) <= 0.51e-4
@@ -56,7 +56,7 @@ def test_without_input_and_above_criticality_the_stable_fixed_point_is_the_activ
 
 
 @pytest.mark.parametrize(("input_variance", "expected"), [(1e-4, 1.08603), (0.01, 1.42421), (0.1, 1.98607)])
-def test_critical_weight_variance_agrees_with_the_published_table(input_variance, expected):
+def test_critical_weight_variance_agrees_with_other_code(input_variance, expected):
     assert abs(theory.critical_weight_variance(input_variance) - expected) <= 0.6e-5
 
 
@@ -69,9 +69,9 @@ def test_chi_is_one_at_the_critical_weight_variance(input_variance):
 
 def test_mean_field_agrees_with_a_simulated_network():
     """chi as the growth of the mean squared gradient per step back, N = 600, two networks, as in the table: 2 %."""
-    for weight_variance, input_variance, *_, published in MEAN_FIELD[1::3]:
+    for weight_variance, input_variance, *_, before in MEAN_FIELD[1::3]:
         simulated = np.mean([simulated_chi(weight_variance, input_variance, seed) for seed in (0, 1)])
-        np.testing.assert_allclose(simulated, published, rtol=0.02)
+        np.testing.assert_allclose(simulated, before, rtol=0.02)
         np.testing.assert_allclose(simulated, theory.mean_field_tanh(weight_variance, input_variance).chi, rtol=0.02)
 
 
