@@ -22,6 +22,6 @@ def get_config():
     config.gains = (1.5, 3.0)
     config.hidden_size = 500
     config.settle = 200
-    config.seeds = 5
+    config.seeds = 20
     config.seed = 0
     return config

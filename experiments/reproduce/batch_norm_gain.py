@@ -138,7 +138,7 @@ def next_state(h, x, weights, gain, setting):
 
 
 def flow(gain: float, setting: Setting, task: Task, config: Gains) -> Flow:
-    """Measures in float64, whose range is wide enough."""
+    """Measures in float64; a gradient below its range, 10^-308, has a norm of 0."""
     with jax.enable_x64(True):
         numbers = [jnp.asarray(config.seed + n, jnp.int32) for n in range(config.seeds)]
         seeds = [_measured(setting, task, config, jnp.asarray(gain), number) for number in numbers]
@@ -180,9 +180,17 @@ def _measured(setting, task, config, gain, seed):
         return task.loss(outputs, batch), squares
 
     gradient, (scales, slopes) = jax.grad(loss, has_aux=True)(jnp.zeros((len(batch.xs), config.batch, size)))
-    squared = jnp.sum(gradient**2, -1)
-    norms = jnp.sqrt(squared.mean(-1)) if setting.squared else jnp.sqrt(squared).mean(-1)
-    return jnp.log(norms), scales, slopes
+    return log_norms(gradient, setting.squared), scales, slopes
+
+
+def log_norms(gradient: jax.Array, squared: bool) -> jax.Array:
+    """Returns ln of the norm of a gradient `[T, B, H]` at every step, root mean square or mean over examples."""
+    # Squares of what is below 10^-154 are 0: every step is measured in units of its largest number.
+    largest = jnp.abs(gradient).max((1, 2))
+    unit = jnp.where(largest > 0, largest, 1.0)
+    squares = jnp.sum((gradient / unit[:, None, None]) ** 2, -1)
+    norms = jnp.sqrt(squares.mean(-1)) if squared else jnp.sqrt(squares).mean(-1)
+    return jnp.log(norms) + jnp.log(unit)
 
 
 def report(config: Gains) -> Report:
@@ -200,14 +208,14 @@ def report(config: Gains) -> Report:
         at_greatest[name] = flow(greatest, SETTINGS[name], task, config)
         say(f"measured {name}")
     by_gain = [
-        (f"{gain:g}", *(power(reach(flows[gain])) for flows in drawn.values()), _published(gain))
+        (f"{gain:g}", *(_with_range(flows[gain]) for flows in drawn.values()), _published(gain))
         for gain in config.gains
     ]
     by_setting = [
-        (name, power(reach(f)), f"{f.scale:.2f}", f"{f.slope:.2f}", f"{f.scale * f.slope:.3f}")
+        (name, _with_range(f), f"{f.scale:.2f}", f"{f.slope:.2f}", f"{f.scale * f.slope:.3f}")
         for name, f in at_greatest.items()
     ]
-    note = f"Norm at the first step over that at the last, median of {config.seeds} networks before training."
+    note = f"Norm at the first step over that at the last, median and range of {config.seeds} networks before training."
     return Report(
         title="Gradient flow and the gain of recurrent batch normalisation",
         lead="Cooijmans et al. (2017), figure 1a: at a gain of 1 a normalised tanh saturates, and gradients vanish; at "
@@ -234,17 +242,22 @@ def results(
     """Returns a row for every setting, gain and network."""
     flows = {(name, max(config.gains)): f for name, f in at_greatest.items()}
     flows |= {(name, gain): f for name, by_gain in drawn.items() for gain, f in by_gain.items()}
-    rows = [
-        (*key, config.seed + n, left)
-        for key, f in flows.items()
-        for n, left in enumerate(f.log_norms[:, 0] - f.log_norms[:, -1])
-    ]
+    rows = [(*key, config.seed + n, left) for key, f in flows.items() for n, left in enumerate(_left(f))]
     return dict(zip(("setting", "gain", "seed", "log_left_nats"), map(list, zip(*rows, strict=True)), strict=True))
 
 
 def reach(measured: Flow) -> float:
     """Returns ln of the first norm over the last, in the median of the networks, nats."""
-    return float(np.median(measured.log_norms[:, 0] - measured.log_norms[:, -1]))
+    return float(np.median(_left(measured)))
+
+
+def _left(measured: Flow) -> np.ndarray:
+    return measured.log_norms[:, 0] - measured.log_norms[:, -1]
+
+
+def _with_range(measured: Flow) -> str:
+    left = _left(measured)
+    return f"{power(reach(measured))} ({power(float(left.min()))} to {power(float(left.max()))})"
 
 
 def findings(by_gain: Mapping[float, float], by_setting: Mapping[str, float], greatest: float) -> list[str]:

@@ -249,8 +249,8 @@ def findings(compared: Sequence[Compared]) -> list[str]:
             )
     apart = [c.what for c, p in zip(compared, holm([c.p for c in compared]), strict=True) if p < 0.05]
     sentences.append(
-        f"Of the {len(compared)} numbers, {len(apart)} differ from theory by more than networks differ from each other "
-        f"(p < 0.05, Holm){': ' + '; '.join(apart) if apart else ''}."
+        f"Student's test tells {len(apart) or 'none'} of the {len(compared)} numbers from theory "
+        f"(p < 0.05 after Holm's correction){': ' + '; '.join(apart) if apart else ''}."
     )
     for c in compared:
         if c.what.startswith("minimalRNN") and c.what.endswith(": χ"):

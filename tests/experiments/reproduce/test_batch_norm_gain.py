@@ -5,7 +5,7 @@ import pytest
 
 from experiments.common import cli
 from experiments.reproduce import batch_norm_gain
-from experiments.reproduce.batch_norm_gain import Gains, Setting, enlarged, findings, flow, next_state, reach
+from experiments.reproduce.batch_norm_gain import Gains, Setting, enlarged, findings, flow, log_norms, next_state, reach
 from recurrax import RNN
 from recurrax.catalogue import make_task
 from recurrax.tasks.task import Batch
@@ -44,6 +44,17 @@ def test_images_grow_pixel_by_pixel_and_are_asked_about_at_their_end():
     expected = np.pad(np.kron([[0, 1], [2, 3]], np.ones((2, 2))), 1)
     np.testing.assert_array_equal(batch.xs[:, 0, 0].reshape(6, 6), expected)
     assert batch.weights.sum() == batch.weights[-1, 0] == 1 and batch.targets[-1, 0] == 7
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_norms_are_told_where_squares_underflow_or_overflow(squared):
+    gradient = np.random.default_rng(0).standard_normal((4, 3, 2))
+    norms = np.linalg.norm(gradient, axis=-1)
+    expected = np.log(np.sqrt((norms**2).mean(-1)) if squared else norms.mean(-1))
+    scales = np.array([1.0, 1e-250, 1e250, 0.0])
+    with jax.enable_x64(True), np.errstate(divide="ignore"):
+        got = log_norms(jnp.asarray(gradient * scales[:, None, None]), squared)
+        np.testing.assert_allclose(got, expected + np.log(scales), rtol=1e-12)
 
 
 def test_what_is_found_is_said_either_way():

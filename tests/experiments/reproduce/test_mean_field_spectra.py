@@ -54,8 +54,10 @@ def test_what_is_found_follows_the_numbers():
     near = Compared("tanh, Gaussian: χ", np.ones(3), np.array([0.99, 1.01, 1.0]))
     far = Compared("GRU, gain 3: spectral radius", np.ones(3), np.array([1.5, 1.5001, 1.5002]))
     lines = findings([near, far])
-    assert "at most 50.0%" in lines[1] and lines[2].endswith("(p < 0.05, Holm): GRU, gain 3: spectral radius.")
-    assert findings([near])[1].startswith("Of the 1 numbers, 0 differ")
+    assert "at most 50.0%" in lines[1] and lines[2].endswith(
+        "tells 1 of the 2 numbers from theory (p < 0.05 after Holm's correction): GRU, gain 3: spectral radius."
+    )
+    assert "tells none of the 1 numbers" in findings([near])[1]
     assert not any("critical point" in sentence for sentence in lines)
 
 
