@@ -2,7 +2,8 @@
 
 Claim: it does after 74,000 sequences at T = 100, 209,000 at T = 500 and 853,000 at T = 1000, with 93 weights, learning
 online at a rate of 0.5. Here Adam, batches of 8, 4 units, a forget gate open at first where theirs has none: what can
-be compared is the order of magnitude, in sequences, which are steps times 8.
+be compared is the order of magnitude, in sequences, which are steps times 8. Solved is a mean squared error below about
+0.0005, 0.022 in the root mean square; theirs asks for errors below 0.04.
 
     python -m experiments.train --config=configs/reproduce/hs97_adding.py --workdir=runs/reproduce_hs97_adding
 

@@ -7,8 +7,9 @@ of random-matrix theory (Can, Krishnamurthy & Schwab 2020).
 
     python -m experiments.reproduce.mean_field_spectra --workdir=runs/mean_field_spectra
 
-Duration: three minutes on two CPU cores
-Expect:   differences of a few per cent; more for the minimalRNN, whose gates have a memory that the theory leaves out
+Duration: a minute of one CPU core
+Expect:   differences of about one per cent, none of which is told from chance, except for the state of the minimalRNN,
+          whose gates have a memory that the theory leaves out: Q* lies 8 % below it
 """
 
 import ml_collections
