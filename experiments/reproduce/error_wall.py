@@ -112,7 +112,7 @@ def report(config: Wall) -> Report:
     biases = np.linspace(*BIASES, round((config.points - 1) * 280 / 300) + 1)
     surface = error(weights[:, None], biases, config.steps)
     plain, clipped = descend(config, clip=False), descend(config, clip=True)
-    ends = [float(error(*path[-1], config.steps).error) for path in (plain, clipped)]
+    ends = [float(error(path[-1, 0], path[-1, 1], config.steps).error) for path in (plain, clipped)]
     n, m = np.unravel_index(surface.norm.argmax(), surface.norm.shape)
     rows = [
         ("greatest norm of the gradient", f"{surface.norm.max():.0f} at w = {weights[n]:.2f}, b = {biases[m]:.3f}"),

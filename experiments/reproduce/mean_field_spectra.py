@@ -78,7 +78,8 @@ class Compared(NamedTuple):
     @property
     def p(self) -> float:
         """Student's test, two-sided, that the networks' differences from theory have mean 0."""
-        return float(scipy.stats.ttest_1samp(self.measured - self.theory, 0.0).pvalue)
+        _, p = scipy.stats.ttest_1samp(self.measured - self.theory, 0.0)
+        return float(np.asarray(p))
 
 
 class Eigenvalues(NamedTuple):
