@@ -6,8 +6,8 @@ it; here 32 units, delay 10, 100 steps, and the penalty is in the loss of every 
 
     python -m experiments.remedies --config=configs/reproduce/delayed_xor.py --workdir=runs/reproduce_delayed_xor
 
-Duration: a quarter of an hour on two CPU cores
-Expect:   docs/reproductions.md says what came out
+Duration: four minutes of one CPU core
+Expect:   all twelve seeds solve it with flossing, half of them without; a step with flossing takes 2.4 times as long
 """
 
 from configs import remedies

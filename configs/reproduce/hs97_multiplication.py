@@ -6,7 +6,7 @@ compared is the order of magnitude, in sequences, which are steps times 8.
 
     python -m experiments.train --config=configs/reproduce/hs97_multiplication.py --workdir=runs/reproduce_hs97_mul
 
-Duration: half an hour on two CPU cores
+Duration: about ten minutes on two CPU cores, estimated from adding
 Expect:   docs/reproductions.md says what came out
 """
 

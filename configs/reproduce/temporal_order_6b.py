@@ -6,7 +6,7 @@ order of magnitude, in sequences, which are steps times 8.
 
     python -m experiments.train --config=configs/reproduce/temporal_order_6b.py --workdir=runs/reproduce_6b
 
-Duration: twenty minutes on two CPU cores
+Duration: about ten minutes on two CPU cores, estimated from experiment 6a
 Expect:   docs/reproductions.md says what came out
 """
 
