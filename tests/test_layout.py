@@ -37,7 +37,7 @@ SHARED = {"experiments": ("recurrax._util",)}
 ACROSS = {
     ("recurrax/wrappers/layer_norm.py", "recurrax.cells._base.normalization"),
     ("recurrax/training/regularizers.py", "recurrax.gradflow._numerics.without_cancellation"),
-    ("experiments/gradient_flow/measure.py", "recurrax.gradflow._numerics.state_vectors"),
+    ("experiments/gradient_flow/measuring/measure.py", "recurrax.gradflow._numerics.state_vectors"),
 }
 """Who may import what is private to another package all the same."""
 

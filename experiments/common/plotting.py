@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from experiments.common.bands import Band
 
@@ -195,7 +196,8 @@ def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> No
 
 def legend_below_panel(axes: Axes) -> None:
     """Puts the legend of a panel under its axis labels, a line for every curve."""
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), borderaxespad=0, frameon=False)
+    below = axes.transAxes + ScaledTranslation(0, -0.52, axes.get_figure(root=True).dpi_scale_trans)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0, frameon=False)
 
 
 def _is_single(value: Any) -> bool:

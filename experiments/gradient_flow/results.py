@@ -1,15 +1,16 @@
 """The finished parts of a study, read back as numbers by cell and training step."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from experiments.common.bands import logs_of_ratios, median
-from experiments.gradient_flow import measure
 from experiments.gradient_flow.config import GradientFlow
-from experiments.gradient_flow.networks import AT_ENDS, AT_SNAPSHOTS, AT_START, Arrays
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.networks import AT_ENDS, AT_SNAPSHOTS, AT_START, Arrays
 from experiments.gradient_flow.timescales import fit_timescale_of
 from experiments.gradient_flow.variants import Variant
 from recurrax import Cell
@@ -98,7 +99,7 @@ class StudyResults:
     input_size: int
     cells: Sequence[CellResults]
     costs: Mapping[str, np.ndarray]
-    """As `experiments.gradient_flow.costs.measure_costs` returns them, an entry per cell."""
+    """As `experiments.gradient_flow.measuring.costs.measure_costs` returns them, an entry per cell."""
     pair_losses: tuple[float, float] | None = None
     """Of the training text and of the held-out one, as `pair_losses` returns them; None without a text."""
 
@@ -116,11 +117,36 @@ class StudyResults:
         return families if max(map(len, families.values())) > 1 else {"": list(self.cells)}
 
     @property
+    def programs(self) -> dict[str, int]:
+        """An index into the costs for everything that was measured once, by its name: cells of one program share one.
+
+        Programs are known by their costs, which no two measurements share to the last digit. Several cells of one
+        family go by its name, unless the family has several programs.
+        """
+        members: dict[tuple, list[int]] = {}
+        for n in range(len(self.cells)):
+            key = tuple(self.costs[name][n] for name in ("parameters", "forward_ms", "gradient_ms"))
+            members.setdefault(key, []).append(n)
+        owners = Counter(family for rows in members.values() for family in {self.cells[n].family for n in rows})
+        found = {}
+        for rows in members.values():
+            names = {self.cells[n].family for n in rows}
+            shared = len(rows) > 1 and len(names) == 1 and owners[next(iter(names))] == 1
+            more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+            found[names.pop() if shared else self.cells[rows[0]].label + more] = rows[0]
+        return found
+
+    @property
     def sizes(self) -> str:
         """The widths and the lengths of the study, for captions."""
-        widths = sorted({*self.config.axes.hidden_size} or {self.config.hidden_size})
         lengths = sorted({cell.longest for cell in self.cells})
-        return f"H = {', '.join(map(str, widths))}, T = {', '.join(map(str, lengths))}"
+        return f"{self.widths}, T = {', '.join(map(str, lengths))}"
+
+    @property
+    def widths(self) -> str:
+        """The widths of the study, for captions."""
+        widths = sorted({*self.config.axes.hidden_size} or {self.config.hidden_size})
+        return f"H = {', '.join(map(str, widths))}"
 
     @property
     def sample(self) -> str:

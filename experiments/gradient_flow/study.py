@@ -13,14 +13,15 @@ from experiments.common.report import write_report
 from experiments.common.workdir import Workdir
 from experiments.gradient_flow import findings, tables
 from experiments.gradient_flow.config import GradientFlow
-from experiments.gradient_flow.costs import measure_costs
-from experiments.gradient_flow.language_model import Trainer
-from experiments.gradient_flow.networks import Network, measure_network
-from experiments.gradient_flow.pair_losses import pair_losses
-from experiments.gradient_flow.programs import share_programs
+from experiments.gradient_flow.findings.runs import not_finite
+from experiments.gradient_flow.measuring.costs import measure_costs
+from experiments.gradient_flow.measuring.language_model import Trainer
+from experiments.gradient_flow.measuring.networks import Network, measure_network
+from experiments.gradient_flow.measuring.pair_losses import pair_losses
+from experiments.gradient_flow.measuring.programs import share_programs
+from experiments.gradient_flow.measuring.sources import Source, TextSource, make_source
 from experiments.gradient_flow.quantities import COLUMNS, tidy_rows
 from experiments.gradient_flow.results import CellResults, StudyResults, joined
-from experiments.gradient_flow.sources import Source, TextSource, make_source
 from recurrax import Cell
 
 GROWS = (
@@ -83,7 +84,7 @@ def measure_all(workdir: Workdir, config: GradientFlow, source: Source) -> Study
                 )
                 meter.update(begin + steps)
             results.append(CellResults(variant, joined(parts, snapshots, variant.cell)))
-            for sentence in findings.not_finite(results[-1]):
+            for sentence in not_finite(results[-1]):
                 say(f"warning: {sentence}")
     costs = _costs(workdir, programs, source, config)
     text = source.text if isinstance(source, TextSource) else None

@@ -27,23 +27,26 @@ class Panel(NamedTuple):
     """Training steps done."""
 
 
-def grid(cells: Sequence[CellResults], ylabel: str, *, height: float = 2.7, **subplots) -> tuple[Figure, list[Panel]]:
+def grid(
+    cells: Sequence[CellResults], ylabel: str, *, ends: slice = slice(None), height: float = 2.7, **subplots
+) -> tuple[Figure, list[Panel]]:
     """Returns a figure with a panel for every cell and end, titled and lettered; panels left over are blank.
 
     Args:
       cells: the cells, all with the same snapshots.
       ylabel: at the left of every row.
+      ends: which of the first and the last snapshot.
       height: of a panel, inches.
       **subplots: as `new_figure` takes them.
     """
     columns = min(COLUMNS, len(cells))
     rows = -(-len(cells) // columns)
-    ends = len(cells[0].ends)
+    numbers = range(len(cells[0].ends))[ends]
     width = 3.7 * columns if columns > 1 else 5.2
-    figure, axes = new_figure(rows * ends, columns, width=width, height=height, **subplots)
+    figure, axes = new_figure(rows * len(numbers), columns, width=width, height=height, **subplots)
     for ax in axes[:, 0]:
         ax.set_ylabel(ylabel)
-    panels = list(_panels(axes.reshape(ends, rows * columns), cells))
+    panels = list(_panels(axes.reshape(len(numbers), rows * columns), cells, numbers))
     for number, panel in enumerate(panels):
         title = snapshot_title(panel.step)
         label = textwrap.fill(panel.cell.label, LETTERS)
@@ -53,8 +56,8 @@ def grid(cells: Sequence[CellResults], ylabel: str, *, height: float = 2.7, **su
     return figure, panels
 
 
-def _panels(axes: np.ndarray, cells: Sequence[CellResults]) -> Iterator[Panel]:
-    for end, of_end in enumerate(axes):
+def _panels(axes: np.ndarray, cells: Sequence[CellResults], numbers: Sequence[int]) -> Iterator[Panel]:
+    for end, of_end in zip(numbers, axes, strict=True):
         for cell, ax in zip(cells, of_end, strict=False):
             yield Panel(ax, cell, end, cell.snapshots[cell.ends[end]])
         for ax in of_end[len(cells) :]:

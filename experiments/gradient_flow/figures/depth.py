@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from experiments.common.bands import band
+from experiments.common.bands import over_seeds
 from experiments.common.plotting import LN10, Drawing, Rows, powers_of_ten, styled
+from experiments.common.prose import plural
 from experiments.gradient_flow.figures._grid import grid
 from experiments.gradient_flow.results import CellResults, StudyResults
 
@@ -15,7 +16,7 @@ DECADES = 16
 @styled
 def draw(results: StudyResults) -> Drawing | None:
     """Draws maps of the norm of the gradient by the state of each layer; None where no cell has layers."""
-    config, cells = results.config, [cell for cell in results.cells if cell.arrays["layers"] > 1]
+    cells = [cell for cell in results.cells if cell.arrays["layers"] > 1]
     if not cells:
         return None
     figure, panels = grid(cells, "layer (0 reads the input)", sharex=True)
@@ -43,8 +44,8 @@ def draw(results: StudyResults) -> Drawing | None:
     bar.set_label("norm of ∂L/∂(state of the layer)")
     caption = (
         "The gradient of the last loss by the state of each layer, k steps back: it enters at the top, and goes down "
-        f"through the layers and back through time at once. {results.source}. H = {config.hidden_size}; median over "
-        f"{config.seeds} seeds x {config.measure.batch} sequences."
+        f"through the layers and back through time at once. {results.source}. {results.sizes}. Colour: the median of "
+        f"{plural(results.config.seeds, 'seed')}, each the median over its sequences."
     )
     return Drawing("depth", "Gradient norm over depth and time", figure, rows.columns, caption)
 
@@ -54,7 +55,7 @@ def layer_norms(cell: CellResults, snapshot: int) -> np.ndarray:
     fields = [name for name in cell.fields if name.partition("/")[0].isdigit()]
     layers = range(int(cell.arrays["layers"]))
     own = [[name for name in fields if name.startswith(f"{layer}/")] for layer in layers]
-    return np.stack([band(_together(cell, names, snapshot)).median for names in own])
+    return np.stack([over_seeds(_together(cell, names, snapshot)).median for names in own])
 
 
 def _together(cell: CellResults, fields: list[str], snapshot: int) -> np.ndarray:

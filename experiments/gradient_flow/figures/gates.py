@@ -1,47 +1,35 @@
-"""Histograms of the gates' activations."""
-
-from typing import Any
+"""How open the gates are: distributions of their activations."""
 
 import numpy as np
 
-from experiments.common.plotting import Drawing, Rows, color, new_figure, styled
-from experiments.gradient_flow.results import StudyResults, snapshot_title
+from experiments.common.plotting import Drawing, Rows, styled
+from experiments.gradient_flow.figures._gates import grid_of_gates
+from experiments.gradient_flow.results import StudyResults
 
 
 @styled
 def draw(results: StudyResults) -> Drawing | None:
-    """Draws histograms of the gates' activations; None where no cell has gates."""
-    config, cells = results.config, [cell for cell in results.cells if cell.group("gate/histogram")]
-    if not cells:
+    """Draws cumulative distributions of the gates' activations; None where no cell has gates."""
+    if (made := grid_of_gates(results, "activation", "share below", sharey=True)) is None:
         return None
-    columns = max(len(cell.group("gate/histogram")) for cell in cells)
-    figure, axes = new_figure(len(cells), columns, width=2.6 * columns, height=2.5)
-    rows = Rows("cell", "training_step", "gate", "activation", "density")
-    for row, cell in enumerate(cells):
-        names = cell.group("gate/histogram")
-        for ax, name in zip(axes[row], names, strict=False):
-            low, high = cell.arrays[f"gate/range/{name}"]
-            for n, p in enumerate(cell.ends):
-                shares = cell.arrays[f"gate/histogram/{name}"][n].mean(0)
-                edges, density = np.linspace(low, high, len(shares) + 1), shares * len(shares) / (high - low)
-                style: dict[str, Any] = {"color": color(1), "linewidth": 1.6}
-                if n == 0:
-                    style = {"color": "#999999", "fill": True, "alpha": 0.5}
-                ax.stairs(density, edges, **style, label=snapshot_title(cell.snapshots[p]))
-                rows.add(cell.label, cell.snapshots[p], name, (edges[1:] + edges[:-1]) / 2, density)
-            ax.set_title(f"{cell.label}\ngate {name}", fontsize=10)
-            ax.set_xlim(low, high)
-            ax.set_ylim(bottom=0)
-            ax.set_xlabel("activation")
-        for ax in axes[row, len(names) :]:
-            ax.set_axis_off()
-        axes[row, 0].set_ylabel("density")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    figure, panels = made
+    rows = Rows("cell", "training_step", "gate", "activation", "density", "share_below")
+    for panel in panels:
+        low, high = panel.limits
+        panel.axes.set_xlim(low, high)
+        for cell, end, step, style in panel.curves():
+            shares = cell.arrays[f"gate/histogram/{panel.gate}"][end].mean(0)
+            edges, density = np.linspace(low, high, len(shares) + 1), shares * len(shares) / (high - low)
+            below = np.concatenate([[0.0], np.cumsum(shares)])
+            panel.axes.plot(edges, below, **style)
+            middles = (edges[1:] + edges[:-1]) / 2
+            rows.add(cell.label, step, panel.gate, middles, density, (below[1:] + below[:-1]) / 2)
+    panels[0].axes.set_ylim(0, 1)
     caption = (
-        "How open the gates are: densities over all units, steps, sequences and seeds. i, r: input and reset gate, f: "
-        "forget gate, z: update gate (h = (1 - z) h + z n), o: output gate, g, n: candidate. "
-        f"{results.source}. H = {config.hidden_size}, {config.seeds} seeds x {config.measure.batch} sequences x "
-        f"{config.measure.length} steps."
+        "How open the gates are: the share of activations below a value, over all units, steps, sequences and seeds. "
+        "A curve rises where activations lie: a steep rise at 0 is a gate that is shut most of the time, at 1 one that "
+        "is open. i, r: input and reset gate, f: forget gate, z: update gate (h = (1 - z) h + z n), o: output gate, "
+        f"g, n: candidate. {results.source}. {results.sizes}, {results.config.seeds} seeds x "
+        f"{results.config.measure.batch} sequences. The CSV has the histograms."
     )
     return Drawing("gates", "Gate activations", figure, rows.columns, caption)

@@ -4,6 +4,7 @@ import numpy as np
 
 from experiments.common.bands import over_seeds
 from experiments.common.plotting import LN10, Drawing, Rows, new_figure, panel_letter, powers_of_ten, styled
+from experiments.common.prose import plural
 from experiments.gradient_flow.results import CellResults, StudyResults
 
 MOST = 12.0
@@ -32,7 +33,7 @@ def draw(results: StudyResults) -> Drawing | None:
             snapshots, distances = (np.arange(size) for size in values.shape)
             edges = (np.arange(size + 1) - 0.5 for size in values.shape[::-1])
             mesh = ax.pcolormesh(*edges, values, cmap="viridis", vmin=low, vmax=high, rasterized=True)
-            levels = [level for level in (-10, -8, -6, -4, -2, -1) if low < level < high]
+            levels = [level for level in (-10, -7, -4, -1) if low < level < high]
             if levels and (values < max(levels)).any() and (values > min(levels)).any():
                 style = {"colors": "white", "linewidths": 0.9, "linestyles": "solid"}
                 lines = ax.contour(distances, snapshots, values, levels, **style)
@@ -55,7 +56,7 @@ def draw(results: StudyResults) -> Drawing | None:
     bar.set_label("norm relative to k = 0")
     caption = (
         "The same gradient norm, divided by its value at the loss, as training goes on: median of "
-        f"{results.config.seeds} seeds, each the median over its {results.config.measure.batch} sequences. "
+        f"{plural(results.config.seeds, 'seed')}, each the median over its {results.config.measure.batch} sequences. "
         f"{results.source}. {results.sizes}. White: lines of equal norm."
     )
     return Drawing("gradient_map", "Gradient norm over training step and distance", figure, rows.columns, caption)

@@ -12,14 +12,12 @@ from experiments.common.plotting import (
     color,
     dash,
     draw_band,
-    legend_below_panel,
-    new_figure,
-    panel_letter,
     powers_of_ten,
     styled,
 )
 from experiments.common.prose import power, ten_to
-from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
+from experiments.gradient_flow.figures._families import add_legends, by_family
+from experiments.gradient_flow.results import CellResults, StudyResults
 from experiments.gradient_flow.timescales import timescale_text
 
 DECADES = 24
@@ -30,39 +28,34 @@ THEORY = "mean-field theory"
 @styled
 def draw(results: StudyResults) -> Drawing:
     """Draws the norm of dL/ds_{T-k} over that at the loss against k, at the first and the last snapshot."""
-    panels, ends = results.panels, results.cells[0].ends
-    figure, axes = new_figure(
-        len(ends), len(panels), width=max(4.3 * len(panels), 6.0), height=4.6, sharex=True, sharey=True
+    figure, panels = by_family(
+        results,
+        results.cells[0].ends,
+        xlabel="distance k from the loss (steps)",
+        ylabel="norm of ∂L/∂s$_{T-k}$, relative to k = 0",
+        height=4.6,
     )
     curves = [f"log_ratio_{name}_nats" for name in ("lowest", "median", "highest", "theory")]
     rows, lowest = Rows("cell", "training_step", "distance_steps", *curves), 0.0
-    for row, p in enumerate(ends):
-        for column, (family, cells) in enumerate(panels.items()):
-            ax = axes[row, column]
-            for n, cell in enumerate(cells):
-                b, distance = over_seeds(cell.ratio("log_norm/joint", p)), np.arange(cell.longest + 1)
-                fit = timescale_text(cell.timescale("log_norm/joint", p))
-                left_out = missing(cell.of_sequences("log_norm/joint", p))
-                name = cell.start if family else cell.label
-                draw_band(ax, b, color=color(n), linestyle=dash(n), label=f"{name}: {fit}{left_out}")
-                theory = _theory(cell) if p == 0 else None
-                if theory is not None:
-                    ax.plot(distance, theory / LN10, color=color(n), linewidth=1.0, linestyle=":")
-                lowest = min(lowest, *b.median[np.isfinite(b.median)] / LN10, 0.0)
-                theory = np.full(len(distance), np.nan) if theory is None else theory
-                rows.add(cell.label, cell.snapshots[p], distance, b.low, b.median, b.high, theory)
-            title = snapshot_title(cells[0].snapshots[p])
-            ax.set_title(f"{family}: {title[0].lower() + title[1:]}" if family else title)
-            ax.tick_params(labelbottom=True)
-            ax.set_xlabel("distance k from the loss (steps)")
-            if p == 0 and any(_theory(cell) is not None for cell in cells):
-                ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":", label=THEORY)
-            legend_below_panel(ax)
-            panel_letter(ax, row * len(panels) + column)
-        axes[row, 0].set_ylabel("norm of ∂L/∂s$_{T-k}$, relative to k = 0")
-    axes[0, 0].set_xlim(0, results.longest)
-    axes[0, 0].set_ylim(bottom=max(1.05 * lowest - 0.3, -DECADES))
-    powers_of_ten(axes[0, 0].yaxis)
+    for panel in panels:
+        ax, p = panel.axes, panel.snapshot
+        for n, cell in enumerate(panel.cells):
+            b, distance = over_seeds(cell.ratio("log_norm/joint", p)), np.arange(cell.longest + 1)
+            fit = timescale_text(cell.timescale("log_norm/joint", p))
+            left_out = missing(cell.of_sequences("log_norm/joint", p))
+            draw_band(ax, b, color=color(n), linestyle=dash(n), label=f"{panel.name(cell)}: {fit}{left_out}")
+            theory = _theory(cell) if p == 0 else None
+            if theory is not None:
+                ax.plot(distance, theory / LN10, color=color(n), linewidth=1.0, linestyle=":")
+            lowest = min(lowest, *b.median[np.isfinite(b.median)] / LN10, 0.0)
+            theory = np.full(len(distance), np.nan) if theory is None else theory
+            rows.add(cell.label, panel.step, distance, b.low, b.median, b.high, theory)
+        if p == 0 and any(_theory(cell) is not None for cell in panel.cells):
+            ax.plot([], [], color="#555555", linewidth=1.0, linestyle=":", label=THEORY)
+    panels[0].axes.set_xlim(0, results.longest)
+    panels[0].axes.set_ylim(bottom=max(1.05 * lowest - 0.3, -DECADES))
+    powers_of_ten(panels[0].axes.yaxis)
+    add_legends(panels)
     caption = (
         "Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier, relative to "
         f"that at the loss. {results.source}. {results.sizes}. {results.sample}. τ: steps in which the norm falls to "

@@ -1,5 +1,7 @@
 """How far the gradient reaches while the cells learn: what is left of it at the greatest distance, step by step."""
 
+import math
+
 import numpy as np
 
 from experiments.common.bands import over_seeds
@@ -15,7 +17,8 @@ from experiments.common.plotting import (
     powers_of_ten,
     styled,
 )
-from experiments.gradient_flow.results import StudyResults
+from experiments.common.prose import power
+from experiments.gradient_flow.results import CellResults, StudyResults
 
 
 @styled
@@ -42,7 +45,7 @@ def draw(results: StudyResults) -> Drawing | None:
     steps = results.cells[0].snapshots
     axes[0, 0].set_xscale("symlog", linthresh=steps[1], linscale=0.3)
     for ax in axes[0]:
-        ax.set_xticks(steps, [f"{step:,}" for step in steps], rotation=60)
+        ax.set_xticks(steps, [f"{step:,}" if step in _apart(steps) else "" for step in steps])
         ax.minorticks_off()
     axes[0, 0].set_xlim(0, steps[-1])
     powers_of_ten(axes[0, 0].yaxis)
@@ -50,6 +53,41 @@ def draw(results: StudyResults) -> Drawing | None:
     caption = (
         f"What is left of the gradient norm {results.longest} steps back while the cells learn; points: where it was "
         f"measured. {results.source}. {results.sizes}. {results.sample}. The axis of training steps is logarithmic "
-        f"from step {steps[1]} on. A norm of zero is not drawn."
+        f"from step {steps[1]} on. A norm of zero is not drawn.{_dip(results)}"
     )
     return Drawing("reach", "Reach of the gradient over training", figure, rows.columns, caption)
+
+
+def _apart(steps: list[int]) -> list[int]:
+    """Returns the steps whose names have room beside each other on the logarithmic axis, both ends among them."""
+    width, kept = math.log(steps[-1] / steps[1]), [steps[0], steps[1]]
+    for step in steps[2:-1]:
+        if min(math.log(step / kept[-1]), math.log(steps[-1] / step)) > width / MOST:
+            kept.append(step)
+    return [*kept, steps[-1]]
+
+
+def _dip(results: StudyResults) -> str:
+    """Says where the curves of all seeds measured lie deepest in between, below those at both ends."""
+    inside = range(1, len(results.cells[0].snapshots) - 1)
+    dips = [(cell, p) for cell in results.cells for p in inside if _is_dip(cell, p)]
+    if not dips:
+        return ""
+    cell, p = min(dips, key=lambda dip: float(np.median(dip[0].reach(dip[1]))))
+    at, start, end = (power(float(np.median(cell.reach(snapshot)))) for snapshot in (p, 0, len(cell.snapshots) - 1))
+    seeds = results.config.seeds
+    who = f"each of the {seeds} seeds" if seeds > 1 else "the one seed"
+    return (
+        f" What the first and the last step hide: {cell.label} falls to {at} at step {cell.snapshots[p]:,}, where "
+        f"{who} lies below all at initialisation ({start}) and at the end ({end})."
+    )
+
+
+def _is_dip(cell: CellResults, p: int) -> bool:
+    """Tells whether every seed is lower at that snapshot than every one at the first and at the last."""
+    ends = np.concatenate([cell.reach(0), cell.reach(len(cell.snapshots) - 1)])
+    return bool(np.isfinite(cell.reach(p)).all() and cell.reach(p).max() < ends.min())
+
+
+MOST = 12
+"""Names of training steps that have room."""

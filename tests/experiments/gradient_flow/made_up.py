@@ -79,3 +79,13 @@ def results(*cells, **options):
     costs["parameters"] = np.arange(100, 100 + len(cells))
     costs |= {"rounds": np.full(len(cells), 25), "load": np.full(len(cells), 0.5)}
     return StudyResults(config(**options), "A text", 20, cells, costs, (2.5, 2.3))
+
+
+def said(generator, *cells, **options):
+    """Returns the sentences of a generator about such cells, with plain spaces."""
+    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in generator(results(*cells, **options))]
+
+
+def apart():
+    """Two starts of one family whose reaches differ by far more than their seeds."""
+    return cell_results("LSTM, a", rate=0.2, scatter=0.002), cell_results("LSTM, b", rate=1.0, scatter=0.002, key=1)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from experiments.gradient_flow import figures, measure
+from experiments.gradient_flow import figures
 from experiments.gradient_flow.figures import (
     alignment,
     axes,
     cost,
     depth,
+    gate_gradients,
     gates,
     gates_over_time,
     gradient_map,
@@ -21,6 +22,7 @@ from experiments.gradient_flow.figures import (
     weights,
     zoo,
 )
+from experiments.gradient_flow.measuring import measure
 from tests.experiments.gradient_flow.made_up import BINS, SEEDS, STEPS, cell_results, results
 
 
@@ -70,9 +72,9 @@ def test_of_more_cells_than_colors_only_figures_with_a_row_each_are_drawn(monkey
 
 def test_what_a_cell_does_not_have_is_not_drawn():
     plain = results(cell_results("RNN", fields=("h",), gates=()))
-    assert all(figure.draw(plain) is None for figure in (paths, gates, gates_over_time, depth))
+    assert all(figure.draw(plain) is None for figure in (paths, gates, gate_gradients, gates_over_time, depth))
     assert alignment.draw(results(cell_results("LSTM", large=True))) is None
-    assert set(weights.draw(plain).table["kind"]) == {"weight"}
+    assert set(weights.draw(plain).table["part"]) == {"w_x", "w_h", "b"}
 
 
 def test_the_norm_of_a_layer_is_that_of_its_fields_together():
@@ -109,6 +111,7 @@ def test_the_numbers_behind_a_figure_are_those_of_the_results():
     cell = cell_results()
     table = gates.draw(results(cell)).table
     assert len(table["density"]) == 2 * 2 * BINS and set(table["density"]) == {1.0}
+    assert table["share_below"][:BINS] == pytest.approx([(n + 0.5) / BINS for n in range(BINS)])
     table = learning.draw(results(cell)).table
     assert table["training_step"] == [1, 2, 3, 4, 5] and table["loss_mean_nats"][0] == pytest.approx(4)
     table = jacobian.draw(results(cell)).table
@@ -136,9 +139,28 @@ def test_the_reach_is_drawn_at_every_snapshot_and_against_every_value_of_an_axis
 
 
 def test_panels_of_one_figure_have_one_scale():
-    for figure in (gradient_norm, lyapunov, reach, learning):
+    for figure in (gradient_norm, jacobian, alignment, weights, gate_gradients, paths, lyapunov, reach, learning):
         limits = {(ax.get_xlim(), ax.get_ylim()) for ax in figure.draw(varied()).figure.axes}
         assert len(limits) == 1
+
+
+def test_a_dip_is_told_by_the_caption_where_every_seed_falls_below_both_ends():
+    cell = cell_results()
+    assert "hide" not in reach.draw(results(cell)).caption
+    cell.arrays["log_norm/joint"][1, :, 0] -= 20.0
+    caption = reach.draw(results(cell)).caption.replace("\N{NO-BREAK SPACE}", " ")
+    assert "LSTM falls to 5." in caption and "× 10⁻¹² at step 2, where each of the 3 seeds lies below" in caption
+    cell.arrays["log_norm/joint"][1, 0, 0] += 20.0
+    assert "hide" not in reach.draw(results(cell)).caption
+
+
+def test_cells_that_run_one_program_have_one_row_of_costs():
+    both = results(*(cell_results(f"LSTM, {start}") for start in "ab"))
+    for values in both.costs.values():
+        values[1] = values[0]
+    drawing = cost.draw(both)
+    assert [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()] == ["LSTM"]
+    assert drawing.table["cell"] == ["LSTM, a", "LSTM, b"] and "one program" in drawing.caption
 
 
 @pytest.mark.parametrize(("losses", "words"), [((2.5, 2.3), "easier"), ((2.3, 2.5), "harder"), ((2.5, 2.51), "about")])

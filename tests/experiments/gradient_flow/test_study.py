@@ -50,7 +50,7 @@ def rows(path):
 def test_every_figure_is_there_as_png_svg_and_the_numbers_behind_it(finished):
     names = {path.stem for path in (finished / "figures").iterdir()}
     in_detail = {"gradient_norm", "reach", "gradient_map", "paths", "jacobian", "lyapunov", "gates", "learning"}
-    carriers = {"alignment", "weights", "gates_over_time"}
+    carriers = {"alignment", "weights", "gate_gradients", "gates_over_time"}
     assert names == in_detail | carriers | {"zoo", "cost"}
     for name in names:
         assert (finished / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -60,7 +60,7 @@ def test_every_figure_is_there_as_png_svg_and_the_numbers_behind_it(finished):
 
 def test_the_report_needs_nothing_but_itself(finished):
     html = (finished / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 13
+    assert html.count("data:image/png;base64,") == 14
     assert not re.findall(r'(?:src|href)="https?:', html) and "<script" not in html
     assert "RNN" in html and "LSTM" in html
 

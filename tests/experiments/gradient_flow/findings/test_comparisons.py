@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.gradient_flow.comparisons import changed, holm, larger
+from experiments.gradient_flow.findings.comparisons import changed, holm, larger
 
 REPORTS = 300
 

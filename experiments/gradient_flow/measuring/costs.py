@@ -19,7 +19,7 @@ LEAST, MOST = 11, 400
 
 
 def measure_costs(
-    cells: Sequence[Cell], input_size: int, batch: int, length: int, seconds: float = 10.0
+    cells: Sequence[Cell], input_size: int, batch: int, length: int, seconds: float = 4.0
 ) -> dict[str, np.ndarray]:
     """Measures one model of each cell, in rounds, each cell once in every round.
 

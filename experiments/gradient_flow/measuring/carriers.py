@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.measure import LARGE_STATE, first_gates, named, state_size
-from experiments.gradient_flow.sources import Source
+from experiments.gradient_flow.measuring.language_model import Model
+from experiments.gradient_flow.measuring.measure import LARGE_STATE, first_gates, named, state_size
+from experiments.gradient_flow.measuring.sources import Source
 from recurrax import gradflow
 from recurrax.gradflow.trajectory import Trajectory
 

@@ -2,8 +2,8 @@ import time
 
 import numpy as np
 
-from experiments.gradient_flow import costs
-from experiments.gradient_flow.costs import in_rounds, measure_costs
+from experiments.gradient_flow.measuring import costs
+from experiments.gradient_flow.measuring.costs import in_rounds, measure_costs
 from recurrax import LSTM, RNN
 
 

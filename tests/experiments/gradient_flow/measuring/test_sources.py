@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.common.errors import ExperimentError
-from experiments.gradient_flow.sources import LONG, MEASURED, NoiseSource, make_source
+from experiments.gradient_flow.measuring.sources import LONG, MEASURED, NoiseSource, make_source
 from tests.experiments.gradient_flow.made_up import config
 
 

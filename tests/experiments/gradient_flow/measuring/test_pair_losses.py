@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.gradient_flow.pair_losses import pair_losses
+from experiments.gradient_flow.measuring.pair_losses import pair_losses
 
 
 def test_a_part_that_the_counts_foretell_is_easy_and_one_that_they_do_not_is_hard():

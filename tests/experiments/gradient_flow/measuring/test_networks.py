@@ -8,10 +8,10 @@ import pytest
 
 from experiments.common.workdir import Workdir
 from experiments.gradient_flow.config import Measure, Train
-from experiments.gradient_flow.language_model import Trainer
-from experiments.gradient_flow.networks import Network, measure_network, train_network
-from experiments.gradient_flow.sources import TextSource
-from experiments.gradient_flow.text import Text
+from experiments.gradient_flow.measuring.language_model import Trainer
+from experiments.gradient_flow.measuring.networks import Network, measure_network, train_network
+from experiments.gradient_flow.measuring.sources import TextSource
+from experiments.gradient_flow.measuring.text import Text
 from experiments.gradient_flow.variants import make_variants
 
 AXES = {"hidden_size": (), "length": (), "forget_bias": (), "gain": ()}

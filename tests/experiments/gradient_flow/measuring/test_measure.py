@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.gradient_flow import measure
-from experiments.gradient_flow.language_model import init_model
-from experiments.gradient_flow.sources import NoiseSource
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.language_model import init_model
+from experiments.gradient_flow.measuring.sources import NoiseSource
 from recurrax import LSTM, RNN, unroll
 from recurrax.cells.lru import LRU
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.common.errors import ExperimentError
-from experiments.gradient_flow.text import PIECE, batch, load_text
+from experiments.gradient_flow.measuring.text import PIECE, batch, load_text
 
 
 def test_the_text_that_ships_with_python_is_there_and_hashed():
@@ -99,7 +99,7 @@ def test_the_bytes_that_occur_are_told_and_numbered_whatever_they_are():
 
 @pytest.mark.parametrize("at", [PIECE - 2, PIECE - 1, PIECE, PIECE + 5])
 def test_a_byte_that_is_no_utf_8_is_found_across_pieces(tmp_path, monkeypatch, at):
-    monkeypatch.setattr("experiments.gradient_flow.text.PIECE", 16)
+    monkeypatch.setattr("experiments.gradient_flow.measuring.text.PIECE", 16)
     at = at - PIECE + 16
     whole = ("x" * (at - 1) + "\u20ac" * 20).encode()  # characters of three bytes begin before the end of a piece
     (tmp_path / "text").write_bytes(whole)

@@ -17,12 +17,12 @@ import numpy as np
 
 from experiments.common.precision import cast, precision
 from experiments.common.workdir import Workdir
-from experiments.gradient_flow import measure
-from experiments.gradient_flow.carriers import carriers
 from experiments.gradient_flow.config import Measure
-from experiments.gradient_flow.language_model import Model, Trainer, as_arrays, init_model, mean_losses
-from experiments.gradient_flow.sources import LONG, MEASURED, Source, TextSource
-from experiments.gradient_flow.theory import predicted
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.carriers import carriers
+from experiments.gradient_flow.measuring.language_model import Model, Trainer, as_arrays, init_model, mean_losses
+from experiments.gradient_flow.measuring.sources import LONG, MEASURED, Source, TextSource
+from experiments.gradient_flow.measuring.theory import predicted
 from experiments.gradient_flow.variants import Variant
 from recurrax import Cell
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from experiments.gradient_flow import measure
-from experiments.gradient_flow.language_model import Model
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.language_model import Model
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
 from recurrax.gradflow.trajectory import Trajectory

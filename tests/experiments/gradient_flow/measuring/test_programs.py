@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.gradient_flow.programs import share_programs
+from experiments.gradient_flow.measuring.programs import share_programs
 from recurrax.catalogue import make_cell
 
 

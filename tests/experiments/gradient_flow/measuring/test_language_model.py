@@ -7,9 +7,9 @@ import pytest
 
 from experiments.common.errors import ExperimentError
 from experiments.gradient_flow.config import Train
-from experiments.gradient_flow.language_model import Trainer, as_arrays, init_model, mean_losses
-from experiments.gradient_flow.sources import MEASURED, TextSource
-from experiments.gradient_flow.text import Text
+from experiments.gradient_flow.measuring.language_model import Trainer, as_arrays, init_model, mean_losses
+from experiments.gradient_flow.measuring.sources import MEASURED, TextSource
+from experiments.gradient_flow.measuring.text import Text
 from recurrax import RNN, unroll
 
 CELL, SEEDS = RNN(hidden_size=4), jnp.arange(2)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from experiments.gradient_flow.config import GradientFlow
-from experiments.gradient_flow.text import Text, batch, load_text
+from experiments.gradient_flow.measuring.text import Text, batch, load_text
 
 MEASURED, LONG = 0, 1
 """Batches of the held-out text have negative steps' place: they are drawn by these numbers from their own seed."""

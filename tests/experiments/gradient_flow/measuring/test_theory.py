@@ -2,10 +2,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.gradient_flow import measure
-from experiments.gradient_flow.language_model import init_model
-from experiments.gradient_flow.sources import NoiseSource
-from experiments.gradient_flow.theory import predicted
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.language_model import init_model
+from experiments.gradient_flow.measuring.sources import NoiseSource
+from experiments.gradient_flow.measuring.theory import predicted
 from recurrax import LSTM, RNN
 from recurrax.initializers import Gaussian, Identity, OrthogonalPerGate, TorchUniform
 

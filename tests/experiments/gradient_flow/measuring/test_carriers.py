@@ -3,11 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.gradient_flow import carriers as module
-from experiments.gradient_flow import measure
-from experiments.gradient_flow.carriers import carriers
-from experiments.gradient_flow.language_model import init_model
-from experiments.gradient_flow.sources import NoiseSource
+from experiments.gradient_flow.measuring import carriers as module
+from experiments.gradient_flow.measuring import measure
+from experiments.gradient_flow.measuring.carriers import carriers
+from experiments.gradient_flow.measuring.language_model import init_model
+from experiments.gradient_flow.measuring.sources import NoiseSource
 from recurrax import GRU, gradflow
 
 SOURCE, SEEDS, STEPS, SEQUENCES = NoiseSource(features=3, variance=1.0, seed=0), 2, 6, 2

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from experiments.gradient_flow.language_model import Model
-from experiments.gradient_flow.sources import Source
+from experiments.gradient_flow.measuring.language_model import Model
+from experiments.gradient_flow.measuring.sources import Source
 from recurrax import Cell, gradflow
 from recurrax._util.float_leaves import float_leaves
 from recurrax.gradflow._numerics.state_vectors import state_vector

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.gradient_flow import measure
+from experiments.gradient_flow.measuring import measure
 from experiments.gradient_flow.variants import family
 from recurrax import Cell, gradflow, unroll
 from recurrax.engine.jaxprs import inner_jaxprs

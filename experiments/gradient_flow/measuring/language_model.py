@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from experiments.common.errors import ExperimentError
 from experiments.gradient_flow.config import Train
-from experiments.gradient_flow.sources import Source, TextSource
-from experiments.gradient_flow.text import batch
+from experiments.gradient_flow.measuring.sources import Source, TextSource
+from experiments.gradient_flow.measuring.text import batch
 from recurrax import Cell, unroll
 
 
@@ -24,9 +24,8 @@ class Model(NamedTuple):
     readout: Any
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
 def init_model(cell: Cell, source: Source, seeds: Int[Array, "S"]) -> Model:
-    """Draws one model per seed."""
+    """Draws one model per seed; not compiled, which takes longer than to draw the few models of a study."""
 
     def init(seed):
         key_cell, key_readout = jax.random.split(jax.random.key(seed))

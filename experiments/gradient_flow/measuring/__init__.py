@@ -1,0 +1,1 @@
+"""How one network is made, trained and measured."""
