@@ -65,8 +65,8 @@ def of_order(results: StudyResults) -> Iterator[str]:
         }
         if said:
             yield (
-                f"{when(results.cells[0], p)}, {distance(results.cells)} steps back, these starts keep more than others "
-                f"of their family, beyond what chance explains (geometric means over seeds): {listed(said)}."
+                f"{when(results.cells[0], p)}, {distance(results.cells)} steps back, these starts keep more than "
+                f"others of their family, beyond what chance explains (geometric means over seeds): {listed(said)}."
             )
 
 

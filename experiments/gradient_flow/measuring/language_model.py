@@ -24,8 +24,9 @@ class Model(NamedTuple):
     readout: Any
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def init_model(cell: Cell, source: Source, seeds: Int[Array, "S"]) -> Model:
-    """Draws one model per seed; not compiled, which takes longer than to draw the few models of a study."""
+    """Draws one model per seed."""
 
     def init(seed):
         key_cell, key_readout = jax.random.split(jax.random.key(seed))
