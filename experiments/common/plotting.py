@@ -195,9 +195,17 @@ def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> No
 
 
 def legend_below_panel(axes: Axes) -> None:
-    """Puts the legend of a panel under its axis labels, a line for every curve."""
-    below = axes.transAxes + ScaledTranslation(0, -0.52, axes.get_figure(root=True).dpi_scale_trans)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0, frameon=False)
+    """Puts the legend of a panel under its axis labels, an entry under the other; names wider than the panel wrap."""
+    letter, margin = 0.066, 1.0  # inches; what is left of the panel for a key and for the labels of its axis
+    figure, place = axes.get_figure(root=True), axes.get_subplotspec()
+    assert figure is not None  # axes are made by one
+    room = figure.get_figwidth() / (place.get_gridspec().ncols if place else 1) - margin
+    handles, labels = axes.get_legend_handles_labels()
+    labels = [textwrap.fill(label, max(8, int(room / letter))) for label in labels]
+    below = axes.transAxes + ScaledTranslation(0, -0.52, figure.dpi_scale_trans)
+    axes.legend(
+        handles, labels, loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0, frameon=False
+    )
 
 
 def _is_single(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The figure that sets cells side by side, any number of them: how far the gradient reaches at initialisation."""
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,10 @@ from experiments.gradient_flow.timescales import is_flat
 from recurrax.gradflow.timescale import Timescale
 
 FADES, GROWS, NEITHER = color(1), color(0), "#555555"
+
+
+LETTERS = 40
+"""Of a cell's name that stand in one line."""
 
 
 @styled
@@ -37,7 +42,7 @@ def draw(results: StudyResults) -> Drawing:
             fit.timescale, fit.timescale_error, fit.first_distance, fit.last_distance
         )  # fmt: skip
         rows.add(cell.label, cell.longest, low, middle, high, *of_fit)
-    remains.set_yticks(place, [cell.label for cell in cells])
+    remains.set_yticks(place, [textwrap.fill(cell.label, LETTERS) for cell in cells])
     remains.set_ylim(-0.7, len(cells) - 0.3)
     remains.axvline(0, color="#555555", linewidth=0.8)
     powers_of_ten(remains.xaxis)
@@ -46,6 +51,9 @@ def draw(results: StudyResults) -> Drawing:
     scales.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
     scales.xaxis.set_major_formatter("{x:g}")
     scales.xaxis.set_minor_formatter(NullFormatter())
+    low, high = scales.get_xlim()
+    middle = math.sqrt(low * high)  # of scales that are nearly the same, ticks would stand one upon the other
+    scales.set_xlim(min(low, middle / 2.5), max(high, 2.5 * middle))
     scales.set_xlabel("time scale |τ| (steps)")
     for index, ax in enumerate(axes[0]):
         ax.grid(axis="y", linewidth=0.4)
