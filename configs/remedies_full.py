@@ -15,7 +15,12 @@ from configs import remedies_middle
 
 
 def get_config():
-    """Returns the configuration; every width is tuned for itself, as no rule carries rates over for all of them."""
+    """Returns the configuration.
+
+    Every width is tuned for itself. muP (Yang & Hu 2021; Yang et al. 2022) would carry a learning rate over from one
+    width to another, but it has no rule for remedies that change the gradient, the start or the constraint; and a rate
+    that suits each width is fair to each.
+    """
     config = remedies_middle.get_config()
     config.update({"tasks": ("temporal_order", "adding", "copy"), "lengths": (50, 100, 200, 400), "seeds": 16})
     config.update({"train": {"hidden_sizes": (32, 128), "steps": 20_000, "log_every": 250, "eval_every": 500}})

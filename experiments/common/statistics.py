@@ -117,8 +117,10 @@ def paired(differences: Sequence[float]) -> Difference:
 
     The p-value is the share of all changes of sign whose sum is as far from 0. It needs no distribution and holds its
     level exactly, but cannot fall below 2 / 2^n. The interval has the shifts that this test does not exclude; its ends
-    are means of subsets of the differences (Hartigan 1969). Of more than `EXACT` pairs a sample of the changes of sign
-    is drawn, always the same one, and the differences themselves count as one of them.
+    are means of subsets of the differences (Hartigan 1969). It takes the differences to be symmetric around their mean;
+    the test of no difference takes nothing for granted, since pairs of equal treatment may be exchanged. Of more than
+    `EXACT` pairs a sample of the changes of sign is drawn, always the same one, and the differences themselves count as
+    one of them.
     """
     values = np.asarray(differences, float)
     chosen = _subsets(len(values))  # [all but the empty one, n]

@@ -4,6 +4,9 @@ Settled before any number is seen: each remedy is compared with the same cell of
 seed, since equal seeds have equal batches. The mean time to success up to the last step is compared. Where there are
 several tasks or lengths, every seed counts with its mean over them. The p-values of all remedies of all cells in the
 report are adjusted together (Holm 1979).
+
+Each kind trains with the setting that was chosen for it on other seeds. The test holds that choice fixed: where the
+learning rates differ, a difference is that of remedy and rate together, and the sentence that tells it names both.
 """
 
 import math

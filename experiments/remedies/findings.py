@@ -62,17 +62,31 @@ def _of_cell(name: str, rows: Sequence[Row], effects: Sequence[Effect], family: 
                 f"{name} {_with(effect.remedy)} solves the task {steps} than {_with(effect.base)}, in the mean of "
                 f"{over} (95 % interval of the difference {interval_of(effect.difference)}; "
                 f"p{NO_BREAK}={NO_BREAK}{effect.p:.2g} after Holm's adjustment for {family} comparisons). "
-                f"Trainings that solved {counts}."
+                f"Trainings that solved {counts}.{_of_rates(pairs)}"
             )
     silent = [effect for effect in effects if not effect.told]
     if silent:
         base = "without" if silent[0].base == NONE else f"with {silent[0].base}"
         names = ", ".join(effect.remedy for effect in silent)
         sentences.append(
-            f"{name}: for {names}, {silent[0].seeds} seeds do not exclude that the time to success is the same as "
+            f"{name}: for {names}, {_seeds_of(silent)} seeds do not exclude that the time to success is the same as "
             f"{base} (p after adjustment {min(e.p for e in silent):.2g} or more); the tables have the intervals."
         )
     return sentences
+
+
+def _of_rates(pairs: Sequence[tuple[Row, Row]]) -> str:
+    """Returns which learning rates were chosen, where they differ: the difference may be theirs."""
+    rates = [f"{r.setting.learning_rate:g} against {b.setting.learning_rate:g}" for r, b in pairs
+             if r.setting.learning_rate != b.setting.learning_rate]  # fmt: skip
+    if not rates:
+        return ""
+    return f" The learning rates chosen for them differ ({'; '.join(rates)}), and what is told is of both together."
+
+
+def _seeds_of(effects: Sequence[Effect]) -> str:
+    counts = sorted({effect.seeds for effect in effects})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _are_compared(row: Row, base: Row, effect: Effect) -> bool:

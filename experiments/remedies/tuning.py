@@ -69,7 +69,8 @@ def tuning_table(outcomes: Sequence[Outcome], chosen: dict[Kind, Setting], confi
     note = (
         f"Of every kind of network, each setting was trained from {tuned.seeds} seeds, {tuned.seed} to "
         f"{tuned.seed + tuned.seeds - 1}, for at most {tuned.steps} steps; none of these trainings is reported. Chosen "
-        f"is {RULE}. Each width is tuned for itself, so that no rule has to carry a learning rate from one to another."
+        f"is {RULE}. Each width is tuned for itself: rules that carry a learning rate from one "
+        "width to another, such as muP (Yang et al. 2022), have none for many of the remedies."
     )
     header = ("cell", "units", "task", "length", "setting", "learning rate", "solved", "mean steps", "loss", "")
     return Table("How learning rates and strengths were chosen", header, rows, note)

@@ -56,7 +56,8 @@ def differences(outcomes: Sequence[Outcome], config: Comparison) -> Drawing:
     caption = (
         f"Mean time to success within {horizon} steps, with the remedy less without it, seed by seed; lines are 95 % "
         "intervals by changes of sign, one by one. A filled marker is a difference that is told: its p-value, over "
-        "tasks and lengths, is at most 0.05 after Holm's adjustment for all comparisons of the report. A remedy "
+        "tasks and lengths together, is at most 0.05 after Holm's adjustment for all comparisons of the report; it is "
+        "not told of each task and length by itself. A remedy "
         "without a marker does not apply to the cell; a line from edge to edge excludes nothing."
     )
     return Drawing("differences", "What each remedy changes", figure, table.columns, caption)

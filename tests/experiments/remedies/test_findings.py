@@ -40,6 +40,26 @@ def test_numbers_that_do_not_exclude_chance_tell_of_no_difference(base, remedy):
     assert any("do not exclude that the time to success is the same as without" in s for s in sentences)
 
 
+def _told_of_rates(rate):
+    """Returns what is told of a remedy that helps, and that trained with this learning rate."""
+    outcomes = [outcome("none", n, None) for n in range(6)]
+    outcomes += [outcome("clip_norm(1.0)", n, 100 + n, rate=rate) for n in range(6)]
+    (sentence,) = findings(outcomes, {}, comparison(seeds=6, train=STEPS))
+    return sentence
+
+
+def test_a_difference_between_other_learning_rates_is_not_told_of_the_remedy_alone():
+    assert "(0.04 against 0.01), and what is told is of both together." in _told_of_rates(0.04)
+    assert "learning rate" not in _told_of_rates(0.01)
+
+
+def test_remedies_with_unequal_numbers_of_seeds_are_told_with_both():
+    outcomes = [outcome(r, n, 500) for r in ("none", "clip_norm(1.0)", "orthogonal") for n in range(8)]
+    outcomes[-1] = outcomes[-1]._replace(ended="failed")
+    config = comparison(seeds=8, remedies="none,clip_norm(1.0),orthogonal", train=STEPS)
+    assert any("7 to 8 seeds do not exclude" in s for s in findings(outcomes, {}, config))
+
+
 def test_where_nothing_is_solved_success_tells_nothing():
     sentences = _against([None] * 10, [None] * 10)
     assert sentences == [
