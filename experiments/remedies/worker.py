@@ -1,13 +1,16 @@
 """Runs experiments one after the other in one process: `python -m experiments.remedies.worker`.
 
 A short training takes less time than to start Python, JAX and Matplotlib for it. A line of stdin is a job in JSON; for
-each one its exit status is printed, and what it prints itself goes to its log.
+each one its exit status is printed, and what it prints itself goes to its log. It ends with the process that began it,
+also where that was killed: the same command may come again at once, and finds no folder in use.
 """
 
 import json
 import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +18,7 @@ from pathlib import Path
 
 def main() -> None:
     """Runs jobs until there are no more."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with os.fdopen(os.dup(1), "w") as statuses:
         for line in sys.stdin:
             job = json.loads(line)
@@ -39,6 +43,13 @@ def run(module: str, arguments: Sequence[str], log: Path) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent is over; a training that is cut off goes on from its last checkpoint."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
 
 
 if __name__ == "__main__":
