@@ -17,8 +17,8 @@ def get_config():
     config = ml_collections.ConfigDict()
     config.cells = ("rnn", "lstm", "gru")
     config.tasks = ("temporal_order",)
-    config.lengths = (40,)
-    config.remedies = ("none", "clip_norm(1.0)", "identity_start", "forget_bias(2.0)")
+    config.lengths = (60,)
+    config.remedies = ("none", "clip_norm(0.1|1)", "identity_start", "forget_bias(2.0)")
     config.seeds = 10
     config.seed = 0
     config.together = True
@@ -27,7 +27,7 @@ def get_config():
     config.train = ml_collections.ConfigDict()
     config.train.hidden_sizes = (32,)
     config.train.optimizer = "adam"
-    config.train.learning_rates = (5e-4, 2e-3, 8e-3)
+    config.train.learning_rates = (2.5e-4, 1e-3, 4e-3, 1.6e-2, 6.4e-2)
     config.train.batch = 32
     config.train.steps = 1000
     config.train.log_every = 50

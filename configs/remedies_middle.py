@@ -14,7 +14,7 @@ from configs import remedies
 
 
 def get_config():
-    """Returns the configuration; of a remedy without a strength to choose there is one, which its paper has."""
+    """Returns the configuration; a remedy without strengths to choose from has the one of its paper."""
     config = remedies.get_config()
     config.update({"seeds": 15, "tuning": {"seeds": 2, "steps": 400}})
     config.remedies = (

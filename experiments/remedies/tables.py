@@ -41,10 +41,10 @@ def table(
         f"Over {seeds} seeds. Solved: share with its 95 % interval (Wilson). Mean steps: to success, with the standard "
         f"error; a training without it counts with all its {config.train.steps}. Difference: of these means, with the "
         "remedy less without, seed by seed; its 95 % interval is by changes of sign, takes them to be symmetric, and "
-        "is not adjusted for the number of rows. Loss: median of the last on held-out sequences, where a solved task ends "
-        "the training, with its 95 % interval (order statistics; of less than 6 its range). Chance: loss of the best "
-        "blind guess. Reach: norm of the gradient of the last answer's loss at the first step over that at its own, "
-        "before training. Cost: milliseconds of a training step of one network, measured once, beside the other "
+        "is not adjusted for the number of rows. Loss: median of the last on held-out sequences, where a solved task "
+        "ends the training, with its 95 % interval (order statistics; of less than 6 its range). Chance: loss of the "
+        "best blind guess. Reach: norm of the gradient of the last answer's loss at the first step over that at its "
+        "own, before training. Cost: milliseconds of a training step of one network, measured once, beside the other "
         "processes. Seconds: that times the mean steps."
     )
     header = (
