@@ -152,13 +152,14 @@ def _report(
     sentences = findings(outcomes, chosen, config)
     workdir.write_text(publishing.FINDINGS, "".join(f"{sentence}\n" for sentence in sentences))
     tuned = tuning_table(outcomes, chosen, config)
+    how = ", with the setting that was chosen for it on other seeds" if tuned else ""
     write_report(
         workdir,
         title="What eases vanishing and exploding gradients?",
         lead=f"{', '.join(config.labels)} on {', '.join(config.tasks)}, each as it is and with remedies, from "
         f"{config.seeds} seeds. Each remedy is compared with the same cell without it, seed by seed, in the mean time "
-        f"to success within {config.train.steps} steps. A difference is told where chance gives it in less than one "
-        "of twenty reports without any.",
+        f"to success within {config.train.steps} steps{how}. A difference is told where chance gives it in less than "
+        "one of twenty reports without any.",
         findings=sentences,
         tables=[table(outcomes, chance, costs, config), *([tuned] if tuned else [])],
         drawings=draw_all(outcomes, config),
