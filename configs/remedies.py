@@ -6,7 +6,8 @@ gradient keeps over a sequence before training tell so?
     python -m experiments.remedies --config=configs/remedies.py --workdir=runs/remedies
 
 Duration: ten minutes at most on two CPU cores
-Expect:   a GRU with an open gate solves it 60 steps sooner (38 to 83); of the other differences ten seeds exclude none
+Expect:   each at its own learning rate, an LSTM with identity start (0.001) needs 580 steps more (425 to 733; p = 0.016
+          after Holm) than as it is (0.004); ten seeds tell none of the other seven differences after that adjustment
 """
 
 import ml_collections

@@ -70,7 +70,7 @@ def _of_cell(name: str, rows: Sequence[Row], effects: Sequence[Effect], family: 
         names = ", ".join(effect.remedy for effect in silent)
         sentences.append(
             f"{name}: for {names}, {_seeds_of(silent)} seeds do not exclude that the time to success is the same as "
-            f"{base} (p after adjustment {min(e.p for e in silent):.2g} or more); the tables have the intervals."
+            f"{base} (p after adjustment {_least(silent)}); the tables have the intervals."
         )
     return sentences
 
@@ -82,6 +82,11 @@ def _of_rates(pairs: Sequence[tuple[Row, Row]]) -> str:
     if not rates:
         return ""
     return f" The learning rates chosen for them differ ({'; '.join(rates)}), and what is told is of both together."
+
+
+def _least(effects: Sequence[Effect]) -> str:
+    least = min(effect.p for effect in effects)
+    return "1" if least == 1 else f"{least:.2g} or more"
 
 
 def _seeds_of(effects: Sequence[Effect]) -> str:
