@@ -6,7 +6,7 @@ later, where each has the learning rate and the strength that suit it?
     python -m experiments.remedies --config=configs/remedies_middle.py --workdir=runs/remedies_middle \
         --publish=docs/results/remedies_middle
 
-Duration: two hours on two CPU cores, in pieces: the same command goes on where it stopped
+Duration: some hours on two CPU cores, in pieces: the same command goes on where it stopped
 Expect:   docs/results/remedies_middle has what came out
 """
 
