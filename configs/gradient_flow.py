@@ -11,7 +11,7 @@ Duration: two minutes of CPU time
 Expect:   median norm at distance 128 over that at 0, three seeds, at initialisation and after 400 steps:
           RNN: PyTorch's uniform 7e-31, 3e-24; Gaussian 3e-3, 5e-27; orthogonal 4e-4, 3e-27; identity 1e-3, 2e-15
           LSTM: forget bias 0 7e-18, 4e-14; forget bias 1 3e-3, 1e-13; forget bias 3 9, 3e-15
-          GRU: z half open 2e-17, 1e-28; z nearly closed 2e-2, 2e-2
+          GRU: z starts at 0.5 2e-17, 1e-28; z starts at 0.05 2e-2, 2e-2
           (the text differs between Python versions, and so do these)
 """
 
@@ -25,8 +25,8 @@ CELLS = (
     "lstm(forget_bias=0.0) as 'LSTM, forget bias 0'",
     "lstm(forget_bias=1.0) as 'LSTM, forget bias 1'",
     "lstm(forget_bias=3.0) as 'LSTM, forget bias 3'",
-    "gru(forget_bias=0.0) as 'GRU, z half open'",
-    "gru(forget_bias=3.0) as 'GRU, z nearly closed'",
+    "gru(forget_bias=0.0) as 'GRU, z starts at 0.5'",
+    "gru(forget_bias=3.0) as 'GRU, z starts at 0.05'",
 )
 """Every family as it is commonly initialised. In a GRU here, z is the share of the new candidate: z closed keeps."""
 

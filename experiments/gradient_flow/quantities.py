@@ -50,6 +50,7 @@ QUANTITIES = (
     Quantity("gate/high/*", "gate", _OF_GATES, "share", "high"),
     *(Quantity(f"gate_over_time/{s}/*", "gate_over_time", ("end", "seed", "step"), "activation", s) for s in _OF_UNITS),
     Quantity("gate/memory_time", "gate", _OF_GATES, "steps", "memory_time"),
+    Quantity("theory/step_radius", "step_radius", ("start", "seed"), "share a step"),
     Quantity("theory/*", "theory", ("start", "seed", "distance"), "nats"),
     Quantity("train_loss", "train_loss", ("training step", "seed"), "nats per symbol"),
     Quantity("held_out_loss", "held_out_loss", ("snapshot", "seed"), "nats per symbol"),

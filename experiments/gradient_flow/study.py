@@ -118,12 +118,18 @@ def write_results(workdir: Workdir, results: StudyResults) -> None:
     write_report(
         workdir,
         title=f"Gradient flow in {few}",
-        lead="How large is the gradient that a loss sends back to the state k steps earlier, and what carries it?",
+        lead=LEAD,
         findings=findings.sentences(results),
         tables=[tables.summary(results), tables.starts(results)],
         drawings=figures.draw_all(results),
     )
 
+
+LEAD = (
+    "How large is the gradient that a loss sends back to the state k steps earlier, and what carries it? The loss L is "
+    "that of the last of T steps alone. The state s is all that a step hands on to the next: h, and in an LSTM c as "
+    "well. The tables at the end have the equations of the cells, how they start, and all in numbers."
+)
 
 FEW = 8
 """Kinds of cells that a title names one by one."""

@@ -84,9 +84,10 @@ def starts(results: StudyResults) -> Table:
         for name in ("forget_bias",)
         if _field_doc(cell, name)
     }
+    equations = {f"{cell.family}: {text}." for cell in results.cells if (text := _equations(cell))}
     note = (
         "N: rows of the matrix. Gates: mean activation over units, steps, sequences and seeds at initialisation. "
-        + " ".join(sorted(notes))
+        + " ".join([*sorted(equations), *sorted(notes)])
     )
     return Table("How the cells start", header, rows, note)
 
@@ -114,6 +115,13 @@ def _biases(cell: CellResults) -> str:
         return f"{drawn}; forget bias {forget}"
     shifts = {gate: float(shift) for gate, shift in shifted(forget, 0.0).items()}
     return ", ".join([drawn, *(f"{shift:+g} on {gate}" for gate, shift in shifts.items() if shift)])
+
+
+def _equations(cell: CellResults) -> str:
+    """Returns the equations of a cell, which its class shows as lines that stand in."""
+    described = (inspect.getdoc(type(cell.variant.cell)) or "").partition("Attributes:")[0]
+    lines = re.findall(r"^ {4,}(\S.*=.*)$", described, re.MULTILINE)
+    return "; ".join(part for line in lines for part in re.split(r" {3,}", line.strip()))
 
 
 def _field_doc(cell: CellResults, name: str) -> str:

@@ -58,9 +58,10 @@ def draw(results: StudyResults) -> Drawing:
     add_legends(panels)
     caption = (
         "Norm of the total gradient of the loss at step T with respect to the whole state k steps earlier, relative to "
-        f"that at the loss. {results.source}. {results.sizes}. {results.sample}. τ: steps in which the norm falls to "
-        "1/e, ± standard error over seeds, with the distances that the line was fitted to; no exponential: no straight "
-        "line fits half of the distances."
+        "that at the loss; k = T is the state that a sequence begins with, and its first steps lie at the right end. "
+        f"{results.source}. {results.sizes}. {results.sample}. τ: steps in which the norm falls to 1/e, ± standard "
+        "error over seeds, with the distances that the line was fitted to; no exponential: no straight line fits half "
+        "of the distances."
     )
     if lowest < -DECADES:
         caption += f" The axis ends at {ten_to(-DECADES)}; results.csv holds what is below."

@@ -33,8 +33,10 @@ def draw(results: StudyResults) -> Drawing | None:
     caption = (
         "The gradient split by its path: the part that, from its first step on, stayed in one field of the state (c is "
         "the constant error carousel, h the way through the recurrent weights), and the part that changed between "
-        "fields: the whole without the others. The parts, not their norms, add up to the whole; where they cancel, "
-        f"one may exceed it. {dotted}{results.source}. {results.sizes}. {results.sample}. The lower edge is cut."
+        "fields: the whole without the others. Of the many paths over k steps one stays in c, and one that leaves it "
+        "once counts as changing: that the mixed part is the larger does not make c unimportant. The parts, not their "
+        f"norms, add up to the whole; where they cancel, one may exceed it. {dotted}{results.source}. {results.sizes}. "
+        f"{results.sample}. The lower edge is cut."
     )
     return Drawing("paths", "Paths of the gradient through the state", figure, rows.columns, caption)
 

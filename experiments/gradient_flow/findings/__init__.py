@@ -8,7 +8,7 @@ from experiments.gradient_flow.results import StudyResults
 GENERATORS = (
     runs.of_failures,
     reach.of_reach,
-    reach.of_gates,
+    reach.of_starts,
     reach.of_order,
     reach.of_training,
     reach.of_dips,

@@ -40,7 +40,7 @@ def distance(cells: Sequence[CellResults]) -> str:
     return str(lengths[0]) if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
 
 
-def listed(said: Mapping[str, str]) -> str:
+def listed(said: Mapping[str, str], between: str = "; ") -> str:
     """Joins what is said of every cell, by its name; of many, the first and the last few and how many there are.
 
     >>> listed({"LSTM": "0.1", "GRU": "0.2"})
@@ -49,7 +49,7 @@ def listed(said: Mapping[str, str]) -> str:
     parts = [f"{name}: {text}" for name, text in said.items()]
     if len(parts) > FEW:
         parts = [*parts[: FEW // 2], f"and {len(parts) - FEW} more", *parts[-(FEW // 2) :]]
-    return "; ".join(parts)
+    return between.join(parts)
 
 
 def per_seed(values: np.ndarray) -> np.ndarray:

@@ -35,21 +35,22 @@ def of_reach(results: StudyResults) -> Iterator[str]:
         )
 
 
-def of_gates(results: StudyResults) -> Iterator[str]:
-    """Says what the forget gate alone would leave, as it starts, and sets it beside what was measured."""
+def of_starts(results: StudyResults) -> Iterator[str]:
+    """Says what one step keeps of a change of the state before training, from the weights and as measured."""
     for family, members in families(results).items():
         said = {}
         for cell in members:
-            reach = cell.reach(0)
-            if "theory/log_carousel" in cell.arrays and np.isfinite(reach).all():
-                alone = cell.arrays["theory/log_carousel"].mean(0)
-                said[short(cell, members)] = (
-                    f"{power(alone[1])} a step, {power(alone[-1])} after {len(alone) - 1} ({_median(reach)})"
-                )
+            exponents = cell.arrays["lyapunov_exponent"][0, :, 0]
+            if "theory/step_radius" in cell.arrays and np.isfinite(exponents).all():
+                radius, measured = cell.arrays["theory/step_radius"].mean(), np.exp(exponents.mean())
+                alone = cell.arrays.get("theory/log_carousel")
+                gates = "" if alone is None else f", of which its gates alone {np.exp(alone.mean(0)[1]):.2g}"
+                said[short(cell, members)] = f"{radius:.2g}{gates}; measured {measured:.2g}"
         if said:
             yield (
-                f"Why starts of the {family} differ: at initialisation, its gates alone keep this much of the state, "
-                f"in brackets what is left of the whole gradient: {listed(said)}."
+                f"Why starts of the {family} differ: before training and without input, one step keeps at most this "
+                "share of a change of the state (spectral radius of its Jacobian), and on text this one on average (e "
+                f"to the leading Lyapunov exponent). {listed(said, '. ')}."
             )
 
 

@@ -1,12 +1,12 @@
 """How the runs went: which of them failed, what they learned, whether they are chaotic, and what they cost."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy import stats
 
-from experiments.common.prose import with_unit
+from experiments.common.prose import power, with_unit
 from experiments.gradient_flow.findings._words import listed, then, when
 from experiments.gradient_flow.findings.comparisons import larger
 from experiments.gradient_flow.results import CellResults, StudyResults
@@ -53,12 +53,30 @@ def of_losses(results: StudyResults) -> Iterator[str]:
         return
     ranked = sorted(losses, key=lambda label: losses[label].mean())
     best, found = ranked[0], larger({label: -values for label, values in losses.items()})
-    said = {label: f"{losses[label].mean():.2f}" for label in ranked[1:] if (best, label) in found}
-    if said:
+    worse, open_ = (
+        {n: f"{losses[n].mean():.2f}" for n in ranked[1:] if ((best, n) in found) is k} for k in (True, False)
+    )
+    if worse:
         yield (
             f"{when(results.cells[0], -1)}, {best} predicts held-out text best, with {losses[best].mean():.2f} bits "
-            f"per byte. Worse by more than chance explains: {listed(said)}."
+            f"per byte. Worse by more than chance explains: {listed(worse)}."
+            + (f" Too few seeds to tell: {listed(open_)}." if open_ else "")
+            + _reach_beside(results, best, worse)
         )
+
+
+def _reach_beside(results: StudyResults, best: str, worse: Mapping[str, str]) -> str:
+    """Says that reach is not what decided, where a cell that is worse has more of it, of every seed."""
+    reach = {cell.label: cell.reach(-1) for cell in results.cells}
+    farther = [label for label in worse if reach[label].min() > reach[best].max()]
+    if not farther:
+        return ""
+    far = max(farther, key=lambda label: float(np.median(reach[label])))
+    left = [power(float(np.median(reach[label]))) for label in (far, best)]
+    return (
+        f" Reach does not decide that here: {far} keeps {left[0]} of its gradient over {results.longest} steps, {best} "
+        f"{left[1]}."
+    )
 
 
 def of_chaos(results: StudyResults) -> Iterator[str]:

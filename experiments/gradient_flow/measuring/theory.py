@@ -9,6 +9,7 @@ from experiments.gradient_flow.measuring import measure
 from experiments.gradient_flow.measuring.language_model import Model
 from recurrax import RNN, Cell
 from recurrax.gradflow import theory
+from recurrax.gradflow._numerics.state_vectors import jacobian
 from recurrax.gradflow.trajectory import Trajectory
 
 
@@ -21,13 +22,20 @@ def predicted(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str,
       projected inputs. Only of a tanh network with `independent_weights`, which is what the theory is of.
       `theory/log_carousel` `[S, T+1]`, of a cell with a forget gate: the log of what that gate alone leaves of a unit's
       state after k steps, at its value in a run without input; root mean square over units.
+      `theory/step_radius` `[S]`: the spectral radius of the Jacobian of the first step without input, which is what a
+      small change of the state keeps at most in a step, in the long run, as long as the state stays near its start.
     """
     distance, result = np.arange(len(xs) + 1), {}
     # The theory is of this very step; a subclass may have another one.
     plain = isinstance(cell, RNN) and type(cell).step is RNN.step and cell.activation == "tanh"
     if plain and independent_weights(models.cell.w_h):
         result["theory/log_ratio"] = _mean_field(models, xs) * distance
-    retention = _retention(measure.trajectories(cell, models, jnp.zeros_like(xs)))
+    at_rest = measure.trajectories(cell, models, jnp.zeros_like(xs))
+    if measure.state_size(at_rest) <= measure.LARGE_STATE:
+        matrices = np.asarray(_first_jacobian(at_rest), np.float64)
+        if np.isfinite(matrices).all():
+            result["theory/step_radius"] = np.abs(np.linalg.eigvals(matrices)).max(-1)
+    retention = _retention(at_rest)
     if retention is not None:
         powers = 2 * distance[:, None] * np.log(retention)[:, None, :]
         result["theory/log_carousel"] = 0.5 * np.log(np.exp(powers).mean(-1))
@@ -54,6 +62,18 @@ def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:
         for w, d in zip(w_h, drive, strict=True)
     ]
     return np.array(rates)[:, None]
+
+
+@jax.jit
+def _first_jacobian(at_rest: Trajectory) -> Float[Array, "S N N"]:
+    """Returns ds_1/ds_0 of the first sequence; all are the same."""
+
+    def one_seed(path: Trajectory) -> jax.Array:
+        first = jax.tree.map(lambda a: a[0], (path.before, path.z, path.run.inputs))
+        size, batch = measure.state_size_of(path), path.run.batch_shape
+        return jacobian(path.run, *first)(jnp.broadcast_to(jnp.eye(size), (*batch, size, size)))[0]
+
+    return jax.vmap(one_seed)(at_rest)
 
 
 def _retention(at_rest: Trajectory) -> np.ndarray | None:

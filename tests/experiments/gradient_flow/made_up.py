@@ -45,6 +45,7 @@ def cell_results(label="LSTM", fields=("h", "c"), gates=("i", "f"), snapshots=(0
     if len(fields) > 1:
         arrays["log_norm/path_rest"] = log_norms(rate + 0.2, len(snapshots))
     if not large:
+        arrays["theory/step_radius"] = np.full(SEEDS, 0.75)
         for n, name in enumerate(("largest", "median", "smallest")):
             arrays[f"log_singular_value/{name}"] = log_norms(rate + n, ends)[..., :1]
         gains = {"gain": rate, "largest_gain": rate / 2, "random_gain": rate / 2 + 0.1, "share": rate / 4}

@@ -36,13 +36,17 @@ def test_an_order_is_claimed_where_seeds_exclude_the_opposite_and_nowhere_else()
     assert not said(reach.of_order, *together())
 
 
-def test_gates_are_set_beside_what_was_measured_and_a_cell_without_gates_says_nothing():
-    only = said(reach.of_gates, cell_results("LSTM", rate=0.5))
-    assert only == [
-        "Why starts of the LSTM differ: at initialisation, its gates alone keep this much of the state, in brackets "
-        "what is left of the whole gradient: LSTM: 0.78 a step, 0.05 after 12 (2.5 × 10⁻³)."
-    ]
-    assert not said(reach.of_gates, cell_results("RNN", ("h",), ()))
+def test_what_a_step_keeps_is_said_beside_what_was_measured_and_a_state_too_large_for_it_says_nothing():
+    cell = cell_results("LSTM", rate=0.5)
+    cell.arrays["lyapunov_exponent"][0, :, 0] = np.log(0.7)
+    (only,) = said(reach.of_starts, cell)
+    assert only.endswith("LSTM: 0.75, of which its gates alone 0.78; measured 0.7.")
+    plain = cell_results("RNN", ("h",), ())
+    plain.arrays["lyapunov_exponent"][0, :, 0] = np.log(0.9)
+    assert said(reach.of_starts, plain)[0].endswith("RNN: 0.75; measured 0.9.")
+    plain.arrays["lyapunov_exponent"][0, 0, 0] = np.nan
+    assert not said(reach.of_starts, plain)
+    assert not said(reach.of_starts, cell_results("LSTM", large=True))
 
 
 def test_a_change_by_training_is_claimed_where_all_seeds_agree_and_nowhere_else():
