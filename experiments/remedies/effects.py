@@ -5,8 +5,9 @@ seed, since equal seeds have equal batches. The mean time to success up to the l
 several tasks or lengths, every seed counts with its mean over them. The p-values of all remedies of all cells in the
 report are adjusted together (Holm 1979).
 
-Each kind trains with the setting that was chosen for it on other seeds. The test holds that choice fixed: where the
-learning rates differ, a difference is that of remedy and rate together, and the sentence that tells it names both.
+Each kind trains with the setting that `tuning` chose for it on other seeds; remedies of a cell share the learning rate
+unless one does far better at another. The test holds the choice fixed: where the rates differ, a difference is that of
+remedy and rate together, and the sentence that tells it names both.
 """
 
 import math

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from experiments.remedies.effects import effects_of
 from experiments.remedies.findings import findings
-from tests.experiments.remedies.made_up import comparison, report
+from experiments.remedies.tuning import choose
+from tests.experiments.remedies.made_up import comparison, outcome, report
 
 HORIZON = 1000
 
@@ -86,6 +88,43 @@ def test_a_report_without_a_difference_tells_of_one_in_at_most_one_case_of_twent
 def test_the_same_over_two_thousand_reports(name):
     generator, config = WITHOUT[name]
     assert _told(generator, config, 2000, seed=1) <= _most(2000)
+
+
+RATES, TUNED = (0.001, 0.004, 0.016), 500
+TUNING = comparison(
+    cells="rnn,gru", lengths=(50,), remedies=("none", "clip_norm(1.0)", "orthogonal", "identity_start"), seeds=10,
+    train={"steps": HORIZON, "learning_rates": RATES}, tuning={"seeds": 3, "seed": 1000, "steps": TUNED},
+)  # fmt: skip
+
+
+def _tuned(rng, config):
+    """Outcomes of trainings that the learning rate decides, and no remedy; it is chosen on three seeds."""
+    scales = dict(zip(RATES, rng.permutation([250, 400, 900]), strict=True))
+
+    def trained(kind, rate, seed, horizon, tuning):
+        time = 50 * int(np.ceil(rng.exponential(scales[rate]) / 50))
+        return outcome(kind.remedy, seed, time if time <= horizon else None, horizon=horizon, tuning=tuning, rate=rate,
+                       cell=kind.cell, length=50)  # fmt: skip
+
+    seeds = range(1000, 1003)
+    tuning = [trained(k, rate, seed, TUNED, True) for k in config.kinds for rate in RATES for seed in seeds]
+    chosen = choose(tuning, config)
+    rates = {kind: setting.learning_rate for kind, setting in chosen.items()}
+    return [trained(k, rates[k], seed, HORIZON, False) for k in config.kinds for seed in range(config.seeds)]
+
+
+def _told_after_tuning(reports, seed):
+    rng = np.random.default_rng(seed)
+    return sum(any(effect.told for effect in effects_of(_tuned(rng, TUNING), TUNING)) for _ in range(reports))
+
+
+def test_a_rate_that_is_chosen_by_chance_makes_no_difference_of_a_remedy():
+    assert _told_after_tuning(60, seed=0) <= _most(60)
+
+
+@pytest.mark.slow
+def test_the_same_over_a_thousand_reports():
+    assert _told_after_tuning(1000, seed=1) <= _most(1000)
 
 
 @pytest.mark.parametrize("lengths", [(50,), (50, 100)])

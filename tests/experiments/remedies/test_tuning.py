@@ -28,6 +28,36 @@ def test_where_none_solves_the_loss_decides_and_one_that_diverged_is_worst():
     assert choose(worse, CONFIG)[kind()].learning_rate == 0.001
 
 
+BOTH = comparison(remedies=("none", "orthogonal"), train={"learning_rates": RATES})
+
+
+def _of_both(**by_remedy):
+    """Outcomes of two seeds for each rate, of each remedy."""
+    return [
+        outcome(remedy, 1000 + n, time, tuning=True, rate=rate)
+        for remedy, by_rate in by_remedy.items()
+        for rate, times in zip(RATES, by_rate, strict=True)
+        for n, time in enumerate(times)
+    ]
+
+
+def _rates(outcomes):
+    return {k.remedy: setting.learning_rate for k, setting in choose(outcomes, BOTH).items()}
+
+
+def test_remedies_of_a_cell_share_the_rate_that_does_best_over_all_of_them():
+    nearly = _of_both(none=[(500, 500), (450, 450), (900, 900)], orthogonal=[(300, 300), (400, 400), (900, 900)])
+    assert _rates(nearly) == {"none": 0.001, "orthogonal": 0.001}
+
+
+def test_a_remedy_has_a_rate_of_its_own_where_every_seed_is_twice_as_fast_at_it():
+    slow, fast = (900, 900), (100, 100)
+    apart = _of_both(none=[fast, (800, 800), slow], orthogonal=[(700, 700), slow, (300, 300)])
+    assert _rates(apart) == {"none": 0.001, "orthogonal": 0.1}
+    one_seed = _of_both(none=[fast, (800, 800), slow], orthogonal=[(700, 700), slow, (20, 600)])
+    assert _rates(one_seed) == {"none": 0.001, "orthogonal": 0.001}
+
+
 def test_reported_seeds_have_no_say():
     outcomes = _tuning(a=[(500, 0.1)] * 2, b=[(600, 0.1)] * 2, c=[(600, 0.1)] * 2)
     outcomes += [outcome("none", n, 1, rate=0.1) for n in range(3)]
