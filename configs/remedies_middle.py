@@ -1,7 +1,7 @@
 r"""What eases vanishing and exploding gradients while the cell stays: every remedy beside the cell as it is.
 
 Asks: which of all remedies let RNN, LSTM and GRU learn sooner to put two events in order that lie far back, and which
-later, where each has the learning rate and the strength that suit it?
+later, at the learning rate that suits the cell and the strength that suits the remedy?
 
     python -m experiments.remedies --config=configs/remedies_middle.py --workdir=runs/remedies_middle \
         --publish=docs/results/remedies_middle
@@ -16,7 +16,7 @@ from configs import remedies
 def get_config():
     """Returns the configuration; a remedy without strengths to choose from has the one of its paper."""
     config = remedies.get_config()
-    config.update({"seeds": 15, "tuning": {"seeds": 2, "steps": 400}})
+    config.update({"seeds": 15, "train": {"learning_rates": (1e-3, 4e-3, 1.6e-2, 6.4e-2)}, "tuning": {"steps": 400}})
     config.remedies = (
         "none",
         # How it starts.
