@@ -9,6 +9,7 @@ import pytest
 from experiments.common.stopping import HUNG_UP, TERMINATED, Terminated, stopping, uninterrupted
 
 
+@pytest.mark.usefixtures("hangs_up")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, TERMINATED), (signal.SIGHUP, HUNG_UP)])
 def test_a_signal_asks_and_tells_its_exit_status(number, status):
     before = signal.getsignal(number)

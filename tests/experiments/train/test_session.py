@@ -99,6 +99,7 @@ cli.run(study.main, description="", default_config="configs/train.py", schema=Tr
 """A training whose third evaluation, or save, takes long and says when it begins."""
 
 
+@pytest.mark.usefixtures("hangs_up")
 @pytest.mark.parametrize(
     ("moment", "sent", "status"), [("evaluation", signal.SIGTERM, TERMINATED), ("save", signal.SIGHUP, HUNG_UP)]
 )
