@@ -68,13 +68,16 @@ ELSEWHERE = "configs/gradient_flow.py"
 
 LIKE_ANOTHER = (
     "copy_500_full",
+    "gradient_bound",
+    "gradient_flow_full",
     "hs97_adding",
     "hs97_multiplication",
     "length_extrapolation",
     "pmnist_full",
+    "temporal_order_6a",
     "temporal_order_6b",
 )
-"""Of the reproductions, those that differ from others in their numbers, or take long to compile."""
+"""Those that differ from others in their numbers, or take long to compile."""
 
 
 @pytest.mark.parametrize(
@@ -91,8 +94,8 @@ def test_the_config_runs(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path",  # the full comparison has the remedies of the middle one
-    [pytest.param(path, marks=[pytest.mark.slow] * path.endswith("remedies_full.py")) for path in COMPARISONS],
+    "path",  # every remedy trains in tests of its own
+    [pytest.param(path, marks=[pytest.mark.slow] * path.endswith(("_full.py", "_middle.py"))) for path in COMPARISONS],
 )
 def test_two_steps_of_a_training_of_the_comparison_run(path):
     config = cli._load(str(ROOT / path))

@@ -134,16 +134,11 @@ def gate_range(cell: Cell, gate: str) -> tuple[float, float]:
 
 def state_size(paths: Trajectory) -> int:
     """Returns how many numbers the joint state of one sequence has, the two parts of a complex one counted each."""
-    return jax.eval_shape(jax.vmap(_initial_vector), paths).shape[-1]
 
+    def vector(path):
+        return state_vector(float_leaves(path.run.carry), path.run.batch_ndim)
 
-def state_size_of(path: Trajectory) -> int:
-    """Returns `state_size` of the trajectory of one seed."""
-    return jax.eval_shape(_initial_vector, path).shape[-1]
-
-
-def _initial_vector(path: Trajectory) -> jax.Array:
-    return state_vector(float_leaves(path.run.carry), path.run.batch_ndim)
+    return jax.eval_shape(jax.vmap(vector), paths).shape[-1]
 
 
 @jax.jit

@@ -3,13 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from experiments.gradient_flow.measuring import measure
 from experiments.gradient_flow.measuring.language_model import Model
-from recurrax import RNN, Cell
+from recurrax import RNN, Cell, dot
+from recurrax._util.float_leaves import float_leaves, float_merger
 from recurrax.gradflow import theory
-from recurrax.gradflow._numerics.state_vectors import jacobian
 from recurrax.gradflow.trajectory import Trajectory
 
 
@@ -31,7 +32,8 @@ def predicted(cell: Cell, models: Model, xs: Float[Array, "T B D"]) -> dict[str,
     if plain and independent_weights(models.cell.w_h):
         result["theory/log_ratio"] = _mean_field(models, xs) * distance
     at_rest = measure.trajectories(cell, models, jnp.zeros_like(xs))
-    if measure.state_size(at_rest) <= measure.LARGE_STATE:
+    is_real = not any(map(jnp.iscomplexobj, float_leaves(at_rest.states)))
+    if is_real and measure.state_size(at_rest) <= measure.LARGE_STATE:
         matrices = np.asarray(_first_jacobian(at_rest), np.float64)
         if np.isfinite(matrices).all():
             result["theory/step_radius"] = np.abs(np.linalg.eigvals(matrices)).max(-1)
@@ -66,12 +68,18 @@ def _mean_field(models: Model, xs: jax.Array) -> np.ndarray:
 
 @jax.jit
 def _first_jacobian(at_rest: Trajectory) -> Float[Array, "S N N"]:
-    """Returns ds_1/ds_0 of the first sequence; all are the same."""
+    """Returns ds_1/ds_0 of the first sequence, for a state of real numbers; all sequences are the same."""
 
     def one_seed(path: Trajectory) -> jax.Array:
-        first = jax.tree.map(lambda a: a[0], (path.before, path.z, path.run.inputs))
-        size, batch = measure.state_size_of(path), path.run.batch_shape
-        return jacobian(path.run, *first)(jnp.broadcast_to(jnp.eye(size), (*batch, size, size)))[0]
+        cell, weights = path.cell, path.run.weights
+        carry, z = (jax.tree.map(lambda a: a[0, :1], tree) for tree in (path.states, path.z))
+        with_floats = float_merger(carry)
+        start, unravel = ravel_pytree(float_leaves(carry))
+
+        def step(vector: jax.Array) -> jax.Array:
+            return ravel_pytree(float_leaves(cell.step(weights, with_floats(unravel(vector)), z, dot)))[0]
+
+        return jax.jacfwd(step)(start)
 
     return jax.vmap(one_seed)(at_rest)
 

@@ -14,6 +14,7 @@ def test_every_one_trains_and_changes_what_is_learned(name):
     trains_and_changes_what_is_learned(name, "(iterations=8)")
 
 
+@pytest.mark.slow
 def test_a_plain_network_learns_to_add_in_twenty_steps_side_by_side_with_another():
     """To a tenth of the loss by chance, 1/6, on sequences that it was not trained on."""
     fields = {"cells": "rnn", "hidden_size": 8, "batch": 128, "tasks": "adding(24)", "seeds": 2, "eval_batches": 2}
