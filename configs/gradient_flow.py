@@ -7,7 +7,7 @@ Training on text changes the reach by many orders of magnitude.
     make gradient-flow
     python -m experiments.gradient_flow --config=configs/gradient_flow.py --workdir=runs/gradient_flow
 
-Duration: two minutes of CPU time
+Duration: two and a half minutes of CPU time
 Expect:   median norm at distance 128 over that at 0, three seeds, at initialisation and after 400 steps:
           RNN: PyTorch's uniform 7e-31, 3e-24; Gaussian 3e-3, 5e-27; orthogonal 4e-4, 3e-27; identity 1e-3, 2e-15
           LSTM: forget bias 0 7e-18, 4e-14; forget bias 1 3e-3, 1e-13; forget bias 3 9, 3e-15
