@@ -72,6 +72,11 @@ def _quantiles(logs: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
     return found
 
 
+def together(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the log norm of several parts together, of their log norms."""
+    return 0.5 * np.logaddexp.reduce([2 * values for values in logs], axis=0)
+
+
 def logs_of_ratios(logs: np.ndarray) -> np.ndarray:
     """Returns log norms `[K + 1, ...]` over those at distance 0; NaN where both are zero."""
     with np.errstate(invalid="ignore"):

@@ -19,7 +19,7 @@ class Rate(NamedTuple):
     @classmethod
     def of_counts(cls, count: int, of: int) -> "Rate":
         """Returns the rate of `count` among `of`, which is at least 1."""
-        share, spread = count / of, _Z**2 / of
+        share, spread = count / of, Z**2 / of
         middle = (share + spread / 2) / (1 + spread)
         half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
         return cls(count, of, max(0.0, middle - half), min(1.0, middle + half))
@@ -51,7 +51,7 @@ class Median(NamedTuple):
         return f"{self.value:.0f} ({self.low:.0f} to {self.high:.0f})"
 
 
-_Z = 1.959963984540054
+Z = 1.959963984540054
 """Quantile 0.975 of the normal distribution."""
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.rates import Z
+
 EXACT = 15
 """Pairs up to which all changes of sign are looked at; of more pairs, a sample of as many."""
 
@@ -40,7 +42,7 @@ def success_curve(times: Sequence[float], succeeded: Sequence[bool]) -> SuccessC
     left = np.concatenate([[1.0], np.cumprod(1 - d / n)])
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.concatenate([[0.0], np.cumsum(d / (n * (n - d)))])
-        factor = np.exp(_Z * np.sqrt(greenwood) / np.abs(np.log(left)))
+        factor = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(left)))
         low, high = 1 - left ** (1 / factor), 1 - left**factor
     # All of m succeeded, or none: the least share, or the largest, that gives this in one case of forty.
     limit = 0.025 ** (1 / len(times))
@@ -150,10 +152,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - place) * p_values[n]))
         adjusted[n] = largest
     return adjusted
-
-
-_Z = 1.959963984540054
-"""Quantile 0.975 of the normal distribution."""
 
 
 def _events(times: Sequence[float], succeeded: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -195,6 +195,12 @@ def joined(parts: Sequence[Arrays], snapshots: Iterable[int], cell: Cell) -> Arr
     return arrays
 
 
+def snapshot_name(step: int) -> str:
+    """Names a snapshot within a title or a sentence."""
+    title = snapshot_title(step)
+    return title[0].lower() + title[1:]
+
+
 def snapshot_title(step: int) -> str:
     """Names a snapshot."""
     return "At initialisation" if step == 0 else f"After {step:,} training step{'s' if step > 1 else ''}"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.common.plotting import legend_below_panel, new_figure, panel_letter
-from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
+from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_name, snapshot_title
 
 
 class FamilyPanel(NamedTuple):
@@ -51,8 +51,8 @@ def by_family(
     for row, snapshot in enumerate(snapshots):
         for column, (family, cells) in enumerate(families.items()):
             panel = FamilyPanel(axes[row, column], cells, family, row, snapshot)
-            title = snapshot_title(panel.step)
-            panel.axes.set_title(f"{family}: {title[0].lower() + title[1:]}" if family else title)
+            title = f"{family}: {snapshot_name(panel.step)}" if family else snapshot_title(panel.step)
+            panel.axes.set_title(title)
             panel.axes.tick_params(labelbottom=True)
             panel.axes.set_xlabel(xlabel)
             panel_letter(panel.axes, len(panels))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.common.plotting import color, legend_below_panel, new_figure
-from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
+from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_name
 
 
 class GatePanel(NamedTuple):
@@ -63,8 +63,8 @@ def grid_of_gates(results: StudyResults, xlabel: str, ylabel: str, **subplots) -
 def _legend(ax: Axes, cells: Sequence[CellResults]) -> None:
     for n, cell in enumerate(cells):
         ax.plot([], [], color=color(n), label=cell.start if len(cells) > 1 else cell.label)
-    first, last = (snapshot_title(cells[0].snapshots[p]) for p in (cells[0].ends[0], cells[0].ends[-1]))
+    first, last = (snapshot_name(cells[0].snapshots[p]) for p in (cells[0].ends[0], cells[0].ends[-1]))
     if first != last:
-        ax.plot([], [], color="#555555", linestyle=(0, (1.5, 1)), linewidth=1.2, label=first.lower())
-        ax.plot([], [], color="#555555", label=last[0].lower() + last[1:])
+        ax.plot([], [], color="#555555", linestyle=(0, (1.5, 1)), linewidth=1.2, label=first)
+        ax.plot([], [], color="#555555", label=last)
     legend_below_panel(ax)

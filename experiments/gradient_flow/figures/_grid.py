@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.common.plotting import new_figure, panel_letter
-from experiments.gradient_flow.results import CellResults, snapshot_title
+from experiments.gradient_flow.results import CellResults, snapshot_name
 
 COLUMNS = 3
 LETTERS = 32
@@ -48,9 +48,8 @@ def grid(
         ax.set_ylabel(ylabel)
     panels = list(_panels(axes.reshape(len(numbers), rows * columns), cells, numbers))
     for number, panel in enumerate(panels):
-        title = snapshot_title(panel.step)
         label = textwrap.fill(panel.cell.label, LETTERS)
-        panel.axes.set_title(f"{label}\n{title[0].lower() + title[1:]}", fontsize=10)
+        panel.axes.set_title(f"{label}\n{snapshot_name(panel.step)}", fontsize=10)
         panel.axes.tick_params(labelbottom=True)  # the panel below may be a blank one
         panel_letter(panel.axes, number)
     return figure, panels

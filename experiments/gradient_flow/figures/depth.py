@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from experiments.common.bands import over_seeds
+from experiments.common.bands import over_seeds, together
 from experiments.common.plotting import LN10, Drawing, Rows, powers_of_ten, styled
 from experiments.common.prose import plural
 from experiments.gradient_flow.figures._grid import grid
@@ -55,10 +55,5 @@ def layer_norms(cell: CellResults, snapshot: int) -> np.ndarray:
     fields = [name for name in cell.fields if name.partition("/")[0].isdigit()]
     layers = range(int(cell.arrays["layers"]))
     own = [[name for name in fields if name.startswith(f"{layer}/")] for layer in layers]
-    return np.stack([over_seeds(_together(cell, names, snapshot)).median for names in own])
-
-
-def _together(cell: CellResults, fields: list[str], snapshot: int) -> np.ndarray:
-    """Returns the log norm of several fields together."""
-    squares = [2 * cell.by_distance(f"log_norm/field/{name}", snapshot) for name in fields]
-    return 0.5 * np.logaddexp.reduce(squares, axis=0)
+    norms = [together([cell.by_distance(f"log_norm/field/{name}", snapshot) for name in names]) for names in own]
+    return np.stack([over_seeds(norm).median for norm in norms])

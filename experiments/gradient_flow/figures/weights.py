@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.common.bands import over_seeds
+from experiments.common.bands import over_seeds, together
 from experiments.common.plotting import LN10, Drawing, Rows, color, dash, draw_band, powers_of_ten, styled
 from experiments.gradient_flow.figures._families import add_legends, by_family
 from experiments.gradient_flow.results import CellResults, StudyResults
@@ -25,7 +25,7 @@ def draw(results: StudyResults) -> Drawing:
             for part, values in logs.items():
                 b = over_seeds(values)
                 rows.add(cell.label, panel.step, part, np.arange(len(values)), b.low, b.median, b.high)
-            b = over_seeds(_together(logs))
+            b = over_seeds(together(list(logs.values())))
             draw_band(panel.axes, b, color=color(n), linestyle=dash(n), label=panel.name(cell))
             ends += [*b.median[np.isfinite(b.median)]]
     high, low = max(ends, default=0.0) / LN10, min(ends, default=-1.0) / LN10
@@ -45,8 +45,3 @@ def draw(results: StudyResults) -> Drawing:
 def of_weights(cell: CellResults, end: int) -> dict[str, np.ndarray]:
     """Returns the log norm of the part of every weight by distance and seed, `[K, S]`, by the name of the weight."""
     return {name: cell.by_distance(f"log_norm_weight/{name}", end) for name in cell.group("log_norm_weight")}
-
-
-def _together(logs: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns the log norm of several parts together."""
-    return 0.5 * np.logaddexp.reduce([2 * values for values in logs.values()], axis=0)

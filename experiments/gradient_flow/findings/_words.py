@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_title
+from experiments.gradient_flow.results import CellResults, StudyResults, snapshot_name, snapshot_title
 
 FEW = 12
 """Cells that a sentence names one by one."""
@@ -30,8 +30,7 @@ def when(cell: CellResults, snapshot: int) -> str:
 
 def then(cell: CellResults, snapshot: int) -> str:
     """Names a snapshot within a sentence."""
-    title = when(cell, snapshot)
-    return title[0].lower() + title[1:]
+    return snapshot_name(cell.snapshots[snapshot])
 
 
 def distance(cells: Sequence[CellResults]) -> str:

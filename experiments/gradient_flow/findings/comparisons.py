@@ -7,6 +7,8 @@ from typing import TypeVar
 import numpy as np
 from scipy import stats
 
+from experiments.common import statistics
+
 Key = TypeVar("Key", bound=Hashable)
 
 LEVEL = 0.05
@@ -36,12 +38,10 @@ def changed(differences: Mapping[Key, np.ndarray]) -> dict[Key, float]:
 
 
 def holm(p_values: Mapping[Key, float]) -> list[Key]:
-    """Returns what is significant at `LEVEL` over all of them (Holm 1979)."""
-    ordered = sorted(p_values, key=lambda key: p_values[key])
-    for n, key in enumerate(ordered):
-        if not p_values[key] <= LEVEL / (len(ordered) - n):
-            return ordered[:n]
-    return ordered
+    """Returns what is significant at `LEVEL` over all of them (Holm 1979), the least p-value first."""
+    adjusted = statistics.holm(list(p_values.values()))
+    significant = [key for key, p in zip(p_values, adjusted, strict=True) if p <= LEVEL]
+    return sorted(significant, key=lambda key: p_values[key])
 
 
 def _welch(a: np.ndarray, b: np.ndarray) -> float:
