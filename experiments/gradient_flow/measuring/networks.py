@@ -8,6 +8,7 @@ on what else is in the study. Its folder keeps
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 
@@ -98,19 +99,19 @@ def train_network(
     progress: Progress,
 ) -> tuple[dict[int, Model], np.ndarray]:  # fmt: skip
     """Returns the model at every snapshot and the losses `[1, N]`, trained as far as they are not kept."""
-    seeds = jnp.asarray([network.seed])
-    model = init_model(network.variant.cell, source, seeds)
+    draw = functools.partial(init_model, network.variant.cell, source, jnp.asarray([network.seed]))
     if trainer is None:
-        return {0: model}, np.empty((1, 0))
+        return {0: draw()}, np.empty((1, 0))
     name = f"{network.folder}/training"
     kept = workdir.load_part(name, needed=("losses", "state/0")) or {}
-    models = {step: found for step in snapshots if (found := _model(kept, step, model)) is not None}
+    like = jax.eval_shape(draw)  # where all is kept, nothing is drawn, which would be compiled first
+    models = {step: found for step in snapshots if (found := _model(kept, step, like)) is not None}
     missing = [step for step in snapshots if step not in models]
     if not missing:
         return models, kept["losses"][:, : snapshots[-1]]
     # A snapshot before the last one that is kept is trained for again, to the same bits.
     goes_on = "state/0" in kept and kept["state/0"] <= missing[0]
-    training = trainer.resume(kept, model) if goes_on else trainer.start(model, seeds)
+    training = trainer.resume(kept, like) if goes_on else trainer.start(draw(), jnp.asarray([network.seed]))
     kept = {key: array for key, array in kept.items() if key.startswith("model/")}
     for step in missing:
         for advanced in trainer.advance(training, step):
